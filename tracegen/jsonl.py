@@ -1,0 +1,114 @@
+"""JSON lines: read with line numbers, write whole files at once."""
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tracegen.errors import InputError, OutputError
+
+
+class Line(NamedTuple):
+    """One non-empty line of a file."""
+
+    number: int
+    """Counted from 1."""
+    value: Any
+    """The JSON value, or None where the line is not JSON."""
+    text: str
+    """The line as it stands, without its end."""
+    error: str | None
+    """Why the line is not JSON, or None."""
+
+
+def read_lines(path: Path) -> Iterator[Line]:
+    """Yield the non-empty lines of a JSONL file; a bad line is a value, not an exception.
+
+    A byte-order mark and CRLF are accepted. Bytes that are not UTF-8 make the line bad.
+    Raises InputError where the file cannot be read at all.
+    """
+    try:
+        with path.open("rb") as file:
+            for number, raw in enumerate(file, start=1):
+                if number == 1:
+                    raw = raw.removeprefix(b"\xef\xbb\xbf")
+                line = raw.rstrip(b"\r\n")
+                if line.strip():
+                    yield _parse(number, line)
+    except OSError as error:
+        raise InputError(f"Cannot read {path}: {error.strerror}. Check the path and its permissions.") from None
+
+
+def _parse(number: int, raw: bytes) -> Line:
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        shown = raw.decode("utf-8", errors="backslashreplace")
+        return Line(number, None, shown, f"not UTF-8 at byte {error.start + 1}")
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        detail = f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
+        return Line(number, None, text, f"not JSON: {detail}")
+    return Line(number, value, text, None)
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def dump(value: Any) -> str:
+    """Return a JSON value as one line of text, non-ASCII characters as they are."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def write_lines(path: Path, values: Iterable[Any]) -> int:
+    """Write a JSONL file and return its number of lines.
+
+    The file appears whole or not at all: it is written beside its place, flushed to disk, and renamed.
+    Raises OutputError where it cannot be written.
+    """
+    count = 0
+    with replacing(path) as file:
+        for value in values:
+            file.write(dump(value) + "\n")
+            count += 1
+    return count
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Any]:
+    """Open a text file that takes its place only when the block ends well.
+
+    Raises OutputError where it cannot be written.
+    """
+    temporary: str | None = None
+    try:
+        # Through a link the file it points to is replaced, not the link.
+        target = Path(os.path.realpath(path))
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~umask)
+        os.replace(temporary, target)
+        temporary = None
+    except OSError as error:
+        raise cannot_write(path, error) from None
+    finally:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+
+
+def cannot_write(path: Path, error: OSError) -> OutputError:
+    """Return the error for a file that cannot be written."""
+    return OutputError(
+        f"Cannot write {path}: {error.strerror or error}. Free some space or choose another place, then run again."
+    )

@@ -1,0 +1,331 @@
+"""The data model: the records that move between the stages.
+
+All are frozen pydantic models: a stage returns new records and never edits those it was given. Wire names (`messages`,
+`tool_calls`, `tool_call_id`, `weight`) are those of OpenAI's chat format; inside tracegen a call's arguments are an object, and
+each target writes the shape it needs.
+"""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Record(BaseModel):
+    """Base of all records: frozen, and an unknown field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+# --- documentation -------------------------------------------------------------------------------------------------------
+
+
+class Block(Record):
+    """One block of a document, in reading order: a heading, a paragraph, a list, a code block, a table."""
+
+    kind: Literal["heading", "prose", "code", "table"]
+    """What the block is; lists, quotes and definitions are prose."""
+    text: str
+    """The block's text; of a heading the words alone, of a code block with its fence, so that it can be shown as it stands."""
+    start_line: int
+    """First line in the file, counted from 1."""
+    end_line: int
+    """Last line in the file, inclusive."""
+    level: int = 0
+    """Depth of a heading, 1 to 6; 0 for every other kind."""
+    language: str = ""
+    """Language of a code block as its fence names it, or "" where it names none."""
+
+
+class Document(Record):
+    """A file of documentation, read."""
+
+    path: str
+    """Path relative to the indexed folder, with forward slashes: what a reader of a search return sees."""
+    title: str
+    """Title from front matter, first heading, HTML title or file name, in that order."""
+    sha256: str
+    """Digest of the file's bytes."""
+    blocks: tuple[Block, ...]
+    """The content in reading order."""
+
+
+class Skipped(Record):
+    """A file or folder that was left out, and why."""
+
+    path: str
+    """Path relative to the indexed folder."""
+    reason: str
+    """A phrase for a person: `binary content`, `empty`, `cannot be read: Permission denied`."""
+
+
+class Chunk(Record):
+    """A piece of a document that can be read alone."""
+
+    id: str
+    """16 hex digits, from the path, heading path, text and the repetition of these in the document."""
+    path: str
+    """Path of its document."""
+    title: str
+    """Title of its document."""
+    headings: tuple[str, ...]
+    """Heading path from the document's first level down to the section the chunk stands in."""
+    text: str
+    """The chunk's own text, without its heading path."""
+    start_line: int
+    """First line in the file, counted from 1."""
+    end_line: int
+    """Last line in the file, inclusive."""
+
+
+# --- retrieval -----------------------------------------------------------------------------------------------------------
+
+
+class Hit(Record):
+    """A chunk that a search returned, with the reasons."""
+
+    chunk: Chunk
+    """The chunk found."""
+    rank: int
+    """Place in the result, counted from 1."""
+    score: float
+    """The fused score that the rank follows from; larger is better, comparable within one search only."""
+    dense_rank: int | None = None
+    """Place among the nearest embeddings, or None where it was not among them."""
+    dense_score: float | None = None
+    """Cosine similarity of query and chunk, -1 to 1."""
+    lexical_rank: int | None = None
+    """Place among the BM25 results, or None."""
+    lexical_score: float | None = None
+    """BM25 score, 0 and up."""
+
+    def source(self) -> "Source":
+        """Return what the run file keeps of the hit: everything but the text, which the return holds already."""
+        chunk = self.chunk
+        return Source(
+            chunk_id=chunk.id,
+            path=chunk.path,
+            headings=chunk.headings,
+            start_line=chunk.start_line,
+            end_line=chunk.end_line,
+            rank=self.rank,
+            score=self.score,
+        )
+
+
+class Source(Record):
+    """Where one passage of a return came from."""
+
+    chunk_id: str
+    """Id of the chunk in the index."""
+    path: str
+    """File of the documentation."""
+    headings: tuple[str, ...]
+    """Heading path."""
+    start_line: int
+    """First line in the file, counted from 1."""
+    end_line: int
+    """Last line in the file, inclusive."""
+    rank: int
+    """Place in the return, counted from 1."""
+    score: float
+    """Fused score of the search."""
+
+
+class Tool(Record):
+    """The retrieval function as the model sees it; the same in training and in production."""
+
+    name: str
+    """Function name, `[a-zA-Z0-9_-]{1,64}`."""
+    description: str
+    """What the model is told about it."""
+    parameters: dict[str, Any]
+    """JSON schema of the arguments; its one required string property is `query`."""
+    k: int
+    """Number of passages in a return."""
+    rendering: int
+    """Version of the way hits become the text of a return; a new one when that text changes."""
+
+    @property
+    def definition(self) -> dict[str, Any]:
+        """The definition as requests and examples carry it, in OpenAI's format."""
+        function = {"name": self.name, "description": self.description, "parameters": self.parameters}
+        return {"type": "function", "function": function}
+
+
+class ToolReturn(Record):
+    """What one call of the retrieval function gave back."""
+
+    text: str
+    """The text the model sees, and the example is trained with."""
+    sources: tuple[Source, ...] = ()
+    """Where its passages came from, by rank."""
+    error: bool = False
+    """True where the call was wrong and the text tells the model so (`Error: ...`)."""
+
+
+# --- dataset -------------------------------------------------------------------------------------------------------------
+
+
+class Message(BaseModel):
+    """One message of a row, in OpenAI's chat format; fields that tracegen does not know are kept as they are."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    role: str
+    """`system`, `developer`, `user` or `assistant`."""
+    content: str
+    """The text, never changed."""
+
+
+class Row(Record):
+    """One line of the user's dataset: messages that end in the desired output."""
+
+    id: str
+    """Hash of the messages and the number of its repetition: stable when the file is reordered."""
+    line: int
+    """Line in the dataset file, counted from 1."""
+    messages: tuple[Message, ...]
+    """System (optional), user and assistant turns; the last is the desired output, the one before it a user turn."""
+
+    @property
+    def prompt(self) -> tuple[Message, ...]:
+        """The messages before the desired output."""
+        return self.messages[:-1]
+
+    @property
+    def desired_output(self) -> str:
+        """The content of the last message; never changed, not one byte."""
+        return self.messages[-1].content
+
+
+class Rejected(Record):
+    """A row that did not become an example, whole, with the reason."""
+
+    line: int
+    """Line in the dataset file, counted from 1."""
+    reason: str
+    """A sentence: what is wrong and, where it can be said, what to do."""
+    row: Any
+    """The row as it was read: the JSON value, or the line's text where it is not JSON."""
+
+
+# --- research ------------------------------------------------------------------------------------------------------------
+
+
+class ToolCall(Record):
+    """A call of the retrieval function, as examples carry it."""
+
+    id: str
+    """`call_` and 24 hex digits of our own making: servers give ids that are missing, repeated or too long."""
+    name: str
+    """Name of the function called."""
+    arguments: dict[str, Any]
+    """The arguments, as an object."""
+
+
+class RawCall(Record):
+    """A call as the teacher made it, well-formed or not."""
+
+    name: str
+    """Function name as received."""
+    arguments: str
+    """Arguments as received, JSON or not."""
+
+
+class Usage(Record):
+    """What requests cost."""
+
+    requests: int = 0
+    """Answered requests."""
+    prompt_tokens: int = 0
+    """Tokens sent, as the server counted them; 0 where it does not say."""
+    completion_tokens: int = 0
+    """Tokens received, as the server counted them; 0 where it does not say."""
+
+    def __add__(self, other: "Usage") -> "Usage":
+        """Return the sum of both."""
+        return Usage(
+            requests=self.requests + other.requests,
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+        )
+
+
+class Response(Record):
+    """The teacher's next message, and what came with it."""
+
+    content: str | None = None
+    """Text of the message."""
+    calls: tuple[RawCall, ...] = ()
+    """Tool calls in the order made."""
+    finish_reason: str | None = None
+    """As the server gave it; informative only, servers disagree: whether there are calls decides."""
+    refusal: str | None = None
+    """Refusal text, where the server gives one."""
+    reasoning: str | None = None
+    """Reasoning text, where the server gives one; kept in the run, never part of an example."""
+    model: str | None = None
+    """Model that answered, as the server names it."""
+    usage: Usage = Usage(requests=1)
+    """Tokens of this request."""
+
+
+class Hop(Record):
+    """One assistant message with one tool call, and its return."""
+
+    call: ToolCall
+    """The call."""
+    returned: ToolReturn
+    """The return."""
+    content: str | None = None
+    """Text the teacher wrote beside the call; kept in the run, left out of examples."""
+
+
+Ending = Literal["answered", "max_hops", "no_calls", "length", "refused", "error"]
+
+
+class Trace(Record):
+    """The research of one row: its hops, and how it ended."""
+
+    hops: tuple[Hop, ...]
+    """All hops in order, those with errors among them."""
+    ended: Ending
+    """How the research ended; `answered` and `max_hops` make an example, the others a rejected row."""
+    detail: str = ""
+    """For an ending that is no example: a sentence that says what happened."""
+    answer: str | None = None
+    """The teacher's final answer, which is thrown away: kept in the run for the curious only."""
+    model: str | None = None
+    """Model that answered, as the server names it."""
+    usage: Usage = Usage()
+    """Sum over the requests."""
+
+    @property
+    def good_hops(self) -> tuple[Hop, ...]:
+        """The hops that examples carry: those whose return is not an error."""
+        return tuple(hop for hop in self.hops if not hop.returned.error)
+
+
+# --- examples ------------------------------------------------------------------------------------------------------------
+
+
+class Example(Record):
+    """A row with its trace spliced in: what is trained on."""
+
+    row: Row
+    """The row, untouched."""
+    hops: tuple[Hop, ...]
+    """The hops between the row's prompt and its desired output."""
+    tools: tuple[dict[str, Any], ...]
+    """Definitions of the tools called, in OpenAI's format."""
+
+
+class Finding(Record):
+    """Something a person should know about a row, a trace or an example."""
+
+    check: str
+    """Short stable name of the check, such as `repeated-query`."""
+    level: Literal["error", "warning"]
+    """An error makes the example unfit for training; a warning is a reason to look."""
+    message: str
+    """One line for a person."""
