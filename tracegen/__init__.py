@@ -1,3 +1,65 @@
-"""tracegen: training rows that teach a model to look things up."""
+"""tracegen: training rows that teach a model to look things up.
+
+    import tracegen
+
+    tracegen.build_index(["docs_corpus"], ".tracegen/index")
+    with tracegen.open_index(".tracegen/index") as index:
+        print(index.call("how to sort an array").text)
+    summary = tracegen.generate("examples/train.jsonl", "augmented.jsonl")
+
+The names below are the public API. They are loaded when they are first used, so that importing tracegen costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from tracegen.corpus import chunk_document, read_corpus
+    from tracegen.dataset import read_rows
+    from tracegen.errors import TracegenError
+    from tracegen.export import export
+    from tracegen.generate import generate, generate_async
+    from tracegen.index import build_index, load_embedder, open_index
+    from tracegen.traces.runfile import RunFile
+    from tracegen.traces.splice import splice
+
+_HOMES = {
+    "RunFile": "tracegen.traces.runfile",
+    "TracegenError": "tracegen.errors",
+    "build_index": "tracegen.index",
+    "chunk_document": "tracegen.corpus",
+    "export": "tracegen.export",
+    "generate": "tracegen.generate",
+    "generate_async": "tracegen.generate",
+    "load_embedder": "tracegen.index",
+    "open_index": "tracegen.index",
+    "read_corpus": "tracegen.corpus",
+    "read_rows": "tracegen.dataset",
+    "splice": "tracegen.traces.splice",
+}
+
+__all__ = [
+    "RunFile",
+    "TracegenError",
+    "build_index",
+    "chunk_document",
+    "export",
+    "generate",
+    "generate_async",
+    "load_embedder",
+    "open_index",
+    "read_corpus",
+    "read_rows",
+    "splice",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its home on first use."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tracegen' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value

@@ -9,8 +9,8 @@
     ├── TeacherError      the endpoint cannot do the job for any row: key, model, tools, connection, quota
     └── BusyError         another process holds the index or the run file
 
-Each message has three parts: what, where (`train.jsonl:37`), what to do next. The command line prints it without a traceback and
-exits 1. What concerns one row only is not raised: it becomes a value in the run (`tracegen.records.Rejected`).
+Each message has three parts: what, where (`train.jsonl:37`), what to do next. The command line prints it without a traceback
+and exits 1. What concerns one row only is not raised: it becomes a value in the run (`tracegen.records.Rejected`).
 """
 
 

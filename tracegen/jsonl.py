@@ -60,6 +60,15 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
+def is_json(text: str) -> bool:
+    """Return whether a text is one JSON value, by the standard and not only by Python's reading of it."""
+    try:
+        json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def dump(value: Any) -> str:
     """Return a JSON value as one line of text, non-ASCII characters as they are."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False)

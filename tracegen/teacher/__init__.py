@@ -1,0 +1,33 @@
+"""Row -> Trace: the loop without I/O, and the two teachers that it asks."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol
+
+from tracegen.records import Record, Response
+
+ToolChoice = Literal["required", "auto"]
+
+
+class Failure(Record):
+    """A request that failed for reasons of this row alone, such as a context that is too long."""
+
+    detail: str
+    """A sentence: what the endpoint said."""
+
+
+class Teacher(Protocol):
+    """Whatever makes the calls; it is asked for the next message of a conversation."""
+
+    @property
+    def name(self) -> str:
+        """Name for the run file and for people."""
+        ...
+
+    async def reply(
+        self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]], tool_choice: ToolChoice
+    ) -> Response | Failure:
+        """Return the next message, or why there is none for this conversation.
+
+        Messages and tools are in OpenAI's chat format. Raises TeacherError for what would be the same for every row.
+        """
+        ...

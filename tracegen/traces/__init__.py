@@ -1,0 +1,1 @@
+"""The run file, the splice, and what there is to say about traces."""

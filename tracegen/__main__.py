@@ -1,0 +1,5 @@
+"""`python -m tracegen` is `tracegen`."""
+
+from tracegen.cli import main
+
+main()

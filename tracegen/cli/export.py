@@ -1,0 +1,41 @@
+"""`tracegen export`: run file -> training file."""
+
+from pathlib import Path
+
+import click
+
+from tracegen.cli.options import quiet_option
+
+
+@click.command("export")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--target", type=click.Choice(["openai", "hf"]), default="openai", show_default=True, help="Format of the examples."
+)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, allow_dash=True), required=True, help="File to write, or - for stdout."
+)
+@quiet_option
+def command(run: Path, target: str, output: Path, quiet: bool) -> None:
+    """Write the examples of RUN, a run file, in the format of a trainer. Asks nothing and costs nothing.
+
+    openai: OpenAI's format, which Azure, Together and Fireworks take too. hf: TRL's and Axolotl's, arguments as objects. With a
+    file as output, the rejected rows are written beside it.
+    """
+    from tracegen.export import export, outcomes
+    from tracegen.generate import rejected_path
+    from tracegen.jsonl import dump
+    from tracegen.targets import TARGETS
+    from tracegen.traces.runfile import RunFile
+
+    with RunFile.open_run(run) as opened:
+        if str(output) == "-":
+            for outcome in outcomes(opened):
+                if outcome.example is not None:
+                    click.echo(dump(TARGETS[target](outcome.example)))
+            return
+        exported = export(opened, TARGETS[target], output, rejected_path(output))
+    if not quiet:
+        unfinished = f", {exported.unfinished} not finished yet" if exported.unfinished else ""
+        note = f"{output}: {exported.examples} examples for {target}; {exported.rejected} rejected{unfinished}"
+        click.echo(note, err=True)

@@ -1,0 +1,90 @@
+"""`tracegen generate`: dataset -> augmented dataset."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tracegen.cli.options import index_option, quiet_option
+from tracegen.cli.progress import Bar
+
+if TYPE_CHECKING:
+    from tracegen.generate import Summary
+    from tracegen.research import Progress
+
+EXIT_WITH_REJECTED = 3
+
+
+@click.command("generate")
+@click.argument("dataset", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), required=True, help="File of the examples, such as augmented.jsonl."
+)
+@index_option
+@click.option(
+    "--teacher",
+    default=None,
+    metavar="MODEL",
+    help="Model that researches, at any OpenAI-compatible endpoint; or `builtin`, the built-in researcher, which needs no "
+    "model and is the default where neither key nor base URL is set.",
+)
+@click.option("--base-url", default=None, help="Address of the endpoint.  [default: OPENAI_BASE_URL, else OpenAI's own]")
+@click.option(
+    "--prompt", type=click.Path(path_type=Path), default=None, help="File with the teacher's system prompt, instead of ours."
+)
+@click.option("--max-hops", type=click.IntRange(min=1), default=8, show_default=True, help="Most calls for one row.")
+@click.option("--concurrency", type=click.IntRange(1, 4096), default=16, show_default=True, help="Rows researched at a time.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=None, help="Only the first N rows, for a first look; more can follow later."
+)
+@quiet_option
+@click.pass_context
+def command(ctx: click.Context, dataset: Path, output: Path, index_path: Path, quiet: bool, **options: Any) -> None:
+    """Research every row of DATASET and put the calls and returns between its prompt and its own, untouched output.
+
+    Writes OUTPUT in OpenAI's chat format, the rejected rows with their reasons beside it (.rejected.jsonl), and the run file
+    (.run.db), which holds all that was asked and answered. Stopped at any moment and started again with the same words, it goes
+    on where it was and asks nothing twice.
+    """
+    from tracegen.generate import generate
+
+    if not quiet and options["teacher"] in (None, "builtin"):
+        note = "Teacher: the built-in researcher. It needs no model, and asks less cleverly than one: see --teacher."
+    else:
+        note = f"Teacher: {options['teacher']}"
+    if not quiet:
+        click.echo(note, err=True)
+    with Bar(quiet=quiet, unit="row") as progress:
+
+        def report(state: "Progress") -> None:
+            progress.show("research", state.finished, state.rows, _progress_note(state))
+
+        summary = generate(dataset, output, index=index_path, progress=report, **options)
+    if not quiet:
+        click.echo(_summary_text(summary), err=True)
+    if summary.rejected:
+        ctx.exit(EXIT_WITH_REJECTED)
+
+
+def _progress_note(state: "Progress") -> str:
+    tokens = state.usage.prompt_tokens + state.usage.completion_tokens
+    return f"{state.calls} calls" + (f", {tokens:,} tokens" if tokens else "")
+
+
+def _summary_text(summary: "Summary") -> str:
+    usage = summary.usage
+    hops = ", ".join(f"{count} with {number}" for number, count in sorted(summary.hops.items())) or "none"
+    lines = [
+        f"Done in {summary.seconds:.1f} s with {summary.teacher}.",
+        f"  examples    {summary.examples:>6}  {summary.output}",
+        f"  rejected    {summary.rejected:>6}  {summary.rejected_output}",
+        f"  run file            {summary.run_file}",
+        f"  hops        {hops}",
+        f"  this start  {summary.calls} calls, {usage.requests} answers of the teacher, "
+        f"{usage.prompt_tokens:,} tokens sent, {usage.completion_tokens:,} received",
+    ]
+    if summary.resumed:
+        lines.append(f"  resumed     {summary.resumed} rows were finished before")
+    lines += [f"  rejected because of {reason}: {count}" for reason, count in summary.reasons.most_common()]
+    lines.append(f"Look at it: tracegen inspect {summary.output}")
+    return "\n".join(lines)

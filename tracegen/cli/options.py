@@ -1,0 +1,16 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+
+import click
+
+index_option = click.option(
+    "--index",
+    "index_path",
+    type=click.Path(path_type=Path),
+    default=Path(".tracegen/index"),
+    show_default=True,
+    help="Folder of the index.",
+)
+
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress, no notes: errors only.")

@@ -1,0 +1,45 @@
+"""One progress bar for all commands, on stderr, and none where stderr is not a terminal."""
+
+from types import TracebackType
+from typing import Any, Self
+
+
+class Bar:
+    """A progress bar that changes its label with the stage; tqdm is loaded when there is something to show."""
+
+    def __init__(self, *, quiet: bool, unit: str) -> None:
+        """Prepare; nothing is shown before the first `show`."""
+        self._quiet, self._unit = quiet, unit
+        self._stage: str | None = None
+        self._bar: Any = None
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        """Take the bar away."""
+        self._close()
+
+    def show(self, stage: str, done: int, total: int, note: str = "") -> None:
+        """Show how far a stage is; `note` stands behind the bar."""
+        if self._quiet:
+            return
+        if stage != self._stage:
+            self._close()
+            self._open(stage, done, total)
+        self._bar.total = total
+        self._bar.set_postfix_str(note, refresh=False)
+        self._bar.update(done - self._bar.n)
+
+    def _open(self, stage: str, done: int, total: int) -> None:
+        from tqdm import tqdm
+
+        # What was done before this start is no measure of the speed of this one.
+        self._bar = tqdm(desc=stage, initial=done, total=total, unit=self._unit, disable=None, leave=False, dynamic_ncols=True)
+        self._stage = stage
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+        self._bar = self._stage = None

@@ -1,0 +1,156 @@
+"""Chat JSONL -> Row, or the reason why a line is none.
+
+A row holds system (optional), user and assistant turns, and ends in a user turn and the desired output. What is read is kept as
+it stands, with two exceptions that no trainer minds: keys whose value is null are dropped, and a content given as text parts
+becomes the string of its text.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tracegen.errors import InputError
+from tracegen.jsonl import Line, dump, read_lines
+from tracegen.records import Message, Rejected, Row
+
+ROLES = ("system", "developer", "user", "assistant")
+
+
+class Entry(NamedTuple):
+    """One line of a dataset: the row, or why it is none, and the line as it stood in the file."""
+
+    outcome: Row | Rejected
+    raw: str
+
+
+class _Unusable(Exception):
+    """A line is not a row; its text is the reason."""
+
+
+def read_rows(path: Path, limit: int | None = None) -> Iterator[Entry]:
+    """Yield the rows of a chat JSONL file in order, the unusable lines among them; `limit` counts lines that are not empty.
+
+    Raises InputError where nothing can be done with the file: it cannot be read, is empty, is one JSON array, or no line of it
+    is a row.
+    """
+    repetitions: Counter[str] = Counter()
+    first_reason: str | None = None
+    usable = False
+    lines = read_lines(path)
+    for line in lines if limit is None else islice(lines, limit):
+        _refuse_array(path, line)
+        try:
+            row = parse_row(line, repetitions)
+        except _Unusable as reason:
+            message = f"{path.name}:{line.number}: {reason}"
+            first_reason = first_reason or message
+            yield Entry(Rejected(line=line.number, reason=message, row=line.text if line.error else line.value), line.text)
+        else:
+            usable = True
+            yield Entry(row, line.text)
+    if not usable and first_reason is None:
+        raise InputError(f"{path} is empty. Give a file with one JSON object per line, each with `messages`.")
+    if not usable:
+        raise InputError(f"No line of {path} is a usable row. The first: {first_reason}.")
+
+
+def parse_row(line: Line, repetitions: Counter[str]) -> Row:
+    """Return the row of a line; `repetitions` counts the rows with equal messages seen before, and is updated.
+
+    Raises an exception whose text is the reason where the line is not a row.
+    """
+    if line.error is not None:
+        raise _Unusable(line.error)
+    messages = tuple(_messages(line.value))
+    _check_turns(messages)
+    content = json.dumps([message.model_dump() for message in messages], sort_keys=True)
+    digest = hashlib.sha256(content.encode()).hexdigest()[:16]
+    repetitions[digest] += 1
+    return Row(id=f"{digest}-{repetitions[digest]}", line=line.number, messages=messages)
+
+
+def _refuse_array(path: Path, line: Line) -> None:
+    """Raise InputError where the file as a whole is one JSON array instead of JSON lines."""
+    if line.number != 1 or not line.text.lstrip().startswith("["):
+        return
+    if line.error is not None or (isinstance(line.value, list) and all(isinstance(item, dict) for item in line.value)):
+        raise InputError(
+            f"{path}:1: the file is a JSON array, not JSON lines. Turn it into one object per line, "
+            f"for example with: jq -c '.[]' {path} > {path.stem}.jsonl"
+        )
+
+
+def _messages(value: Any) -> Iterator[Message]:
+    if not isinstance(value, dict):
+        raise _Unusable(f"the line is a JSON {_json_type(value)}, not an object with `messages`")
+    messages = value.get("messages")
+    if not isinstance(messages, list) or not messages:
+        keys = ", ".join(f"`{key}`" for key in list(value)[:5]) or "no key at all"
+        raise _Unusable(f"no `messages` list in the row (it has {keys})")
+    for number, message in enumerate(messages, start=1):
+        yield _message(number, message)
+
+
+def _message(number: int, message: Any) -> Message:
+    if not isinstance(message, dict):
+        raise _Unusable(f"message {number} is a JSON {_json_type(message)}, not an object")
+    role = message.get("role")
+    if message.get("tool_calls") or role in ("tool", "function"):
+        raise _Unusable(f"message {number} belongs to a tool call; tracegen adds traces to rows that have none")
+    if role not in ROLES:
+        raise _Unusable(f"message {number} has the role {dump(role)}; known are {', '.join(ROLES)}")
+    kept = {key: value for key, value in message.items() if value is not None}
+    kept["content"] = _text(number, message.get("content"))
+    _refuse_surrogates(number, kept)
+    return Message.model_validate(kept)
+
+
+def _text(number: int, content: Any) -> str:
+    """Return a message's content as one string; parts that are all text are joined as chat templates join them."""
+    if isinstance(content, str):
+        return content
+    if content is None:
+        raise _Unusable(f"message {number} has no content")
+    if not isinstance(content, list):
+        raise _Unusable(f"message {number} has a JSON {_json_type(content)} as content, not a text")
+    texts = []
+    for part in content:
+        text = part.get("text") if isinstance(part, dict) and part.get("type") == "text" else part
+        if not isinstance(text, str):
+            kind = part.get("type") if isinstance(part, dict) else _json_type(part)
+            raise _Unusable(f"message {number} has a content part that is not text ({kind})")
+        texts.append(text)
+    return "".join(texts)
+
+
+def _refuse_surrogates(number: int, message: dict[str, Any]) -> None:
+    try:
+        dump(message).encode()
+    except UnicodeEncodeError:
+        raise _Unusable(
+            f"message {number} has half a character (a lone surrogate such as \\ud83d), which no UTF-8 file can hold"
+        ) from None
+
+
+def _check_turns(messages: tuple[Message, ...]) -> None:
+    last = messages[-1]
+    if last.role != "assistant":
+        raise _Unusable(f"no desired output: the last message is from {last.role}, not from assistant")
+    if not last.content.strip():
+        raise _Unusable("the desired output is empty")
+    if not any(message.role == "user" for message in messages):
+        raise _Unusable("no user turn")
+    before = messages[-2]
+    if before.role != "user":
+        raise _Unusable(f"the message before the desired output is from {before.role}, not from user")
+    if not before.content.strip():
+        raise _Unusable("the last user turn is empty")
+
+
+def _json_type(value: Any) -> str:
+    names = {dict: "object", list: "array", str: "string", bool: "boolean", int: "number", float: "number"}
+    return names.get(type(value), "null")

@@ -1,0 +1,93 @@
+"""Run file -> training files: the splice, the target's format, and what was rejected. Free, offline, repeatable."""
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from tracegen.jsonl import dump, is_json, replacing
+from tracegen.records import Example, Tool
+from tracegen.targets import Target
+from tracegen.traces.runfile import Result, RunFile
+from tracegen.traces.splice import splice
+
+
+class Outcome(NamedTuple):
+    """What became of one line of the dataset."""
+
+    line: int
+    """Line in the dataset file, counted from 1."""
+    raw: str
+    """The line as it stood there."""
+    example: Example | None
+    """The example, or None where the row was rejected or is not finished."""
+    kind: str | None
+    """Kind of reason, for counting: an ending of the research, `unusable row`, or None."""
+    reason: str | None
+    """Why the row was rejected, or None."""
+
+
+class Exported(NamedTuple):
+    """What was written."""
+
+    examples: int
+    """Lines of the output."""
+    unfinished: int
+    """Rows whose research is not finished; they are in neither file."""
+    hops: Counter[int]
+    """How many examples have how many hops."""
+    reasons: Counter[str]
+    """How many rows were rejected for which kind of reason."""
+
+    @property
+    def rejected(self) -> int:
+        """Lines of the rejected output."""
+        return self.reasons.total()
+
+
+def outcomes(run: RunFile) -> Iterator[Outcome]:
+    """Yield what became of each line of the dataset, in its order."""
+    tool = Tool.model_validate(run.meta()["settings"]["tool"])
+    for result in run.results():
+        yield _outcome(result, tool)
+
+
+def _outcome(result: Result, tool: Tool) -> Outcome:
+    if result.row is None:
+        return Outcome(result.line, result.raw, None, "unusable row", result.reason)
+    if result.trace is None:
+        return Outcome(result.line, result.raw, None, None, None)
+    example = splice(result.row, result.trace, tool)
+    if isinstance(example, Example):
+        return Outcome(result.line, result.raw, example, None, None)
+    return Outcome(result.line, result.raw, None, result.trace.ended, example)
+
+
+def export(run: RunFile, target: Target, output: Path, rejected: Path | None = None) -> Exported:
+    """Write the examples of a run in a target's format, in the order of the input, and the rejected rows to `rejected`.
+
+    Each file appears whole or not at all. Raises OutputError where one cannot be written.
+    """
+    examples, unfinished, hops, reasons = 0, 0, Counter[int](), Counter[str]()
+    with contextlib.ExitStack() as stack:
+        rejected_file = stack.enter_context(replacing(rejected)) if rejected else None
+        output_file = stack.enter_context(replacing(output))
+        for outcome in outcomes(run):
+            if outcome.example is not None:
+                output_file.write(dump(target(outcome.example)) + "\n")
+                examples += 1
+                hops[len(outcome.example.hops)] += 1
+            elif outcome.reason is not None:
+                reasons[str(outcome.kind)] += 1
+                if rejected_file is not None:
+                    rejected_file.write(rejected_line(outcome) + "\n")
+            else:
+                unfinished += 1
+    return Exported(examples, unfinished, hops, reasons)
+
+
+def rejected_line(outcome: Outcome) -> str:
+    """Return the line of a rejected row: the reason beside the whole row, character for character."""
+    row = outcome.raw.strip() if is_json(outcome.raw) else dump(outcome.raw)
+    return f'{{"line": {outcome.line}, "reason": {dump(outcome.reason)}, "row": {row}}}'

@@ -1,0 +1,188 @@
+"""The main job: dataset -> rows -> teacher -> run file -> splice -> files. Here the stages are joined."""
+
+import asyncio
+import os
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import tracegen
+from tracegen.dataset import read_rows
+from tracegen.errors import OutputError, SettingsError
+from tracegen.export import export
+from tracegen.index import Index, open_index
+from tracegen.prompts import read_prompt
+from tracegen.records import ToolReturn, Usage
+from tracegen.research import Progress, Research
+from tracegen.targets import write_openai
+from tracegen.teacher import Teacher
+from tracegen.teacher.chat import ChatTeacher
+from tracegen.teacher.researcher import Researcher
+from tracegen.traces.runfile import RunFile
+
+DEFAULT_INDEX = Path(".tracegen/index")
+BUILTIN = "builtin"
+"""Name of the built-in researcher, as `teacher` takes it."""
+
+
+class Summary(NamedTuple):
+    """What a run came to."""
+
+    output: Path
+    """The examples."""
+    rejected_output: Path
+    """The rejected rows with their reasons."""
+    run_file: Path
+    """All that was asked and answered."""
+    teacher: str
+    """Name of the teacher."""
+    examples: int
+    """Lines of the output."""
+    hops: Counter[int]
+    """How many examples have how many hops."""
+    reasons: Counter[str]
+    """How many rows were rejected for which kind of reason."""
+    resumed: int
+    """Rows that were finished before this start."""
+    calls: int
+    """Searches made since this start."""
+    usage: Usage
+    """What this start asked of the teacher."""
+    seconds: float
+    """Wall time of this start."""
+
+    @property
+    def rejected(self) -> int:
+        """Lines of the rejected output."""
+        return self.reasons.total()
+
+
+def generate(dataset: Path | str, output: Path | str, **options: Any) -> Summary:
+    """Run `generate_async`, with the same arguments, to its end."""
+    return asyncio.run(generate_async(dataset, output, **options))
+
+
+async def generate_async(
+    dataset: Path | str,
+    output: Path | str,
+    *,
+    index: Path | str = DEFAULT_INDEX,
+    teacher: str | Teacher | None = None,
+    base_url: str | None = None,
+    prompt: Path | None = None,
+    max_hops: int = 8,
+    concurrency: int = 16,
+    limit: int | None = None,
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> Summary:
+    """Research every row of a dataset, and write `output` with its rejected rows and its run file beside it.
+
+    `teacher` is a model name, "builtin", or a Teacher; None is the built-in researcher where neither key nor base URL is set.
+    A run that was killed or interrupted goes on where it was when it is started again with the same arguments.
+    Raises a TracegenError where nothing can be done for any row; what was answered until then is in the run file.
+    """
+    start = time.monotonic()
+    dataset, output = Path(dataset), Path(output)
+    check_output(dataset, output)
+    chosen = choose_teacher(teacher, base_url)
+    system_prompt = read_prompt(prompt) if isinstance(chosen, ChatTeacher) else None
+    try:
+        with open_index(Path(index)) as opened, Searcher(opened) as search:
+            settings = {
+                "teacher": chosen.name,
+                "index": opened.id,
+                "tool": opened.tool.model_dump(),
+                "prompt": system_prompt,
+                "max_hops": max_hops,
+            }
+            about = {"dataset": str(dataset), "base_url": getattr(chosen, "base_url", None), "versions": versions()}
+            with RunFile.create_or_resume(run_path(output), settings, about) as run:
+                run.set_input(read_rows(dataset, limit))
+                research = Research(
+                    run, chosen, search, opened.tool, prompt=system_prompt, max_hops=max_hops, progress=progress
+                )
+                await research.run(concurrency)
+                exported = export(run, write_openai, output, rejected_path(output))
+    finally:
+        if isinstance(chosen, ChatTeacher):
+            await chosen.close()
+    return Summary(
+        output=output,
+        rejected_output=rejected_path(output),
+        run_file=run_path(output),
+        teacher=chosen.name,
+        examples=exported.examples,
+        hops=exported.hops,
+        reasons=exported.reasons,
+        resumed=research.resumed,
+        calls=research.calls,
+        usage=research.usage,
+        seconds=time.monotonic() - start,
+    )
+
+
+def check_output(dataset: Path, output: Path) -> None:
+    """Raise, before any work, where the output cannot be written or would replace the dataset."""
+    if output.resolve() == dataset.resolve():
+        raise SettingsError(f"The output {output} is the dataset itself. Give another file with -o.")
+    if output.is_dir():
+        raise OutputError(f"The output {output} is a folder. Give a file with -o, such as {output / 'augmented.jsonl'}.")
+    folder = output.absolute().parent
+    if not folder.is_dir():
+        raise OutputError(f"There is no folder {folder}. Make it, or choose another place with -o.")
+    if not os.access(folder, os.W_OK):
+        raise OutputError(f"Cannot write into {folder}: permission denied. Choose another place with -o.")
+
+
+def choose_teacher(teacher: str | Teacher | None, base_url: str | None) -> Teacher:
+    """Return the teacher that is meant. Raises SettingsError where that is not clear, TeacherError where a key is missing."""
+    if teacher is None and (base_url or os.environ.get("OPENAI_BASE_URL") or os.environ.get("OPENAI_API_KEY")):
+        raise SettingsError(
+            "A key or a base URL is set, but no model: name it with --teacher MODEL, "
+            f"or use --teacher {BUILTIN} for the built-in researcher."
+        )
+    if teacher is None or teacher == BUILTIN:
+        return Researcher()
+    return ChatTeacher(teacher, base_url=base_url) if isinstance(teacher, str) else teacher
+
+
+def run_path(output: Path) -> Path:
+    """Return the run file of an output: `augmented.run.db` beside `augmented.jsonl`."""
+    return output.with_name(f"{output.name.removesuffix('.jsonl')}.run.db")
+
+
+def rejected_path(output: Path) -> Path:
+    """Return the file of an output's rejected rows: `augmented.rejected.jsonl` beside `augmented.jsonl`."""
+    return output.with_name(f"{output.name.removesuffix('.jsonl')}.rejected.jsonl")
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a run depends on."""
+    packages = ("openai", "chromadb", "sentence-transformers", "pydantic")
+    return {"tracegen": tracegen.__version__} | {package: version(package) for package in packages}
+
+
+class Searcher:
+    """An open index, searched in a thread of its own so that the event loop goes on meanwhile."""
+
+    def __init__(self, index: Index) -> None:
+        """Take an open index; it stays the caller's."""
+        self._index = index
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="search")
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        """End the thread; searches that still wait are dropped."""
+        self._thread.shutdown(cancel_futures=True)
+
+    async def __call__(self, query: str) -> ToolReturn:
+        """Return what the tool returns for a query."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._index.call, query)

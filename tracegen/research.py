@@ -1,0 +1,147 @@
+"""Rows on their way through the teacher: the loop, driven row by row, every answer on disk before the next question."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from typing import NamedTuple
+
+from tracegen.errors import InputError, TeacherError
+from tracegen.records import Response, Row, Tool, ToolReturn, Trace, Usage
+from tracegen.teacher import Failure, Teacher
+from tracegen.teacher.loop import Ask, Finish, Loop, Search
+from tracegen.traces.runfile import Event, RunFile
+
+ROWS_WITHOUT_CALLS = 3
+"""So many rows are tried, one after the other, before an endpoint that never calls the function is given up."""
+
+SearchFunction = Callable[[str], Awaitable[ToolReturn]]
+
+
+class Progress(NamedTuple):
+    """How far a run is."""
+
+    rows: int
+    """Rows to research in all."""
+    finished: int
+    """Rows finished, those of earlier starts among them."""
+    unusable: int
+    """Lines of the dataset that are no row."""
+    calls: int
+    """Searches made since this start."""
+    usage: Usage
+    """What this start asked of the teacher."""
+
+
+class Research:
+    """The rows of a run on their way through the teacher."""
+
+    def __init__(
+        self,
+        run: RunFile,
+        teacher: Teacher,
+        search: SearchFunction,
+        tool: Tool,
+        *,
+        prompt: str | None,
+        max_hops: int,
+        progress: Callable[[Progress], None] = lambda _: None,
+    ) -> None:
+        """Prepare; nothing is asked yet."""
+        self._run, self._teacher, self._search, self._tool = run, teacher, search, tool
+        self._prompt, self._max_hops, self._progress = prompt, max_hops, progress
+        self._started_rows = run.started_rows()
+        self._counts = run.counts()
+        self.resumed = self._counts["finished"]
+        self.finished = self.resumed
+        self.calls = 0
+        self.usage = Usage()
+        # Until the teacher has made its first call, rows go one by one: what is wrong with it then costs a request or two.
+        self._proven = asyncio.Event()
+        if run.has_hops():
+            self._proven.set()
+        self._without_calls: list[str] = []
+
+    async def run(self, concurrency: int) -> None:
+        """Research all open rows, so many at a time. Raises TeacherError where it makes no sense to go on."""
+        rows = self._run.open_rows()
+        self._report()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._work(rows, first=True))
+                for _ in range(concurrency - 1):
+                    group.create_task(self._work(rows, first=False))
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+
+    async def _work(self, rows: Iterator[Row], *, first: bool) -> None:
+        if not first:
+            await self._proven.wait()
+        for row in rows:
+            trace = await self._research(row)
+            if not self._proven.is_set() and trace.ended == "no_calls":
+                await self._count_without_calls(row.id)
+            self.finished += 1
+            self._report()
+        if first:
+            self._proven.set()
+
+    async def _research(self, row: Row) -> Trace:
+        """Research one row, from where it was left, and return its trace."""
+        loop = Loop(row, self._tool, max_hops=self._max_hops, prompt=self._prompt)
+        recorded = self._run.events(row.id) if row.id in self._started_rows else []
+        for event in recorded:
+            _take(loop, event)
+        seq = len(recorded)
+        while not isinstance(step := loop.step(), Finish):
+            if isinstance(step, Ask):
+                event = await self._ask(step)
+            else:
+                event = Event("return", (await self._search(step.query)).model_dump_json())
+                self.calls += 1
+            # On disk before the next request is sent.
+            await self._run.record(row.id, seq, event)
+            _take(loop, event)
+            seq += 1
+            self._report()
+        await self._run.finish(row.id, step.trace)
+        return step.trace
+
+    async def _ask(self, step: Ask) -> Event:
+        reply = await self._teacher.reply(step.messages, [self._tool.definition], step.tool_choice)
+        if isinstance(reply, Failure):
+            return Event("failure", reply.model_dump_json())
+        self.usage += reply.usage
+        if reply.calls:
+            self._proven.set()
+        return Event("response", reply.model_dump_json())
+
+    async def _count_without_calls(self, row_id: str) -> None:
+        """Count a row without any call; after a few, give up and forget them, so that the next start asks again."""
+        self._without_calls.append(row_id)
+        if len(self._without_calls) < ROWS_WITHOUT_CALLS:
+            return
+        for forgotten in self._without_calls:
+            await self._run.forget(forgotten)
+        raise TeacherError(
+            f"{self._teacher.name!r} answered {len(self._without_calls)} rows without calling the function it must call. "
+            "Choose a model that can call functions, and a server that is started with tool calling on."
+        )
+
+    def _report(self) -> None:
+        counts = self._counts
+        self._progress(Progress(counts["rows"], self.finished, counts["rejected"], self.calls, self.usage))
+
+
+def _take(loop: Loop, event: Event) -> None:
+    """Give an event to the loop.
+
+    Raises InputError where it does not fit, which can only be so after a replay by another version.
+    """
+    step = loop.step()
+    if event.kind == "return" and isinstance(step, Search):
+        loop.take_return(ToolReturn.model_validate_json(event.body))
+    elif event.kind == "response" and isinstance(step, Ask):
+        loop.take_response(Response.model_validate_json(event.body))
+    elif event.kind == "failure" and isinstance(step, Ask):
+        loop.take_failure(Failure.model_validate_json(event.body))
+    else:
+        raise InputError("The run file does not fit this version of tracegen. Use the version that made it, or another -o.")

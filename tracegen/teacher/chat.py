@@ -1,0 +1,233 @@
+"""A chat model behind any OpenAI-compatible endpoint, as a teacher.
+
+Requests go through the `openai` SDK's client (authentication, retries, proxies, timeouts), but as plain JSON: its typed
+`chat.completions.create` costs about four times the CPU, because it walks through every message of the growing conversation.
+Responses are read tolerantly, since real servers differ in every detail that the format leaves open.
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tracegen.errors import TeacherError
+from tracegen.records import RawCall, Response, Usage
+from tracegen.teacher import Failure, ToolChoice
+
+if TYPE_CHECKING:
+    import httpx2
+    import openai
+
+TIMEOUT_S = 600.0
+"""Limit of one request; long, since a reasoning teacher may think for minutes."""
+MAX_RETRIES = 4
+"""The SDK's retries of what can pass: connection errors, 408, 409, 429, 5xx; with backoff, Retry-After honoured."""
+MALFORMED_TRIES = 3
+"""Tries for a 200 whose body is no chat completion, which the SDK does not retry."""
+
+_CONTEXT_WORDS = ("context length", "context_length", "maximum context", "context size", "too long", "context window")
+
+
+class ChatTeacher:
+    """A teacher that is a chat model. Close it when done; its connections are shared by all rows."""
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        max_retries: int = MAX_RETRIES,
+        http_client: "httpx2.AsyncClient | None" = None,
+    ) -> None:
+        """Prepare a client; nothing is sent yet. Key and base URL default to OPENAI_API_KEY and OPENAI_BASE_URL."""
+        import os
+
+        import openai
+
+        # A server of one's own often wants no key, but the SDK insists on one.
+        has_url = base_url or os.environ.get("OPENAI_BASE_URL")
+        key = api_key or os.environ.get("OPENAI_API_KEY") or ("none" if has_url else None)
+        if key is None:
+            raise TeacherError(
+                f"No key for the teacher {model!r}: set OPENAI_API_KEY, or give --base-url for a server of your own, "
+                "or use --teacher builtin, which needs neither."
+            )
+        self.name = model
+        self._proven = False  # whether the endpoint has answered once: before, a failure concerns all rows
+        self._without_required = False
+        self._extra: dict[str, Any] = {}
+        self._client = openai.AsyncOpenAI(
+            api_key=key,
+            base_url=base_url,
+            timeout=TIMEOUT_S,
+            max_retries=max_retries,
+            http_client=http_client or openai.DefaultAioHttpClient(),
+        )
+
+    @property
+    def base_url(self) -> str:
+        """Where requests go."""
+        return str(self._client.base_url)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    async def reply(
+        self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]], tool_choice: ToolChoice
+    ) -> Response | Failure:
+        """Return the model's next message, or why this conversation gets none.
+
+        Raises TeacherError for what is the same for every row: key, model, address, quota, an endpoint without tools.
+        """
+        import openai
+
+        problem = ""
+        for _ in range(MALFORMED_TRIES):
+            try:
+                body = await self._post(messages, tools, tool_choice)
+            except openai.APIConnectionError as error:
+                raise self._unreachable(error) from None
+            except openai.APIStatusError as error:
+                return self._refused(error)
+            try:
+                response = read_completion(body)
+            except ValueError as error:
+                problem = str(error)
+                await asyncio.sleep(0.1)
+            else:
+                self._proven = True
+                return response
+        return self._for_this_row(f"{self.base_url} answered with no chat completion: {problem}. Does the URL end in /v1?")
+
+    async def _post(
+        self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]], tool_choice: ToolChoice
+    ) -> bytes:
+        """Send one request; what the endpoint refuses of it is learned, and left out from then on."""
+        import httpx2
+        import openai
+
+        while True:
+            # "auto" is always said: one server silently drops the tools where tool_choice is missing.
+            choice = "auto" if self._without_required else tool_choice
+            body = {"model": self.name, "messages": messages, "tools": tools, "tool_choice": choice, **self._extra}
+            try:
+                response = await self._client.post("/chat/completions", body=body, cast_to=httpx2.Response)
+            except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+                if not self._learn(_error_text(error), body):
+                    raise
+            else:
+                return response.content
+
+    def _learn(self, refusal: str, body: Mapping[str, Any]) -> bool:
+        """Change what is sent after a refusal; False where the refusal is about something else."""
+        if "tool_choice" in refusal and body["tool_choice"] == "required":
+            self._without_required = True
+            return True
+        # Some models take tools on this endpoint only with an explicit effort of "none".
+        if "reasoning_effort" in refusal and "reasoning_effort" not in body:
+            self._extra = {**self._extra, "reasoning_effort": "none"}
+            return True
+        return False
+
+    def _unreachable(self, error: "openai.APIConnectionError") -> TeacherError:
+        cause = str(error.__cause__ or error)
+        return TeacherError(
+            f"No answer from {self.base_url}: {cause}. Is the address right and the server running? "
+            "What was answered is kept: run the same command again to go on."
+        )
+
+    def _refused(self, error: "openai.APIStatusError") -> Failure:
+        """Return a failure of this row, or raise where every row would fail."""
+        text = _error_text(error)
+        said = f"{self.base_url} said {error.status_code}: {text[:300]}"
+        if error.status_code in (401, 403):
+            raise TeacherError(f"The key was not accepted: {said}. Check OPENAI_API_KEY.")
+        if error.status_code == 404:
+            raise TeacherError(f"No model {self.name!r}, or no chat endpoint there: {said}. Check --teacher and --base-url.")
+        if error.status_code == 429 and "insufficient_quota" in f"{error.code} {text}":
+            raise TeacherError(f"The quota is spent: {said}. What was answered is kept; run again when there is quota.")
+        if error.status_code == 429:
+            raise TeacherError(
+                f"Too many requests: {said}. What was answered is kept; run again with a lower --concurrency to go on."
+            )
+        if error.status_code < 500 and any(word in text.lower() for word in _CONTEXT_WORDS):
+            return Failure(detail=f"The conversation is too long for the teacher: {text[:300]}")
+        if error.status_code < 500 and "tool" in text.lower() and not self._proven:
+            raise TeacherError(
+                f"The endpoint takes no tools: {said}. Choose a model that can call functions, and a server that is "
+                "started with tool calling on."
+            )
+        return self._for_this_row(f"The request failed: {said}")
+
+    def _for_this_row(self, detail: str) -> Failure:
+        """Return a failure of this row; raise where the endpoint has not worked even once."""
+        if not self._proven:
+            raise TeacherError(f"{detail} It was the first answer, so the run stops here.")
+        return Failure(detail=detail)
+
+
+def _error_text(error: "openai.APIStatusError") -> str:
+    """Return what an error response says; bodies are JSON of several shapes, text or HTML."""
+    body = error.body
+    if isinstance(body, dict):
+        message = body.get("message") or body.get("detail") or body
+        return str(message)
+    return " ".join(error.response.text.split()) or error.message
+
+
+def read_completion(body: bytes) -> Response:
+    """Return the response in the body of a chat completion.
+
+    Raises ValueError where it is none: not JSON, no choice, no message.
+    """
+    try:
+        value = json.loads(body)
+    except ValueError:
+        raise ValueError(f"not JSON ({body[:60].decode(errors='replace')!r})") from None
+    choices = value.get("choices") if isinstance(value, dict) else None
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    message = choice.get("message") if isinstance(choice, dict) else None
+    if not isinstance(choice, dict) or not isinstance(message, dict):
+        raise ValueError("no choice with a message in it")
+    return Response(
+        content=_text(message.get("content")),
+        calls=tuple(_read_call(call) for call in message.get("tool_calls") or () if isinstance(call, dict)),
+        finish_reason=_text(choice.get("finish_reason")),
+        refusal=_text(message.get("refusal")),
+        reasoning=_text(message.get("reasoning_content")) or _text(message.get("reasoning")),
+        model=_text(value.get("model")),
+        usage=_read_usage(value.get("usage")),
+    )
+
+
+def _read_call(call: Mapping[str, Any]) -> RawCall:
+    function = call.get("function")
+    function = function if isinstance(function, dict) else {}
+    arguments = function.get("arguments")
+    if not isinstance(arguments, str):
+        arguments = "" if arguments is None else json.dumps(arguments)
+    return RawCall(name=_text(function.get("name")) or "", arguments=_clean(arguments))
+
+
+def _read_usage(usage: Any) -> Usage:
+    counts = usage if isinstance(usage, dict) else {}
+    prompt, completion = counts.get("prompt_tokens"), counts.get("completion_tokens")
+    return Usage(
+        requests=1,
+        prompt_tokens=prompt if isinstance(prompt, int) else 0,
+        completion_tokens=completion if isinstance(completion, int) else 0,
+    )
+
+
+def _text(value: Any) -> str | None:
+    """Return a text field, or None; content given as parts is joined."""
+    if isinstance(value, list):
+        value = "".join(str(part.get("text") or "") for part in value if isinstance(part, dict))
+    return _clean(value) if isinstance(value, str) else None
+
+
+def _clean(text: str) -> str:
+    """Replace lone surrogates, which neither a file nor a request can hold."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

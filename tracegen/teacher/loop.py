@@ -1,0 +1,201 @@
+"""The teacher loop as a state machine without I/O.
+
+Give it a response or a return, and it says what to do next: ask the teacher, search, or finish. It knows neither network nor
+index nor files, so the same loop runs row by row, in waves of a batch service, or on several machines; and fed with recorded
+responses and returns it comes back to where a killed run stood.
+
+    loop = Loop(row, tool, max_hops=8, prompt=None)
+    while not isinstance(step := loop.step(), Finish):
+        if isinstance(step, Ask):
+            loop.take_response(...)      # or take_failure
+        else:
+            loop.take_return(...)
+    step.trace
+"""
+
+import hashlib
+import json
+import re
+from collections import deque
+from typing import Any, NamedTuple
+
+from tracegen.records import Ending, Hop, RawCall, Response, Row, Tool, ToolCall, ToolReturn, Trace, Usage
+from tracegen.teacher import Failure, ToolChoice
+
+MAX_QUERY_CHARS = 2_000
+"""A longer query goes back as an error: no embedder reads that far."""
+
+NUDGE = "You have not searched yet. Call {name} before you answer."
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}\Z")
+
+
+class Ask(NamedTuple):
+    """Ask the teacher for its next message."""
+
+    messages: list[dict[str, Any]]
+    """The conversation so far, in OpenAI's chat format; it belongs to the loop: read it, do not change it."""
+    tool_choice: ToolChoice
+    """`required` until a first search was made, then `auto`."""
+
+
+class Search(NamedTuple):
+    """Call the retrieval function."""
+
+    query: str
+    """The query of the call, never empty."""
+
+
+class Finish(NamedTuple):
+    """Nothing is left to do."""
+
+    trace: Trace
+    """The research of the row."""
+
+
+class Loop:
+    """The research of one row."""
+
+    def __init__(self, row: Row, tool: Tool, *, max_hops: int, prompt: str | None) -> None:
+        """Start the research of a row; `prompt` is the teacher's own system prompt, None for the row's alone."""
+        self._row = row
+        self._tool = tool
+        self._max_hops = max_hops
+        self._messages = opening(row, prompt)
+        self._hops: list[Hop] = []
+        self._pending: deque[tuple[RawCall, str | None]] = deque()
+        self._current: tuple[ToolCall, str | None] | None = None
+        self._nudged = False
+        self._usage = Usage()
+        self._model: str | None = None
+        self._answer: str | None = None
+        self._ended: tuple[Ending, str] | None = None
+
+    @property
+    def searched(self) -> bool:
+        """Whether a search has been made that was not an error."""
+        return any(not hop.returned.error for hop in self._hops)
+
+    def step(self) -> Ask | Search | Finish:
+        """Return what to do next; the same answer until something is given back."""
+        while self._ended is None and self._current is None and self._pending:
+            self._begin(*self._pending.popleft())
+        if self._current is not None:
+            return Search(str(self._current[0].arguments["query"]))
+        if self._ended is None and len(self._hops) >= self._max_hops:
+            self._end_at_limit()
+        if self._ended is None:
+            return Ask(self._messages, "auto" if self.searched else "required")
+        return Finish(self._trace(*self._ended))
+
+    def take_response(self, response: Response) -> None:
+        """Take the teacher's message."""
+        self._usage += response.usage
+        self._model = response.model or self._model
+        if response.calls:
+            # Calls beyond the limit are left out here; the run keeps the whole response.
+            room = self._max_hops - len(self._hops)
+            for number, call in enumerate(response.calls[:room]):
+                self._pending.append((call, response.content if number == 0 else None))
+        elif response.refusal or response.finish_reason == "content_filter":
+            self._ended = ("refused", f"The teacher refused: {response.refusal or 'its answer was filtered'}")
+        elif response.finish_reason == "length":
+            self._ended = ("length", "The teacher's message was cut off at its token limit; allow it more tokens")
+        else:
+            self._take_answer(response.content or "")
+
+    def take_failure(self, failure: Failure) -> None:
+        """Take note that the teacher cannot be asked any further about this row."""
+        self._ended = ("error", failure.detail)
+
+    def take_return(self, returned: ToolReturn) -> None:
+        """Take the return of the search that `step` asked for."""
+        if self._current is None:
+            raise RuntimeError("a return was given that no search asked for")
+        (call, content), self._current = self._current, None
+        self._add_hop(call, returned, content)
+
+    def _begin(self, raw: RawCall, content: str | None) -> None:
+        """Make the next call the current one, or answer a malformed one with an error right away."""
+        problem, query = _read_call(raw, self._tool)
+        # Some servers refuse a history with arguments that are no JSON object, so malformed ones are repaired in it.
+        call = ToolCall(
+            id=call_id(self._row, len(self._hops)),
+            name=raw.name if _NAME.match(raw.name) else self._tool.name,
+            arguments={"query": query},
+        )
+        if problem is None:
+            self._current = (call, content)
+        else:
+            self._add_hop(call, ToolReturn(text=f"Error: {problem}", error=True), content)
+
+    def _add_hop(self, call: ToolCall, returned: ToolReturn, content: str | None) -> None:
+        self._hops.append(Hop(call=call, returned=returned, content=content))
+        function = {"name": call.name, "arguments": json.dumps(call.arguments, ensure_ascii=False)}
+        wire_call = {"id": call.id, "type": "function", "function": function}
+        # "" beside calls is what every server measured takes back; null or a missing content is refused by some.
+        self._messages.append({"role": "assistant", "content": content or "", "tool_calls": [wire_call]})
+        self._messages.append({"role": "tool", "tool_call_id": call.id, "content": returned.text})
+
+    def _take_answer(self, answer: str) -> None:
+        self._answer = answer
+        if self.searched:
+            self._ended = ("answered", "")
+        elif self._nudged:
+            self._ended = ("no_calls", "The teacher answered without a search, also when told to search")
+        else:
+            self._nudged = True
+            self._messages.append({"role": "assistant", "content": answer})
+            self._messages.append({"role": "user", "content": NUDGE.format(name=self._tool.name)})
+
+    def _end_at_limit(self) -> None:
+        if self.searched:
+            self._ended = ("max_hops", "")
+        else:
+            self._ended = ("no_calls", f"All {len(self._hops)} calls of the teacher were malformed")
+
+    def _trace(self, ended: Ending, detail: str) -> Trace:
+        return Trace(
+            hops=tuple(self._hops), ended=ended, detail=detail, answer=self._answer, model=self._model, usage=self._usage
+        )
+
+
+def opening(row: Row, prompt: str | None) -> list[dict[str, Any]]:
+    """Return the conversation a teacher starts from: never with the desired output.
+
+    With a `prompt`, that is the system message, and the row's own system message is quoted below it.
+    """
+    own = [message.content for message in row.prompt if message.role in ("system", "developer")]
+    if prompt is not None and own:
+        own = [prompt.rstrip(), "The answer will be given under these instructions:\n\n" + "\n\n".join(own)]
+    elif prompt is not None:
+        own = [prompt.rstrip()]
+    system = [{"role": "system", "content": "\n\n".join(own)}] if own else []
+    turns = [message for message in row.prompt if message.role in ("user", "assistant")]
+    return system + [{"role": message.role, "content": message.content} for message in turns]
+
+
+def call_id(row: Row, number: int) -> str:
+    """Return the id of a row's call: stable across runs, 29 characters (OpenAI takes at most 40)."""
+    return "call_" + hashlib.sha256(f"{row.id}:{number}".encode()).hexdigest()[:24]
+
+
+def _read_call(raw: RawCall, tool: Tool) -> tuple[str | None, str]:
+    """Return what is wrong with a call, or None, and its query ("" where there is none)."""
+    if raw.name != tool.name:
+        return f"there is no function {raw.name[:64]!r}. Call {tool.name}.", ""
+    form = f'Call {tool.name} with {{"query": "..."}}.'
+    try:
+        arguments = json.loads(raw.arguments)
+        if isinstance(arguments, str):  # some servers encode twice
+            arguments = json.loads(arguments)
+    except (ValueError, RecursionError):
+        return f"the arguments are not JSON. {form}", ""
+    query = arguments.get("query") if isinstance(arguments, dict) else None
+    if not isinstance(query, str):
+        return f"the arguments have no text `query`. {form}", ""
+    query = query.encode("utf-16", "surrogatepass").decode("utf-16", "replace").strip()
+    if not query:
+        return f"the query is empty. {form}", ""
+    if len(query) > MAX_QUERY_CHARS:
+        return f"the query has {len(query)} characters. Ask for one thing, in at most {MAX_QUERY_CHARS}.", query[:80]
+    return None, query
