@@ -39,7 +39,7 @@ EXIT_WITH_REJECTED = 3
 )
 @quiet_option
 @click.pass_context
-def command(ctx: click.Context, dataset: Path, output: Path, index_path: Path, quiet: bool, **options: Any) -> None:
+def command(ctx: click.Context, /, dataset: Path, output: Path, index_path: Path, quiet: bool, **options: Any) -> None:
     """Research every row of DATASET and put the calls and returns between its prompt and its own, untouched output.
 
     Writes OUTPUT in OpenAI's chat format, the rejected rows with their reasons beside it (.rejected.jsonl), and the run file

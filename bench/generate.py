@@ -1,0 +1,232 @@
+"""Conversations per second: tracegen beside two bare loops that do the same conversations against the same endpoint process.
+
+    python -m bench.generate [--in-flight 64 256] [--latency-ms 0 200] [--rows N] [--index INDEX]
+
+A conversation is four requests: three hops with a return of 2 kB, then the answer. All rows differ. The variants:
+
+    aiohttp     nothing but the loop: the floor, and what 1.00 in the column `ratio` stands for
+    sdk         the same loop over the OpenAI SDK's client and transport: the floor for anything that goes through the SDK
+    constant    tracegen, run file and all, with a constant string as every return
+    index       tracegen with real searches in an index, where --index names one
+"""
+
+import argparse
+import asyncio
+import json
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bench.endpoint import start
+from bench.measure import Clock, print_table, report, run_variant
+
+HOPS = 3
+MODEL = "scripted"
+RETURN = ("A passage of documentation, as long as a usual return of four passages. " * 30)[:2048]
+SYSTEM = ("You know nothing of this language. Search its documentation for all that the answer needs. " * 10)[:800]
+PARAMETERS = {"type": "object", "properties": {"query": {"type": "string"}}, "required": ["query"]}
+DESCRIPTION = "Search the documentation."
+DEFINITION = {
+    "type": "function",
+    "function": {"name": "search_docs", "description": DESCRIPTION, "parameters": PARAMETERS},
+}
+
+Post = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+
+
+def prompt_of(number: int) -> str:
+    """Return the prompt of a row; all differ."""
+    return f"Write function number {number}: it takes a list of records and returns those whose field {number % 97} is set."
+
+
+# --- the bare loops ------------------------------------------------------------------------------------------------------
+
+
+async def converse(post: Post, prompt: str) -> None:
+    """Hold one conversation to its end."""
+    messages: list[dict[str, Any]] = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": prompt}]
+    while True:
+        body = {"model": MODEL, "messages": messages, "tools": [DEFINITION], "tool_choice": "auto"}
+        message = (await post(body))["choices"][0]["message"]
+        if not message.get("tool_calls"):
+            return
+        messages.append({"role": "assistant", "content": "", "tool_calls": message["tool_calls"]})
+        for call in message["tool_calls"]:
+            json.loads(call["function"]["arguments"])
+            messages.append({"role": "tool", "tool_call_id": call["id"], "content": RETURN})
+
+
+async def converse_all(post: Post, rows: int, in_flight: int) -> None:
+    """Hold all conversations, so many at a time."""
+
+    async def work(numbers: Iterator[int]) -> None:
+        for number in numbers:
+            await converse(post, prompt_of(number))
+
+    numbers = iter(range(rows))
+    await asyncio.gather(*(work(numbers) for _ in range(in_flight)))
+
+
+async def run_aiohttp(base_url: str, rows: int, in_flight: int) -> Clock:
+    """Run the conversations over aiohttp alone."""
+    import aiohttp
+
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+
+        async def post(body: dict[str, Any]) -> dict[str, Any]:
+            headers = {"Content-Type": "application/json"}
+            async with session.post(f"{base_url}/chat/completions", data=json.dumps(body), headers=headers) as response:
+                return json.loads(await response.read())
+
+        with Clock() as clock:
+            await converse_all(post, rows, in_flight)
+    return clock
+
+
+async def run_sdk(base_url: str, rows: int, in_flight: int) -> Clock:
+    """Run the conversations over the SDK's client, by its cheapest path."""
+    import httpx2
+    import openai
+
+    transport = openai.DefaultAioHttpClient()
+    async with openai.AsyncOpenAI(base_url=base_url, api_key="none", http_client=transport) as client:
+
+        async def post(body: dict[str, Any]) -> dict[str, Any]:
+            response = await client.post("/chat/completions", body=body, cast_to=httpx2.Response)
+            return json.loads(response.content)
+
+        with Clock() as clock:
+            await converse_all(post, rows, in_flight)
+    return clock
+
+
+# --- tracegen ------------------------------------------------------------------------------------------------------------
+
+
+async def run_tracegen(base_url: str, rows: int, in_flight: int, index: Path | None) -> Clock:
+    """Run the conversations with tracegen: from the dataset to the written output, run file included."""
+    from tracegen.teacher.chat import ChatTeacher
+
+    with tempfile.TemporaryDirectory() as folder, open_search(index) as (tool, search):
+        dataset, output = Path(folder, "train.jsonl"), Path(folder, "augmented.jsonl")
+        write_dataset(dataset, rows)
+        teacher = ChatTeacher(MODEL, base_url=base_url, api_key="none")
+        with Clock() as clock:
+            await generate_with(dataset, output, teacher, tool, search, in_flight)
+        await teacher.close()
+        with output.open(encoding="utf-8") as file:
+            examples = sum(1 for _ in file)
+    if examples != rows:
+        raise SystemExit(f"tracegen made {examples} examples of {rows} rows")
+    return clock
+
+
+async def generate_with(dataset: Path, output: Path, teacher: Any, tool: Any, search: Any, concurrency: int) -> None:
+    """Do what `tracegen.generate.generate_async` does, with a search of our own."""
+    from tracegen.dataset import read_rows
+    from tracegen.generate import run_path, write_outputs
+    from tracegen.research import Research
+    from tracegen.traces.runfile import RunFile
+
+    settings = {"teacher": teacher.name, "tool": tool.model_dump(), "prompt": SYSTEM, "max_hops": 8}
+    with RunFile.create_or_resume(run_path(output), settings, {"dataset": str(dataset)}) as run:
+        run.set_input(read_rows(dataset, None))
+        research = Research(run, teacher, search, tool, SYSTEM, 8)
+        await research.run(concurrency)
+        write_outputs(run, output, teacher.name, research)
+
+
+@contextmanager
+def open_search(index: Path | None) -> Iterator[tuple[Any, Any]]:
+    """Give the tool and the search of an index, its model loaded; without an index one that finds the same for everything."""
+    from tracegen.records import Tool, ToolReturn
+
+    if index is None:
+        returned = ToolReturn(text=RETURN)
+
+        async def search(query: str) -> ToolReturn:
+            return returned
+
+        yield Tool(name="search_docs", description=DESCRIPTION, parameters=PARAMETERS, k=4, rendering=1), search
+        return
+    from tracegen.generate import Searcher
+    from tracegen.index import open_index
+
+    with open_index(index) as opened, Searcher(opened) as searcher:
+        opened.call("warm up")
+        yield opened.tool, searcher
+
+
+def write_dataset(path: Path, rows: int) -> None:
+    """Write a dataset whose rows all differ."""
+    with path.open("w", encoding="utf-8") as file:
+        for number in range(rows):
+            desired = {"role": "assistant", "content": f"pub fn function_{number}(records) {{ todo }}"}
+            messages = [{"role": "user", "content": prompt_of(number)}, desired]
+            file.write(json.dumps({"messages": messages}) + "\n")
+
+
+# --- the comparison ------------------------------------------------------------------------------------------------------
+
+
+def measure_variant(args: argparse.Namespace) -> None:
+    """Run one variant in this process, and report."""
+    loops = {"aiohttp": run_aiohttp, "sdk": run_sdk}
+    if args.variant in loops:
+        running = loops[args.variant](args.base_url, args.rows, args.in_flight[0])
+    else:
+        index = args.index if args.variant == "index" else None
+        running = run_tracegen(args.base_url, args.rows, args.in_flight[0], index)
+    clock = asyncio.run(running)
+    report(seconds=clock.seconds, cpu_s=clock.cpu_s)
+
+
+def compare(latency_ms: float, in_flight: int, args: argparse.Namespace) -> None:
+    """Run all variants against one endpoint process, and print their table."""
+    rows = args.rows or max(512, 4 * in_flight)
+    lines: list[list[object]] = []
+    floor = 0.0
+    with start(hops=HOPS, latency_ms=latency_ms) as endpoint:
+        for variant in args.variants:
+            endpoint.reset()
+            words = ["--variant", variant, "--base-url", endpoint.base_url, "--rows", str(rows), "--in-flight", str(in_flight)]
+            words += ["--index", str(args.index)] if args.index else []
+            figures = run_variant("bench.generate", *words)
+            counts = endpoint.counts()
+            per_s = rows / figures["seconds"]
+            floor = floor or per_s
+            cpu = figures["cpu_s"] / counts.requests * 1000
+            repeated = counts.repeated + counts.requests - rows * (HOPS + 1)
+            line = [variant, per_s, per_s / floor, figures["cpu_s"], cpu, figures["rss_mb"], counts.in_flight_mean, repeated]
+            lines.append(line)
+    print(f"\nlatency {latency_ms:g} ms, {in_flight} in flight, {rows} rows\n")
+    heads = ["variant", "conv/s", "ratio", "CPU s", "CPU s/1k req", "peak MB", "mean in flight", "requests too many"]
+    print_table(heads, lines)
+
+
+def main() -> None:
+    """Run the benchmark, or with --variant one variant for it."""
+    parser = argparse.ArgumentParser(prog="python -m bench.generate", description="Conversations per second.")
+    parser.add_argument("--in-flight", type=int, nargs="+", default=[64, 256])
+    parser.add_argument("--latency-ms", type=float, nargs="+", default=[0, 200])
+    parser.add_argument("--rows", type=int, help="rows per variant (default: four times what is in flight, at least 512)")
+    parser.add_argument("--index", type=Path, help="an index for the variant with real searches")
+    parser.add_argument("--variants", nargs="+", help="some of: aiohttp sdk constant index; the first is the floor")
+    parser.add_argument("--variant", help=argparse.SUPPRESS)
+    parser.add_argument("--base-url", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.index:
+        args.index = args.index.resolve()
+    args.variants = args.variants or ["aiohttp", "sdk", "constant", *(["index"] if args.index else [])]
+    if args.variant:
+        measure_variant(args)
+        return
+    for latency_ms in args.latency_ms:
+        for in_flight in args.in_flight:
+            compare(latency_ms, in_flight, args)
+
+
+if __name__ == "__main__":
+    main()

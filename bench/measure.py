@@ -1,0 +1,55 @@
+"""What the benchmarks share: a clock, subprocesses of their own for each variant, tables."""
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Clock:
+    """Wall and CPU seconds of a `with` block; CPU is this process's, all threads."""
+
+    seconds = 0.0
+    cpu_s = 0.0
+
+    def __enter__(self) -> "Clock":
+        self._wall, self._cpu = time.perf_counter(), time.process_time()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.seconds, self.cpu_s = time.perf_counter() - self._wall, time.process_time() - self._cpu
+
+
+def peak_rss_mb() -> float:
+    """Return the largest resident memory this process has had."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+
+
+def report(**figures: Any) -> None:
+    """Print what a variant measured, for `run_variant` in the process that started this one."""
+    print(json.dumps(figures | {"rss_mb": peak_rss_mb()}), flush=True)
+
+
+def run_variant(module: str, *words: str) -> dict[str, Any]:
+    """Return what a variant reports; it runs in a process of its own, so that its CPU and memory are its own."""
+    command = [sys.executable, "-m", module, *words]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"{' '.join(command)} ended with {done.returncode}; what it said is above")
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def print_table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a table that is also Markdown, for the log."""
+    cells = [[cell if isinstance(cell, str) else f"{cell:,.2f}".removesuffix(".00") for cell in row] for row in rows]
+    widths = [max(len(line[place]) for line in [list(heads), *cells]) for place in range(len(heads))]
+    for line in [list(heads), ["-" * width for width in widths], *cells]:
+        padded = [line[0].ljust(widths[0])] + [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
+        print("| " + " | ".join(padded) + " |", flush=True)

@@ -1,0 +1,277 @@
+"""The scripted teacher of the fake endpoint: what it reads in a request, what it says, and what can go wrong on purpose."""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+Json = dict[str, Any]
+
+
+# --- what a request says -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One request, as the scripted teacher sees it."""
+
+    model: str
+    tools: tuple[str, ...]
+    """Names of the tools offered."""
+    choice: Any
+    """`tool_choice` as sent."""
+    topic: str
+    """Text of the last user message."""
+    hop: int
+    """Number of tool returns after it."""
+    hops: int
+    """Number of tool returns after which the teacher answers."""
+    digest: str
+    """Hash of the body: what ids are made from, so that equal requests get equal replies."""
+    size: int
+    """Bytes of the body."""
+
+    @property
+    def can_call(self) -> bool:
+        return bool(self.tools) and self.choice != "none"
+
+    @property
+    def wants_call(self) -> bool:
+        forced = self.choice == "required" or isinstance(self.choice, dict)
+        return self.can_call and (forced or self.hop < self.hops)
+
+
+def read_turn(body: Json, raw: bytes, hops: int) -> Turn:
+    """Return what the teacher needs to know of a request."""
+    messages = body["messages"]
+    last_user = max((place for place, message in enumerate(messages) if message["role"] == "user"), default=0)
+    content = messages[last_user].get("content")
+    return Turn(
+        model=str(body.get("model")),
+        tools=tuple(tool["function"]["name"] for tool in body.get("tools") or ()),
+        choice=body.get("tool_choice"),
+        topic=content if isinstance(content, str) else json.dumps(content),
+        hop=sum(message["role"] == "tool" for message in messages[last_user:]),
+        hops=hops,
+        digest=digest_of(raw),
+        size=len(raw),
+    )
+
+
+def digest_of(raw: bytes) -> str:
+    """Return the hash by which a repeated body is recognised."""
+    return hashlib.blake2b(raw, digest_size=16).hexdigest()
+
+
+def history_problem(messages: Any) -> str | None:
+    """Return what a strict server would refuse in these messages, or None."""
+    if not isinstance(messages, list) or not messages:
+        return "Invalid 'messages': expected a non-empty array."
+    unanswered: set[Any] = set()
+    for place, message in enumerate(messages):
+        if not isinstance(message, dict):
+            return f"messages[{place}]: expected an object."
+        if message.get("role") == "tool":
+            if message.get("tool_call_id") not in unanswered:
+                return f"messages[{place}]: a message with role 'tool' must be a response to a preceding 'tool_calls'."
+            unanswered.remove(message["tool_call_id"])
+            continue
+        if unanswered:
+            return f"messages[{place}]: 'tool_calls' must be followed by tool messages responding to each 'tool_call_id'."
+        calls = message.get("tool_calls") or []
+        if problem := calls_problem(calls):
+            return f"messages[{place}]: {problem}"
+        unanswered = {call["id"] for call in calls}
+    return "The last 'tool_calls' have not been responded to." if unanswered else None
+
+
+def calls_problem(calls: list[Json]) -> str | None:
+    """Return what is wrong with the tool calls of one assistant message, or None."""
+    ids = [call.get("id") for call in calls]
+    if not all(ids) or len(set(ids)) < len(ids):
+        return "every tool call needs an 'id' of its own."
+    for call in calls:
+        if not holds_object(call.get("function", {}).get("arguments")):
+            return "'function.arguments' must be a string that holds a JSON object."
+    return None
+
+
+def holds_object(arguments: Any) -> bool:
+    """Return whether arguments are a string that holds a JSON object."""
+    try:
+        return isinstance(arguments, str) and isinstance(json.loads(arguments), dict)
+    except ValueError:
+        return False
+
+
+# --- what a reply says ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What goes over the wire."""
+
+    body: bytes
+    status: int = 200
+    content_type: str = "application/json"
+    headers: dict[str, str] = field(default_factory=dict)
+    answers: bool = False
+    """Whether it holds a message: a client that got it has no reason to send the same request again."""
+    cut: bool = False
+    """Whether the connection is reset in the middle of the body."""
+
+
+def error(status: int, message: str, code: str | None = None, kind: str = "invalid_request_error", **headers: str) -> Reply:
+    """Return an error in OpenAI's shape; underscores in header names become dashes."""
+    body = {"error": {"message": message, "type": kind, "param": None, "code": code}}
+    return Reply(json.dumps(body).encode(), status, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+
+def completion(turn: Turn, message: Json | None, finish_reason: str = "stop") -> Reply:
+    """Return a chat completion with this message, or without choices for None."""
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish_reason}
+    prompt_tokens, completion_tokens = turn.size // 4, len(json.dumps(message)) // 4
+    body = {
+        "id": f"chatcmpl-{turn.digest[:24]}",
+        "object": "chat.completion",
+        "created": int(time.time()),
+        "model": turn.model,
+        "choices": [choice] if message else [],
+        "usage": {
+            "prompt_tokens": prompt_tokens,
+            "completion_tokens": completion_tokens,
+            "total_tokens": prompt_tokens + completion_tokens,
+        },
+        "system_fingerprint": "fp_bench",
+    }
+    return Reply(json.dumps(body).encode(), answers=message is not None)
+
+
+def text_message(turn: Turn, **fields: Any) -> Json:
+    """Return the message of a final answer."""
+    content = f"From {turn.hop} searches: an answer to {turn.topic[:60]!r}."
+    return {"role": "assistant", "content": content, "refusal": None} | fields
+
+
+def tool_call(turn: Turn, number: int = 0) -> Json:
+    """Return the call for the hop that comes `number` after this one; its query differs by row and by hop."""
+    name = turn.choice["function"]["name"] if isinstance(turn.choice, dict) else turn.tools[0]
+    arguments = json.dumps({"query": f"{turn.topic[:80]} (part {turn.hop + number + 1})"})
+    call_id = "call_" + digest_of(f"{turn.digest}{number}".encode())[:24]
+    return {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+def call_message(*calls: Json, **fields: Any) -> Json:
+    """Return an assistant message with these calls."""
+    return {"role": "assistant", "content": None, "refusal": None, "tool_calls": list(calls)} | fields
+
+
+def scripted(turn: Turn, **fields: Any) -> Reply:
+    """Return what the teacher says when nothing is wrong, with `fields` set in its message."""
+    if turn.wants_call:
+        return completion(turn, call_message(tool_call(turn), **fields), "tool_calls")
+    return completion(turn, text_message(turn, **fields))
+
+
+# --- what can go wrong ---------------------------------------------------------------------------------------------------
+
+Fault = Callable[[Turn], Reply]
+
+
+def refuses(when: Callable[[Turn], bool], refusal: Reply) -> Fault:
+    """Return the fault that refuses some requests and is well-behaved for the others."""
+    return lambda turn: refusal if when(turn) else scripted(turn)
+
+
+def ends(finish_reason: str, **fields: Any) -> Fault:
+    """Return the fault that ends every conversation at once, for this reason."""
+    return lambda turn: completion(turn, text_message(turn, **fields), finish_reason)
+
+
+def alters_call(change: Callable[[Json], Json]) -> Fault:
+    """Return the fault that changes each call; final answers stay as they are."""
+
+    def fault(turn: Turn) -> Reply:
+        if not turn.wants_call:
+            return scripted(turn)
+        return completion(turn, call_message(change(tool_call(turn))), "tool_calls")
+
+    return fault
+
+
+def alters_arguments(change: Callable[[str], Any]) -> Fault:
+    """Return the fault that changes the arguments of each call."""
+
+    def altered(call: Json) -> Json:
+        function = call["function"]
+        return call | {"function": function | {"arguments": change(function["arguments"])}}
+
+    return alters_call(altered)
+
+
+def without_id(call: Json) -> Json:
+    return {key: value for key, value in call.items() if key != "id"}
+
+
+def renamed(call: Json) -> Json:
+    return call | {"function": call["function"] | {"name": "no_such_tool"}}
+
+
+def parallel(turn: Turn) -> Reply:
+    if not turn.wants_call:
+        return scripted(turn)
+    return completion(turn, call_message(*(tool_call(turn, number) for number in range(3))), "tool_calls")
+
+
+def never_ends(turn: Turn) -> Reply:
+    if not turn.can_call:
+        return scripted(turn)
+    return completion(turn, call_message(tool_call(turn)), "tool_calls")
+
+
+def cut_off(turn: Turn) -> Reply:
+    # The body is longer than one segment, so that the part before the reset is really on its way when the reset comes.
+    whole = completion(turn, text_message(turn, content="word " * 4000))
+    return Reply(whole.body, cut=True)
+
+
+HTML = Reply(b"<!doctype html><html><body><h1>Please log in</h1></body></html>", content_type="text/html")
+
+FAULTS: dict[str, Fault] = {
+    # the server refuses
+    "no_tools": refuses(lambda turn: bool(turn.tools), error(400, "This model does not support tools.")),
+    "refuse_required": refuses(
+        lambda turn: turn.choice == "required",
+        error(400, "Invalid value for 'tool_choice': 'required' is not supported.", "unsupported_value"),
+    ),
+    "context_length": lambda turn: error(400, "This model's maximum context length is 8192 tokens.", "context_length_exceeded"),
+    "error_500": lambda turn: error(500, "The server had an error.", kind="server_error"),
+    "rate_limit": lambda turn: error(429, "Rate limit reached.", "rate_limit_exceeded", "requests", retry_after="1"),
+    "quota": lambda turn: error(429, "You exceeded your current quota.", "insufficient_quota", kind="insufficient_quota"),
+    # the reply is no answer
+    "empty_choices": lambda turn: completion(turn, None),
+    "html": lambda turn: HTML,
+    "reset": cut_off,
+    # the model ends the conversation, or does not
+    "ignore_tools": ends("stop"),
+    "refusal": ends("stop", content=None, refusal="I cannot help with that."),
+    "content_filter": ends("content_filter", content=""),
+    "length": ends("length", content="An answer that stops in the mid"),
+    "never_ends": never_ends,
+    # the calls are not what a client expects
+    "parallel": parallel,
+    "unknown_tool": alters_call(renamed),
+    "broken_arguments": alters_arguments(lambda arguments: arguments[:-2]),
+    "object_arguments": alters_arguments(json.loads),
+    "double_encoded": alters_arguments(json.dumps),
+    "empty_query": alters_arguments(lambda arguments: '{"query": ""}'),
+    "repeated_ids": alters_call(lambda call: call | {"id": "call_0"}),
+    "missing_ids": alters_call(without_id),
+    # the message has more or less in it than a client expects
+    "content_with_calls": lambda turn: scripted(turn, content="Let me look that up."),
+    "null_content": lambda turn: scripted(turn, content=None),
+    "reasoning": lambda turn: scripted(turn, reasoning_content="The user wants to know; I should search."),
+}
+"""Every fault by its name: a function from the request to the reply."""

@@ -1,0 +1,63 @@
+"""What all tests share: an environment without anybody's keys, the sample's index, and a fake endpoint."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bench.endpoint import Endpoint, start
+
+ROOT = Path(__file__).parent.parent
+
+# No test may reach a model hub; the packaged weights are enough.
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the keys, addresses and proxies of whoever runs the tests out of them."""
+    for name in list(os.environ):
+        if name.startswith(("OPENAI_", "TRACEGEN_")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def sample_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the index of a small part of the sample documentation, made once, with the real model."""
+    from tracegen.index import build_index
+
+    path = tmp_path_factory.mktemp("sample") / "index"
+    pages = sorted((ROOT / "docs_corpus/std").glob("strings-*.md"))
+    build_index([*pages, ROOT / "docs_corpus/language/strings.md"], path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def endpoint_process() -> Iterator[Endpoint]:
+    """Return a fake endpoint, a process of its own."""
+    with start(hops=3) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def endpoint(endpoint_process: Endpoint) -> Endpoint:
+    """Return the fake endpoint with its counts at zero and no fault set."""
+    endpoint_process.reset()
+    endpoint_process.fault(None)
+    return endpoint_process
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    """Return a dataset of eight rows of the sample."""
+    path = tmp_path / "train.jsonl"
+    lines = (ROOT / "examples/train.jsonl").read_text(encoding="utf-8").splitlines()[:8]
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return path
+
+
+def read_jsonl(path: Path) -> list[dict[str, object]]:
+    """Return the lines of a JSONL file."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

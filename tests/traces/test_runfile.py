@@ -1,0 +1,183 @@
+"""The run file: durable at once, resumable, exclusive, and explicit about settings."""
+
+import asyncio
+import json
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tracegen.errors import BusyError, InputError, OutputError, SettingsError
+from tracegen.records import Message, Rejected, Row, Trace
+from tracegen.traces.runfile import Event, RunFile
+
+SETTINGS: dict[str, Any] = {"teacher": "builtin", "max_hops": 8}
+
+
+def row(number: int, text: str = "") -> Row:
+    turns = (Message(role="user", content=text or f"prompt {number}"), Message(role="assistant", content="out"))
+    return Row(id=f"row{number}-1", line=number, messages=turns)
+
+
+def open_run(path: Path, **settings: Any) -> RunFile:
+    return RunFile.create_or_resume(path, {**SETTINGS, **settings}, {"versions": {}})
+
+
+def test_events_survive_closing_and_come_back_in_order(tmp_path: Path) -> None:
+    async def write(run: RunFile) -> None:
+        await asyncio.gather(*(run.record("row1-1", seq, Event("return", f'{{"n": {seq}}}')) for seq in range(50)))
+
+    path = tmp_path / "a.run.db"
+    with open_run(path) as run:
+        run.set_input([(row(1), "{}")])
+        asyncio.run(write(run))
+    with open_run(path) as run:
+        assert [json.loads(event.body)["n"] for event in run.events("row1-1")] == list(range(50))
+        assert run.started_rows() == {"row1-1"}
+
+
+def test_a_recorded_event_is_visible_to_another_connection_at_once(tmp_path: Path) -> None:
+    """What another connection sees is committed, so it survives kill -9."""
+
+    async def write(run: RunFile) -> None:
+        for seq in range(5):
+            await run.record("row1-1", seq, Event("response", "{}"))
+            with sqlite3.connect(path) as other:
+                assert other.execute("SELECT count(*) FROM events").fetchone()[0] == seq + 1
+
+    path = tmp_path / "a.run.db"
+    with open_run(path) as run:
+        asyncio.run(write(run))
+
+
+def test_finished_rows_are_not_open_any_more(tmp_path: Path) -> None:
+    path = tmp_path / "a.run.db"
+    with open_run(path) as run:
+        run.set_input([(row(number), "{}") for number in (1, 2, 3)])
+        asyncio.run(run.finish("row2-1", Trace(hops=(), ended="no_calls", detail="none")))
+        assert [open_row.id for open_row in run.open_rows()] == ["row1-1", "row3-1"]
+        assert run.counts() == {"lines": 3, "rows": 3, "finished": 1, "rejected": 0}
+
+
+def test_results_follow_the_input_over_many_pages(tmp_path: Path) -> None:
+    """A page holds 256 rows; none is lost or repeated between two."""
+    path = tmp_path / "a.run.db"
+    lines: list[tuple[Row | Rejected, str]] = [(row(number), f'"raw {number}"') for number in range(1, 700)]
+    lines[300] = (Rejected(line=301, reason="x.jsonl:301: not JSON", row="{"), "{")
+    with open_run(path) as run:
+        run.set_input(lines)
+        results = list(run.results())
+        assert [result.line for result in results] == list(range(1, 700))
+        assert results[300].row is None
+        assert results[300].reason == "x.jsonl:301: not JSON"
+        assert len(list(run.open_rows())) == 698
+
+
+def test_a_new_input_keeps_the_research_of_rows_it_still_has(tmp_path: Path) -> None:
+    path = tmp_path / "a.run.db"
+    with open_run(path) as run:
+        run.set_input([(row(1), "{}"), (row(2), "{}")])
+        asyncio.run(run.finish("row2-1", Trace(hops=(), ended="answered")))
+        moved = row(2).model_copy(update={"line": 1})
+        run.set_input([(moved, "{}"), (row(3).model_copy(update={"line": 2}), "{}")])
+        first, second = run.results()
+        assert first.trace is not None
+        assert second.trace is None
+
+
+def test_other_settings_are_refused_and_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.run.db"
+    open_run(path).close()
+    with pytest.raises(SettingsError, match=r"max_hops was 8, now 4.*another -o"):
+        open_run(path, max_hops=4)
+    open_run(path).close()
+
+
+def test_only_one_process_may_write(tmp_path: Path) -> None:
+    path = tmp_path / "a.run.db"
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom tracegen.traces.runfile import RunFile\n"
+        "run = RunFile.create_or_resume(Path(sys.argv[1]), {}, {})\nprint('open', flush=True)\nsys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "open\n"
+        with pytest.raises(BusyError, match="Another process is writing"):
+            open_run(path)
+        other.kill()
+    with RunFile.create_or_resume(path, {}, {}):
+        pass  # the lock of a killed process holds nobody up
+
+
+def test_it_can_be_read_while_it_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "a.run.db"
+    with open_run(path) as run:
+        run.set_input([(row(1), "{}")])
+        with RunFile.open_run(path) as reader:
+            assert reader.counts()["rows"] == 1
+            assert reader.meta()["settings"] == SETTINGS
+
+
+def test_a_closed_run_file_is_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.run.db"
+    with open_run(path) as run:
+        run.set_input([(row(1), "{}")])
+    assert {file.name for file in tmp_path.iterdir()} <= {"a.run.db", "a.run.db.lock"}
+
+
+def test_no_key_and_no_other_file_is_taken_for_a_run_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="There is no run file"):
+        RunFile.open_run(tmp_path / "none.run.db")
+    (tmp_path / "text.run.db").write_text("not a database, but long enough to be looked at as one " * 20)
+    with pytest.raises(InputError, match="not a run file"):
+        RunFile.open_run(tmp_path / "text.run.db")
+    with sqlite3.connect(tmp_path / "other.db") as other:
+        other.execute("CREATE TABLE meta (x)")
+    with pytest.raises(InputError, match="not a run file of tracegen"):
+        RunFile.open_run(tmp_path / "other.db")
+
+
+def test_another_format_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.run.db"
+    open_run(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE meta SET value = '99' WHERE key = 'format'")
+    with pytest.raises(InputError, match="format 99"):
+        open_run(path)
+
+
+def test_a_full_disk_is_a_sentence_and_leaves_the_file_good(tmp_path: Path) -> None:
+    """SQLite's own limit of pages gives the error of a full disk."""
+
+    async def fill(run: RunFile) -> None:
+        for seq in range(1000):
+            await run.record("row1-1", seq, Event("return", "x" * 10_000))
+
+    path = tmp_path / "a.run.db"
+    with open_run(path) as run:
+        run.set_input([(row(1), "{}")])
+        run._connection.execute("PRAGMA max_page_count = 60")
+        with pytest.raises(OutputError, match=r"disk is full.*is kept"):
+            asyncio.run(fill(run))
+        before = len(run.events("row1-1"))
+    with open_run(path) as run:
+        assert len(run.events("row1-1")) == before > 0
+        asyncio.run(run.record("row1-1", before, Event("return", "x")))
+
+
+def test_forgotten_rows_are_open_again(tmp_path: Path) -> None:
+    async def work(run: RunFile) -> None:
+        await run.record("row1-1", 0, Event("response", "{}"))
+        await run.finish("row1-1", Trace(hops=(), ended="no_calls"))
+        await run.forget("row1-1")
+
+    with open_run(tmp_path / "a.run.db") as run:
+        run.set_input([(row(1), "{}")])
+        asyncio.run(work(run))
+        assert [open_row.id for open_row in run.open_rows()] == ["row1-1"]
+        assert run.events("row1-1") == []

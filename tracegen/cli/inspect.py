@@ -1,0 +1,92 @@
+"""`tracegen inspect`: a file of chat rows in one page, or one of its rows as a conversation."""
+
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+ASCII = str.maketrans({"▌": "|", "█": "#", "…": "..."})
+"""What stands for the page's own marks where the output cannot write them."""
+
+
+@click.command("inspect")
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
+@click.argument("row", type=int, required=False)
+@click.option("--full", is_flag=True, help="Show the returns of a row whole.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as data, or the row as it stands.")
+def command(file: Path, row: int | None, full: bool, as_json: bool) -> None:
+    """Show what is in FILE, a JSONL file of chat rows, or the conversation on line ROW of it.
+
+    FILE is what `tracegen generate` wrote, or any other JSONL file whose rows have `messages`; - is standard input. Without
+    ROW: sizes, findings, and the strangest rows first. With ROW: its findings, then message by message, with what is
+    trained on marked in the margin.
+    """
+    with _readable(file) as path:
+        if row is None:
+            _print(_summary_page(path, str(file), as_json))
+        else:
+            _print(_row_page(path, str(file), row, full, as_json))
+
+
+def _summary_page(path: Path, name: str, as_json: bool) -> str:
+    from tqdm import tqdm
+
+    from tracegen.jsonl import read_lines
+    from tracegen.review.summary import summarise
+    from tracegen.review.terminal import render_summary
+    from tracegen.review.text import json_page
+
+    # Shown on a terminal only, and only where reading takes more than a moment.
+    lines = tqdm(read_lines(path), desc="reading", unit=" rows", disable=None, delay=2, leave=False)
+    summary = summarise(lines)
+    return json_page(summary.model_dump()) if as_json else render_summary(summary, name=_shown(name), width=_width())
+
+
+def _row_page(path: Path, name: str, row: int, full: bool, as_json: bool) -> str:
+    from tracegen.review.conversation import render_row
+    from tracegen.review.pick import pick_line
+    from tracegen.review.text import json_page
+
+    line = pick_line(path, row, name=_shown(name))
+    if as_json:
+        return json_page(line.value, line.text)
+    return render_row(line.value, name=_shown(name), line=row, width=_width(), full=full)
+
+
+@contextlib.contextmanager
+def _readable(file: Path) -> Iterator[Path]:
+    if str(file) != "-":
+        yield file
+        return
+    # Standard input is kept on disk while it is read: it may be of any size.
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "stdin.jsonl"
+        with copy.open("wb") as target:
+            shutil.copyfileobj(click.get_binary_stream("stdin"), target)
+        yield copy
+
+
+def _shown(name: str) -> str:
+    from tracegen.traces.findings import visible
+
+    return visible(name)
+
+
+def _width() -> int:
+    if not sys.stdout.isatty():
+        return 80
+    return min(max(shutil.get_terminal_size().columns, 40), 120)
+
+
+def _print(text: str) -> None:
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        text = text.translate(ASCII).encode(encoding, errors="backslashreplace").decode(encoding)
+    click.echo(text, color=False if os.environ.get("NO_COLOR") else None)

@@ -1,0 +1,84 @@
+"""Which files are documentation, by name: the format of each, or the reason why it is left out."""
+
+from pathlib import PurePosixPath
+from typing import Literal, NamedTuple
+
+Kind = Literal["markdown", "webpage", "text", "rst", "asciidoc", "source"]
+
+
+class Format(NamedTuple):
+    """How a file is read."""
+
+    kind: Kind
+    """Which reader."""
+    language: str = ""
+    """Language of a source file, as a fence names it."""
+
+
+MARKUP: dict[str, Kind] = {
+    "md": "markdown", "markdown": "markdown", "mdown": "markdown", "mkd": "markdown", "mdx": "markdown", "qmd": "markdown",
+    "livemd": "markdown", "rmd": "markdown",
+    "html": "webpage", "htm": "webpage", "xhtml": "webpage",
+    "txt": "text", "text": "text",
+    "rst": "rst", "rest": "rst",
+    "adoc": "asciidoc", "asciidoc": "asciidoc", "asc": "asciidoc",
+}  # fmt: skip
+
+LANGUAGES = {
+    "ada": "ada", "adb": "ada", "ads": "ada", "agda": "agda", "asm": "asm", "awk": "awk", "bash": "bash", "bat": "bat",
+    "bicep": "bicep", "c": "c", "cc": "cpp", "cfg": "ini", "cjs": "javascript", "cl": "lisp", "clj": "clojure",
+    "cljs": "clojure", "cmake": "cmake", "conf": "conf", "cpp": "cpp", "cr": "crystal", "cs": "csharp", "css": "css",
+    "cue": "cue", "cxx": "cpp", "d": "d", "dart": "dart", "dhall": "dhall", "el": "elisp", "elm": "elm", "erl": "erlang",
+    "ex": "elixir", "exs": "elixir", "f90": "fortran", "fish": "fish", "fs": "fsharp", "fsi": "fsharp", "fsx": "fsharp",
+    "gleam": "gleam", "glsl": "glsl", "go": "go", "gql": "graphql", "gradle": "groovy", "graphql": "graphql",
+    "groovy": "groovy", "h": "c", "hcl": "hcl", "hh": "cpp", "hpp": "cpp", "hrl": "erlang", "hs": "haskell", "hx": "haxe",
+    "idr": "idris", "ini": "ini", "java": "java", "jl": "julia", "js": "javascript", "json": "json", "json5": "json5",
+    "jsonc": "jsonc", "jsonnet": "jsonnet", "jsx": "jsx", "kt": "kotlin", "kts": "kotlin", "lean": "lean",
+    "less": "less", "libsonnet": "jsonnet", "lisp": "lisp", "lua": "lua", "m": "objectivec", "ml": "ocaml", "mli": "ocaml",
+    "mjs": "javascript", "mojo": "mojo", "nim": "nim", "nix": "nix", "nu": "nu", "odin": "odin", "pas": "pascal", "php": "php",
+    "pl": "perl", "pm": "perl", "pro": "prolog", "proto": "protobuf", "ps1": "powershell", "purs": "purescript",
+    "py": "python", "pyi": "python", "pyx": "cython", "r": "r", "raku": "raku", "rb": "ruby", "rego": "rego", "res": "rescript",
+    "rkt": "racket", "roc": "roc", "rs": "rust", "sass": "sass", "scala": "scala", "scm": "scheme", "scss": "scss", "sh": "sh",
+    "sol": "solidity", "sql": "sql", "star": "starlark", "sv": "systemverilog", "svelte": "svelte", "swift": "swift",
+    "tcl": "tcl", "tf": "hcl", "toml": "toml", "ts": "typescript", "tsx": "tsx", "typ": "typst", "v": "v", "vhd": "vhdl",
+    "vim": "vim", "vue": "vue", "wat": "wat", "wgsl": "wgsl", "xml": "xml", "yaml": "yaml", "yml": "yaml", "zig": "zig",
+    "zsh": "zsh",
+}  # fmt: skip
+
+NAMED_SOURCES = {"makefile": "make", "dockerfile": "dockerfile", "containerfile": "dockerfile", "justfile": "just"}
+
+LOCK_FILES = {"package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "go.sum", "manifest.toml"}
+
+MEDIA = frozenset(
+    "png jpg jpeg gif svg webp ico bmp tif tiff avif mp3 mp4 mov avi webm ogg wav flac woff woff2 ttf otf eot".split()
+)
+ARCHIVES = frozenset("zip gz tgz tar bz2 xz zst 7z rar jar whl deb rpm iso dmg".split())
+OFFICE = frozenset("pdf doc docx odt ppt pptx xls xlsx ods epub".split())
+
+
+def format_of(path: str) -> Format | str:
+    """Return how the file is read, or a phrase that says why it is not."""
+    name = PurePosixPath(path).name.lower()
+    extension = PurePosixPath(name).suffix.removeprefix(".")
+    if name in LOCK_FILES or extension == "lock":
+        return "lock file"
+    if name.endswith((".min.js", ".min.css", ".bundle.js", ".map")):
+        return "minified bundle"
+    if not extension:
+        language = NAMED_SOURCES.get(name)
+        return Format("source", language) if language else Format("text")
+    if extension in MARKUP:
+        return Format(MARKUP[extension])
+    if extension in LANGUAGES:
+        return Format("source", LANGUAGES[extension])
+    return _reason(extension)
+
+
+def _reason(extension: str) -> str:
+    if extension in MEDIA:
+        return f"image, font, sound or film (.{extension})"
+    if extension in ARCHIVES:
+        return f"archive (.{extension})"
+    if extension in OFFICE:
+        return f"not readable yet (.{extension}); convert it to Markdown, HTML or text"
+    return f"unknown kind of file (.{extension})"

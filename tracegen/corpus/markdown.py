@@ -1,0 +1,219 @@
+"""Markdown -> blocks, by markdown-it's line ranges: a block's text is its source lines as they stand."""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from tracegen.corpus.pages import Page, first_heading
+from tracegen.records import Block
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
+
+_TEMPLATE_LINE = re.compile(r"\s*(?:(?:\{%.*?%\}|\{\{[<%].*?[>%]\}\})\s*)+")
+_JEKYLL_CODE = re.compile(
+    r"^\{%-?\s*highlight\s+([\w+#-]+)[^%\n]*%\}[ \t]*$(.*?)^\{%-?\s*endhighlight\s*-?%\}[ \t]*$", re.M | re.S
+)
+_TOML_FRONT = re.compile(r"\+\+\+[ \t]*\n(.*?\n)?\+\+\+[ \t]*(?=\n|\Z)", re.S)
+_HTML_HEADING = re.compile(r"\s*<h([1-6])\b[^>]*>(.*?)</h\1\s*>\s*", re.I | re.S)
+_HTML_INVISIBLE = re.compile(r"\s*<(script|style)\b", re.I)
+_HTML_TAG = re.compile(r"<!--.*?(?:-->|\Z)|</?[a-zA-Z][^<>]*>", re.S)
+_ATTRIBUTES = re.compile(r"\s*\{[:#.][^{}]*\}\s*$")
+_FIELD = re.compile(r"(title|description)\s*[:=]\s*(.+?)\s*", re.I)
+_LONGEST_HEADING = 2000
+
+
+class _Region(NamedTuple):
+    """Lines that make one block: numbers count from 0, the end is exclusive."""
+
+    start: int
+    end: int
+    kind: str  # "heading", "prose", "code", "table" or "html"
+    token: "Token | None" = None
+
+
+def read_markdown(text: str) -> Page:
+    """Read a Markdown file.
+
+    Lines that hold nothing but template tags (Jekyll, Hugo), comments, rules and HTML without words are left out.
+    """
+    text = _JEKYLL_CODE.sub(r"```\1\2```", text)
+    if text.startswith("+++"):
+        text = _TOML_FRONT.sub(lambda match: "---\n" + (match.group(1) or "") + "---", text, count=1)
+    tokens = _parser().parse(text)
+    lines = text.split("\n")
+    title, blocks = "", list[Block]()
+    if tokens and tokens[0].type == "front_matter":
+        title, blocks = _front_matter(lines, tokens[0])
+    for region in _regions(tokens, len(lines)):
+        blocks += _blocks(lines, region)
+    return Page(title or first_heading(tuple(blocks)), tuple(blocks))
+
+
+@cache
+def _parser() -> "MarkdownIt":
+    from markdown_it import MarkdownIt
+    from mdit_py_plugins.front_matter import front_matter_plugin
+
+    # Only the lines of blocks are needed; parsing the words inside them is most of the time.
+    return MarkdownIt("commonmark").enable("table").use(front_matter_plugin).disable(["inline", "text_join"])
+
+
+# --- front matter --------------------------------------------------------------------------------------------------------
+
+
+def _front_matter(lines: list[str], token: "Token") -> tuple[str, list[Block]]:
+    """Return the title, and the description as a block."""
+    title, blocks = "", list[Block]()
+    first, end = token.map or (0, 0)
+    for number in range(first, end):
+        match = _FIELD.fullmatch(lines[number])
+        value = _scalar(match.group(2)) if match else ""
+        if match is None or not value:
+            continue
+        if match.group(1).lower() == "title":
+            title = value
+        else:
+            blocks.append(Block(kind="prose", text=value, start_line=number + 1, end_line=number + 1))
+    return title, blocks
+
+
+def _scalar(value: str) -> str:
+    """Return a YAML or TOML scalar of one line without its quotes; "" for one that goes on in the next lines."""
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+        return value[1:-1].replace("''" if value[0] == "'" else '\\"', value[0]).strip()
+    return "" if value[0] in "|>" else value.strip()
+
+
+# --- lines -> regions ----------------------------------------------------------------------------------------------------
+
+
+def _regions(tokens: "list[Token]", line_count: int) -> Iterator[_Region]:
+    """Yield every line of the file but front matter in regions, in order.
+
+    What no token covers (definitions of links) is prose as well.
+    """
+    position = 0
+    for block in _top_blocks(tokens):
+        if block[0].map is None:
+            continue
+        start, end = block[0].map
+        if block[0].type != "front_matter":
+            yield _Region(position, start, "prose")
+            yield from _inside(block, start, end)
+        position = max(position, end)
+    yield _Region(position, line_count, "prose")
+
+
+def _top_blocks(tokens: "list[Token]") -> "Iterator[list[Token]]":
+    """Yield the tokens of one top-level block after the other."""
+    block: list[Token] = []
+    depth = 0
+    for token in tokens:
+        block.append(token)
+        depth += token.nesting
+        if depth == 0:
+            yield block
+            block = []
+
+
+def _inside(block: "list[Token]", start: int, end: int) -> Iterator[_Region]:
+    """Yield the regions of one top-level block; code in a list stands alone, the list's other lines are prose."""
+    opening = block[0]
+    simple = {"heading_open": "heading", "table_open": "table", "html_block": "html", "hr": "rule"}.get(opening.type)
+    if simple is not None:
+        yield _Region(start, end, simple, block[1] if simple == "heading" else opening)
+        return
+    position = start
+    for token in block:
+        # In a quote the marks of the quote are in the code's lines: there it stays prose.
+        if token.type in ("fence", "code_block") and token.map and opening.type != "blockquote_open":
+            yield _Region(position, token.map[0], "prose")
+            yield _Region(token.map[0], token.map[1], "code", token)
+            position = token.map[1]
+    yield _Region(position, end, "prose")
+
+
+# --- regions -> blocks ---------------------------------------------------------------------------------------------------
+
+
+def _blocks(lines: list[str], region: _Region) -> list[Block]:
+    if region.kind == "rule":
+        return []
+    if region.kind == "heading":
+        return _heading(_words(region.token), _level(region.token), region)
+    if region.kind == "html":
+        return _html(lines, region)
+    if region.kind == "prose":
+        return _prose(lines, region)
+    language = _language(region.token) if region.kind == "code" else ""
+    block = _verbatim(lines, region, "code" if region.kind == "code" else "table", language)
+    return [block] if block else []
+
+
+def _verbatim(lines: list[str], region: _Region, kind: str, language: str = "") -> Block | None:
+    """Return the block of these lines without empty ones around it, or None where all are."""
+    start, end = region.start, region.end
+    while start < end and not lines[start].strip():
+        start += 1
+    while end > start and not lines[end - 1].strip():
+        end -= 1
+    if start == end:
+        return None
+    text = "\n".join(lines[start:end])
+    return Block.model_validate({"kind": kind, "text": text, "start_line": start + 1, "end_line": end, "language": language})
+
+
+def _prose(lines: list[str], region: _Region) -> list[Block]:
+    """Return the region's prose, cut where lines of template tags fall out."""
+    blocks, start = [], region.start
+    for number in range(region.start, region.end + 1):
+        if number == region.end or ("{" in lines[number] and _TEMPLATE_LINE.fullmatch(lines[number])):
+            block = _verbatim(lines, region._replace(start=start, end=number), "prose")
+            blocks += [block] if block else []
+            start = number + 1
+    return blocks
+
+
+def _html(lines: list[str], region: _Region) -> list[Block]:
+    text = "\n".join(lines[region.start : region.end])
+    heading = _HTML_HEADING.fullmatch(text)
+    if heading:
+        words = " ".join(_HTML_TAG.sub("", heading.group(2)).split())
+        return _heading(words, int(heading.group(1)), region)
+    if _HTML_INVISIBLE.match(text):
+        return []
+    blocks = _prose(lines, region)
+    return [block for block in blocks if _HTML_TAG.sub("", block.text).strip()]
+
+
+def _heading(words: str, level: int, region: _Region) -> list[Block]:
+    words = _ATTRIBUTES.sub("", words).strip()
+    if not words:
+        return []
+    return [Block(kind="heading", text=words, level=level, start_line=region.start + 1, end_line=region.end)]
+
+
+def _level(inline: "Token | None") -> int:
+    return inline.level if inline else 1
+
+
+def _language(token: "Token | None") -> str:
+    info = token.info.split() if token else []
+    return info[0].strip("{}.") if info else ""
+
+
+def _words(inline: "Token | None") -> str:
+    """Return a heading's words without their markup."""
+    if inline is None:
+        return ""
+    content = inline.content
+    if len(content) > _LONGEST_HEADING:
+        return " ".join(content.split())
+    tokens: list[Token] = []
+    parser = _parser()
+    parser.inline.parse(content, parser, {}, tokens)
+    parts = [" " if "break" in token.type else "" if token.type == "html_inline" else token.content for token in tokens]
+    return " ".join("".join(parts).split())

@@ -1,0 +1,239 @@
+"""Sections -> drafts of chunks: what stands together, and what is cut where it does not fit."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tracegen.corpus.sections import Section, section_tree
+from tracegen.corpus.splitting import Meter, Piece, last_sentence, split_block
+from tracegen.records import Block, Document
+
+Words = tuple[tuple[int, str], ...]
+"""A heading path: level and text of each heading."""
+
+_LONGEST_RUN = 4
+_MAKES_CODE = ("code", "table")
+
+
+@dataclass
+class Draft:
+    """What becomes one chunk."""
+
+    path: tuple[Section, ...]
+    """Sections it stands in, from the first level down."""
+    pieces: list[Piece]
+    """Its content in reading order."""
+    whole: bool = False
+    """Whether it is the whole of its last section, with the sections below."""
+
+    @property
+    def words(self) -> Words:
+        """The heading path."""
+        return tuple((each.level, each.heading.text) for each in self.path if each.heading)
+
+    @property
+    def text(self) -> str:
+        """The text of the chunk."""
+        return "\n\n".join(piece.text for piece in self.pieces)
+
+    @property
+    def tokens(self) -> int:
+        """Size of the text."""
+        return sum(piece.tokens for piece in self.pieces)
+
+
+class Packer:
+    """Packs one document."""
+
+    def __init__(self, meter: Meter, max_tokens: int, min_tokens: int, context: Callable[[Words], str]) -> None:
+        self.meter = meter
+        self.max_tokens = max(max_tokens, 1)
+        self.min_tokens = min_tokens
+        self.context = context
+        self._pieces: dict[int, Piece] = {}
+        self._rooms: dict[Words, int] = {}
+
+    def pack(self, document: Document) -> list[Draft]:
+        """Return the drafts in reading order, each of which fits."""
+        root = section_tree(document)
+        fitting: list[Draft] = []
+        for draft in self._pack(root, ()):
+            if not draft.pieces and draft.path:
+                draft.pieces = [self._heading(draft.path[-1])]
+            fitting += self._fit(draft)
+        return fitting
+
+    # --- sections --------------------------------------------------------------------------------------------------------
+
+    def _pack(self, section: Section, path: tuple[Section, ...]) -> list[Draft]:
+        """Return the drafts of a section and those below; one that fits whole is one draft."""
+        whole = Draft(path, self._content(section), whole=True)
+        room = self._room(whole)
+        if whole.tokens <= room:
+            return [whole] if whole.pieces or path else []
+        drafts = [Draft(path, pieces) for pieces in self._pack_blocks(section.blocks, room)]
+        for child in section.children:
+            drafts += self._pack(child, (*path, child))
+        return self._join_tiny(drafts, path, room)
+
+    def _join_tiny(self, drafts: list[Draft], path: tuple[Section, ...], room: int) -> list[Draft]:
+        """Join what is too small to be found alone with its neighbour below the same parent, where both fit."""
+        joined: list[Draft] = []
+        for draft in drafts:
+            last = joined[-1] if joined else None
+            if last and min(last.tokens, draft.tokens) < self.min_tokens:
+                both = Draft(path, self._below(last, path) + self._below(draft, path))
+                if self._can_join(last, path) and self._can_join(draft, path) and both.tokens <= room:
+                    joined[-1] = both
+                    continue
+            joined.append(draft)
+        return joined
+
+    def _can_join(self, draft: Draft, path: tuple[Section, ...]) -> bool:
+        depth = len(draft.path) - len(path)
+        return depth == 0 or (depth == 1 and draft.whole)
+
+    def _below(self, draft: Draft, path: tuple[Section, ...]) -> list[Piece]:
+        """Return the draft's pieces with the headings that the path does not have."""
+        return [self._heading(section) for section in draft.path[len(path) :]] + draft.pieces
+
+    def _content(self, section: Section) -> list[Piece]:
+        """Return all below the section's heading, with the headings of the sections below."""
+        pieces = [self._piece(block) for block in section.blocks]
+        for child in section.children:
+            pieces += [self._heading(child), *self._content(child)]
+        return pieces
+
+    def _heading(self, section: Section) -> Piece:
+        heading = section.heading
+        if heading is None:
+            raise ValueError("the whole document has no heading")
+        return self._piece(heading)
+
+    def _piece(self, block: Block) -> Piece:
+        """Return the whole block as a piece; each is counted once."""
+        piece = self._pieces.get(id(block))
+        if piece is None:
+            text = f"{'#' * block.level} {block.text}" if block.kind == "heading" else block.text
+            piece = self.meter.piece(text, block.start_line, block.end_line, block.kind, self.max_tokens)
+            self._pieces[id(block)] = piece
+        return piece
+
+    def _room(self, draft: Draft) -> int:
+        """Return what the heading path leaves for text, half of the whole at least."""
+        words = draft.words
+        if words not in self._rooms:
+            used = self.meter.measure(self.context(words) + "\n\n")
+            self._rooms[words] = max(self.max_tokens - used, self.max_tokens // 2, 1)
+        return self._rooms[words]
+
+    # --- the blocks of one section ---------------------------------------------------------------------------------------
+
+    def _pack_blocks(self, blocks: list[Block], room: int) -> list[list[Piece]]:
+        units: list[list[Piece]] = []
+        for run in _runs(blocks):
+            units += self._fit_run(run, room)
+        return _balance(units, room)
+
+    def _fit_run(self, run: list[Block], room: int) -> list[list[Piece]]:
+        """Return blocks that belong together as one unit, or as units that fit where they do not fit together."""
+        units: list[list[Piece]] = []
+        while run:
+            pieces = [self._piece(block) for block in run]
+            if sum(piece.tokens for piece in pieces) <= room:
+                return [*units, pieces]
+            if len(run) == 2 and run[0].kind == "prose" and run[1].kind in _MAKES_CODE:
+                return units + self._introduced(run[0], run[1], room)
+            units += self._alone(run[0], room)
+            run = run[1:]
+        return units
+
+    def _alone(self, block: Block, room: int) -> list[list[Piece]]:
+        piece = self._piece(block)
+        if piece.tokens <= room:
+            return [[piece]]
+        return [[part] for part in split_block(block, room, self.meter)]
+
+    def _introduced(self, introduction: Block, code: Block, room: int) -> list[list[Piece]]:
+        """Return a paragraph and its code, too large together, so that the code keeps its last sentence where possible."""
+        words, listing = self._piece(introduction), self._piece(code)
+        if listing.tokens > room:
+            if words.tokens > room // 2:
+                return self._alone(introduction, room) + self._alone(code, room)
+            first, *others = split_block(code, room, self.meter, first_budget=room - words.tokens)
+            return [[words, first], *([other] for other in others)]
+        at = last_sentence(introduction.text)
+        if at:
+            before, sentence = _divide(introduction, at)
+            tail = self._piece(sentence)
+            if tail.tokens + listing.tokens <= room:
+                return [*self._alone(before, room), [tail, listing]]
+        return [*self._alone(introduction, room), [listing]]
+
+    # --- the last word ---------------------------------------------------------------------------------------------------
+
+    def _fit(self, draft: Draft) -> list[Draft]:
+        """Return the draft, or drafts of its parts where the sum of the parts misjudged the size of the whole."""
+        context = self.context(draft.words)
+        limit = max(self.max_tokens, self.meter.measure(context + "\n\n") + self._room(draft))
+        if not self.meter.exceeds(f"{context}\n\n{draft.text}", limit):
+            return [draft]
+        if len(draft.pieces) > 1:
+            half = len(draft.pieces) // 2
+            parts = [draft.pieces[:half], draft.pieces[half:]]
+        else:
+            piece = draft.pieces[0]
+            kind = piece.kind if piece.kind in _MAKES_CODE else "prose"
+            block = Block.model_validate(
+                {"kind": kind, "text": piece.text, "start_line": piece.start_line, "end_line": piece.end_line}
+            )
+            parts = [[part] for part in split_block(block, max(piece.tokens * 3 // 4, 1), self.meter)]
+            if len(parts) < 2:
+                return [draft]
+        return [fitted for part in parts for fitted in self._fit(Draft(draft.path, part))]
+
+
+def _runs(blocks: list[Block]) -> list[list[Block]]:
+    """Return the blocks in runs that should stand together.
+
+    Together stand the first two of a section (a signature and what it does), a paragraph and the code or table after it,
+    and a paragraph that ends in a colon and what follows.
+    """
+    runs: list[list[Block]] = []
+    for number, block in enumerate(blocks):
+        before = blocks[number - 1] if number else None
+        if before is not None and len(runs[-1]) < _LONGEST_RUN and (number == 1 or _leads_to(before, block)):
+            runs[-1].append(block)
+        else:
+            runs.append([block])
+    return runs
+
+
+def _leads_to(before: Block, block: Block) -> bool:
+    return before.kind == "prose" and (block.kind in _MAKES_CODE or before.text.rstrip().endswith(":"))
+
+
+def _balance(units: list[list[Piece]], room: int) -> list[list[Piece]]:
+    """Return the units in groups within the room, of like size instead of full ones and a crumb."""
+    sizes = [sum(piece.tokens for piece in unit) for unit in units]
+    left = sum(sizes)
+    groups: list[list[Piece]] = []
+    used = target = 0
+    for unit, size in zip(units, sizes, strict=True):
+        if not groups or used + size > room or used + size // 2 > target:
+            groups.append([])
+            used = 0
+            target = left // -(-left // room) if left else 0
+        groups[-1] += unit
+        used += size
+        left -= size
+    return groups
+
+
+def _divide(block: Block, at: int) -> tuple[Block, Block]:
+    """Return a paragraph as two."""
+    before, after = block.text[:at].rstrip(), block.text[at:]
+    line = min(block.start_line + block.text.count("\n", 0, at), block.end_line)
+    end = min(block.start_line + before.count("\n"), block.end_line)
+    return block.model_copy(update={"text": before, "end_line": end}), block.model_copy(
+        update={"text": after, "start_line": line}
+    )

@@ -1,0 +1,61 @@
+"""What a reader makes of a file's text, and the helpers that readers and chunker share."""
+
+import re
+from typing import NamedTuple
+
+from tracegen.records import Block
+
+_OPENING_FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})[^\n]*")
+
+
+class Page(NamedTuple):
+    """A file's text, read."""
+
+    title: str
+    """Title as the file gives it, or "" where it gives none."""
+    blocks: tuple[Block, ...]
+    """The content in reading order."""
+    problem: str = ""
+    """Why the file cannot be read, where it cannot."""
+
+
+class Fenced(NamedTuple):
+    """A fenced code block, taken apart."""
+
+    opening: str
+    """The fence line with the language; "" where the code has no fence."""
+    body: str
+    """The code."""
+    closing: str
+    """The closing fence line, or ""."""
+
+    def wrap(self, body: str) -> str:
+        """Return other code between the same fences."""
+        return "\n".join(part for part in (self.opening, body, self.closing) if part)
+
+
+def fenced(code: str, language: str) -> str:
+    """Return code between fences that are longer than any run of backticks in it."""
+    longest = max((len(run) for run in re.findall(r"`{3,}", code)), default=2)
+    fence = "`" * (longest + 1)
+    return f"{fence}{language}\n{code}\n{fence}"
+
+
+def unfence(text: str) -> Fenced:
+    """Take the text of a code block apart; a fence that is never closed is closed."""
+    opening, newline, rest = text.partition("\n")
+    match = _OPENING_FENCE.fullmatch(opening)
+    if match is None or not newline:
+        return Fenced("", text, "")
+    fence = match.group(1)
+    body, newline, last = rest.rpartition("\n")
+    mark = last.strip()
+    if len(mark) >= len(fence) and set(mark) == {fence[0]}:
+        return Fenced(opening, body, last)
+    indent = opening[: match.start(1)]
+    return Fenced(opening, rest, indent + fence)
+
+
+def first_heading(blocks: tuple[Block, ...]) -> str:
+    """Return the words of the first heading, or ""."""
+    return next((block.text for block in blocks if block.kind == "heading"), "")

@@ -1,0 +1,58 @@
+"""Blocks -> the tree of sections that their headings make."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from tracegen.records import Block, Document
+
+
+@dataclass
+class Section:
+    """A heading and what stands below it."""
+
+    heading: Block | None
+    """The heading, or None of the whole document."""
+    level: int
+    """Depth of the heading; 0 of the whole document."""
+    blocks: list[Block] = field(default_factory=list)
+    """Blocks between the heading and the next one."""
+    children: list["Section"] = field(default_factory=list)
+    """Sections below it, in reading order."""
+
+
+def section_tree(document: Document) -> Section:
+    """Return the document as a tree of sections.
+
+    A heading that comes again and again under one parent (`Examples`, after every function) names nothing by itself: such
+    a section is put below the section before it that has a name of its own, though their headings have the same level.
+    """
+    root = Section(None, 0)
+    open_sections = [root]
+    for block in document.blocks:
+        if block.kind != "heading":
+            open_sections[-1].blocks.append(block)
+            continue
+        while open_sections[-1].level >= block.level:
+            open_sections.pop()
+        section = Section(block, block.level)
+        open_sections[-1].children.append(section)
+        open_sections.append(section)
+    _nest_repeated(root)
+    return root
+
+
+def _nest_repeated(section: Section) -> None:
+    counts = Counter(_key(child) for child in section.children)
+    children: list[Section] = []
+    for child in section.children:
+        _nest_repeated(child)
+        named = children[-1] if children else None
+        if counts[_key(child)] > 1 and named and counts[_key(named)] == 1 and named.level == child.level:
+            named.children.append(child)
+        else:
+            children.append(child)
+    section.children = children
+
+
+def _key(section: Section) -> tuple[int, str]:
+    return section.level, section.heading.text.casefold() if section.heading else ""

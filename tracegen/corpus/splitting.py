@@ -1,0 +1,211 @@
+"""Text that is too long for one chunk -> pieces that fit, cut where it hurts least; linear in the text's length."""
+
+import math
+import re
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from tracegen.corpus.pages import unfence
+from tracegen.records import Block
+
+CHARACTERS_PER_TOKEN = 16
+"""Text counts as at least a token per so many characters: some tokenizers make one token of a word of any length."""
+
+_BLANK_LINE = re.compile(r"\n[ \t]*\n")
+_LINE_END = re.compile(r"\n")
+_SPACE = re.compile(r"\s+")
+_SENTENCE_END = re.compile(r"""(?<=[.!?…])["')\]*_]*\s+|(?<=[。！？])""")
+_ITEM = re.compile(r"\n(?=[ \t]*(?:[-*+]|\d+[.)])[ \t])")
+_DEFINITION = re.compile(r"\n[ \t]*\n(?=[^\s})\]])")
+
+_PROSE_CUTS = (_BLANK_LINE, _ITEM, _SENTENCE_END, _LINE_END, _SPACE)
+_CODE_CUTS = (_DEFINITION, _BLANK_LINE, _LINE_END, _SPACE)
+
+
+class Piece(NamedTuple):
+    """A block or a part of one."""
+
+    text: str
+    """As it stands in a chunk."""
+    start_line: int
+    """First line in the file."""
+    end_line: int
+    """Last line in the file, inclusive."""
+    kind: str
+    """Kind of the block."""
+    tokens: int
+    """Size, with the empty line after it."""
+
+
+class Meter:
+    """Measures text in tokens."""
+
+    def __init__(self, count_tokens: Callable[[str], int]) -> None:
+        self._count_tokens = count_tokens
+
+    def measure(self, text: str) -> int:
+        """Return the size of text that is at the end of a chunk."""
+        return max(self._count_tokens(text), math.ceil(len(text) / CHARACTERS_PER_TOKEN))
+
+    def exceeds(self, text: str, budget: int) -> bool:
+        """Tell whether text is larger than the budget; very long text is not counted at all."""
+        return len(text) > budget * CHARACTERS_PER_TOKEN or self.measure(text) > budget
+
+    def piece(self, text: str, start_line: int, end_line: int, kind: str, limit: int) -> Piece:
+        """Return a piece with its size; of one that is beyond the limit for sure the size is a lower bound."""
+        tokens = math.ceil(len(text) / CHARACTERS_PER_TOKEN)
+        if tokens <= limit:
+            tokens = self.measure(text + "\n\n")
+        return Piece(text, start_line, end_line, kind, tokens)
+
+
+def split_block(block: Block, budget: int, meter: Meter, first_budget: int | None = None) -> list[Piece]:
+    """Return the block in pieces within the budget (the first one within another, where given).
+
+    Code is cut at empty lines, else at lines, else anywhere, each part in its fence; tables by rows below their header;
+    prose at paragraphs, list items, sentences, lines, words, else anywhere.
+    """
+    if block.kind == "code":
+        return list(_split_code(block, budget, meter, first_budget or budget))
+    if block.kind == "table":
+        pieces = list(_split_table(block, budget, meter))
+        if pieces:
+            return pieces
+    return list(_split_prose(block, budget, meter, first_budget or budget))
+
+
+def last_sentence(text: str) -> int:
+    """Return where the last sentence of a paragraph begins, 0 where there is but one."""
+    end = len(text.rstrip())
+    return max((match.end() for match in _SENTENCE_END.finditer(text, 0, end) if match.end() < end), default=0)
+
+
+def _even(text: str, budget: int, meter: Meter) -> int:
+    """Return a smaller budget where it gives parts of like size instead of full ones and a crumb."""
+    if len(text) > 8 * budget * CHARACTERS_PER_TOKEN:
+        return budget
+    tokens = meter.measure(text)
+    return min(budget, int(tokens / math.ceil(tokens / budget) * 1.2) + 1)
+
+
+def _split_prose(block: Block, budget: int, meter: Meter, first_budget: int) -> Iterator[Piece]:
+    text, line = block.text, block.start_line
+    even = _even(text, budget, meter)
+    for start, end in _cut(text, even, meter, _PROSE_CUTS, min(first_budget, even)):
+        shown = text[start:end].rstrip()
+        blank = re.match(r"(?:[ \t]*\n)*", shown)
+        skipped = blank.end() if blank else 0
+        first = line + shown.count("\n", 0, skipped)
+        line += text.count("\n", start, end)
+        if shown[skipped:]:
+            yield _piece(block, shown[skipped:], first, block.kind, meter)
+
+
+def _piece(block: Block, text: str, first_line: int, kind: str, meter: Meter) -> Piece:
+    first = min(first_line, block.end_line)
+    last = min(first + text.count("\n"), block.end_line)
+    return Piece(text, first, last, kind, meter.measure(text + "\n\n"))
+
+
+def _split_code(block: Block, budget: int, meter: Meter, first_budget: int) -> Iterator[Piece]:
+    code = unfence(block.text)
+    fences = meter.measure(code.wrap("") + "\n\n") if code.opening else 2
+    # Source files have fences of our making, which are no lines of the file.
+    lines_in_file = block.end_line - block.start_line + 1
+    line = block.start_line + (1 if code.opening and lines_in_file > code.body.count("\n") + 1 else 0)
+    inner = _even(code.body, max(budget - fences, budget // 2, 1), meter)
+    for start, end in _cut(code.body, inner, meter, _CODE_CUTS, min(max(first_budget - fences, 1), inner)):
+        shown = code.body[start:end].rstrip()
+        blank = re.match(r"(?:[ \t]*\n)*", shown)
+        skipped = blank.end() if blank else 0
+        first = min(line + code.body.count("\n", start, start + skipped), block.end_line)
+        line += code.body.count("\n", start, end)
+        shown = shown[skipped:]
+        if shown:
+            last = min(first + shown.count("\n"), block.end_line)
+            text = code.wrap(shown)
+            yield Piece(text, first, last, "code", meter.measure(text + "\n\n"))
+
+
+def _split_table(block: Block, budget: int, meter: Meter) -> Iterator[Piece]:
+    """Yield the table by rows; nothing where its header leaves no room for rows."""
+    lines = block.text.split("\n")
+    header = "\n".join(lines[:2])
+    if len(lines) < 3 or meter.exceeds(header + "\n", budget // 2):
+        return
+    room = budget - meter.measure(header + "\n\n")
+    rows: list[str] = []
+    used, first = 0, block.start_line + 2
+    for number, row in enumerate(lines[2:], start=block.start_line + 2):
+        too_long = len(row) > room * CHARACTERS_PER_TOKEN
+        size = room + 1 if too_long else meter.measure(row + "\n")
+        if rows and used + size > room:
+            yield _piece(block, "\n".join([header, *rows]), first, "table", meter)
+            rows, used, first = [], 0, number
+        if size > room:
+            for start, end in _cut(row, room, meter, _PROSE_CUTS, room):
+                yield _piece(block, f"{header}\n{row[start:end].strip()}", number, "table", meter)
+            first = number + 1
+        else:
+            rows.append(row)
+            used += size
+    if rows:
+        yield _piece(block, "\n".join([header, *rows]), first, "table", meter)
+
+
+# --- cutting -------------------------------------------------------------------------------------------------------------
+
+
+def _cut(
+    text: str, budget: int, meter: Meter, cuts: tuple[re.Pattern[str], ...], first_budget: int
+) -> Iterator[tuple[int, int]]:
+    """Yield the parts of the text, each within the budget, as begin and end; together they are the whole text."""
+    position, per_token, room = 0, 4.0, first_budget
+    while position < len(text):
+        end, per_token = _reach(text, position, room, meter, per_token)
+        if end < len(text):
+            end = _best_cut(text, position, end, cuts)
+        if text[position:end].strip():
+            yield position, end
+            room = budget
+        position = end
+
+
+def _reach(text: str, start: int, budget: int, meter: Meter, per_token: float) -> tuple[int, float]:
+    """Return how far the budget reaches, and the characters per token there.
+
+    The reach is guessed from the part before and corrected: a handful of counts of text of a chunk's size each, not a
+    count per word.
+    """
+    longest = budget * CHARACTERS_PER_TOKEN
+    low, high = 1, min(longest, len(text) - start)  # characters that fit (or are taken all the same), and that may
+    guess = min(max(int(budget * per_token), 1), high)
+    for _ in range(12):
+        tokens = meter.measure(text[start : start + guess])
+        if tokens > budget:
+            high = guess - 1
+        else:
+            low = guess
+            if tokens >= budget * 0.85:
+                break
+        if low >= high:
+            break
+        by_rate = int(guess * budget / max(tokens, 1) * 0.97)
+        guess = by_rate if low < by_rate <= high else (low + high + 1) // 2
+    return start + low, max(low / budget, 0.5)
+
+
+def _best_cut(text: str, start: int, end: int, cuts: tuple[re.Pattern[str], ...]) -> int:
+    """Return where to cut before the end: at the first kind of place that is found behind the first third."""
+    earliest = start + (end - start) // 3
+    for cut in cuts:
+        best = 0
+        # One character more shows whether a line or a word ends exactly here.
+        for match in cut.finditer(text, earliest, min(end + 1, len(text))):
+            if earliest < match.end() <= end:
+                best = match.end()
+            elif match.start() <= end < match.end() and match.start() > earliest:
+                best = match.start()
+        if best:
+            return best
+    return end

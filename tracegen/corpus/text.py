@@ -1,0 +1,161 @@
+"""Plain text, reStructuredText and AsciiDoc -> blocks: paragraphs, headings, literal blocks."""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from tracegen.corpus.formats import Kind
+from tracegen.corpus.pages import Page, fenced, first_heading
+from tracegen.records import Block
+
+_UNDERLINE = re.compile(r"([=\-~^\"'`#*+.:_])\1{2,}")
+_DIRECTIVE = re.compile(r"\.\. (?:code-block|code|sourcecode|highlight)::[ \t]*(\S*)[ \t]*")
+_ADOC_HEADING = re.compile(r"(={1,6}) (\S.*)")
+_ADOC_SOURCE = re.compile(r"\[source(?:,[ \t]*([\w+#.-]+))?[^\]]*\]")
+_ADOC_FENCE = re.compile(r"(-{4,}|\.{4,})")
+
+
+class _Lines(NamedTuple):
+    """A run of lines: numbers count from 0, the end is exclusive."""
+
+    start: int
+    end: int
+
+
+def read_text(text: str, kind: Kind) -> Page:
+    """Read plain text (`text`), reStructuredText (`rst`) or AsciiDoc (`asciidoc`)."""
+    lines = text.split("\n")
+    if kind == "rst":
+        blocks = tuple(_rst(lines))
+    elif kind == "asciidoc":
+        blocks = tuple(_asciidoc(lines))
+    else:
+        blocks = tuple(_prose(lines, run) for run in _paragraphs(lines))
+    return Page(first_heading(blocks), blocks)
+
+
+def _paragraphs(lines: list[str]) -> Iterator[_Lines]:
+    """Yield the runs of lines between empty ones."""
+    position = 0
+    while (run := _next_paragraph(lines, position)) is not None:
+        yield run
+        position = run.end
+
+
+def _next_paragraph(lines: list[str], position: int) -> _Lines | None:
+    """Return the first run of lines that are not empty from there on."""
+    start = position
+    while start < len(lines) and not lines[start].strip():
+        start += 1
+    end = start
+    while end < len(lines) and lines[end].strip():
+        end += 1
+    return _Lines(start, end) if end > start else None
+
+
+def _prose(lines: list[str], run: _Lines) -> Block:
+    return Block(kind="prose", text="\n".join(lines[run.start : run.end]), start_line=run.start + 1, end_line=run.end)
+
+
+def _code(lines: list[str], run: _Lines, language: str) -> Block:
+    code = [line.rstrip() for line in lines[run.start : run.end]]
+    indent = min((len(line) - len(line.lstrip()) for line in code if line), default=0)
+    text = fenced("\n".join(line[indent:] for line in code), language)
+    return Block(kind="code", text=text, start_line=run.start + 1, end_line=run.end, language=language)
+
+
+def _heading(words: str, level: int, run: _Lines) -> Block:
+    return Block(kind="heading", text=words.strip(), level=min(level, 6), start_line=run.start + 1, end_line=run.end)
+
+
+# --- reStructuredText ----------------------------------------------------------------------------------------------------
+
+
+def _rst(lines: list[str]) -> Iterator[Block]:
+    """Yield headings, literal blocks (`::`, code directives) and paragraphs.
+
+    A heading's level is the place of its line style among the styles of the file, as reStructuredText has it.
+    """
+    styles: list[str] = []
+    position = 0
+    while (run := _next_paragraph(lines, position)) is not None:
+        heading = _rst_heading(lines, run)
+        if heading is not None:
+            words, style, position = heading
+            if style not in styles:
+                styles.append(style)
+            yield _heading(words, styles.index(style) + 1, _Lines(run.start, position))
+            continue
+        directive = _DIRECTIVE.fullmatch(lines[run.start])
+        position = run.start + 1 if directive else run.end
+        if directive is None:
+            yield _prose(lines, run)
+        if directive is not None or lines[run.end - 1].rstrip().endswith("::"):
+            literal = _indented(lines, position)
+            if literal is not None:
+                yield _code(lines, literal, directive.group(1) if directive else "")
+                position = literal.end
+
+
+def _rst_heading(lines: list[str], run: _Lines) -> tuple[str, str, int] | None:
+    """Return words, line style and the line after a heading at the beginning of the run, or None."""
+    part = lines[run.start : min(run.end, run.start + 3)]
+    if len(part) == 3 and _underlines(part[2], part[1]) and part[0].rstrip() == part[2].rstrip():
+        return part[1], part[0][0] * 2, run.start + 3
+    if len(part) >= 2 and _underlines(part[1], part[0]) and not _UNDERLINE.fullmatch(part[0].rstrip()):
+        return part[0], part[1][0], run.start + 2
+    return None
+
+
+def _underlines(line: str, words: str) -> bool:
+    return bool(_UNDERLINE.fullmatch(line.rstrip()) and words.strip() and len(line.rstrip()) + 2 >= len(words.rstrip()))
+
+
+def _indented(lines: list[str], start: int) -> _Lines | None:
+    """Return the run of indented lines from there on, without the empty lines around it."""
+    while start < len(lines) and not lines[start].strip():
+        start += 1
+    end = last = start
+    while end < len(lines) and (not lines[end].strip() or lines[end][0] in " \t"):
+        end += 1
+        last = end if lines[end - 1].strip() else last
+    return _Lines(start, last) if last > start else None
+
+
+# --- AsciiDoc ------------------------------------------------------------------------------------------------------------
+
+
+def _asciidoc(lines: list[str]) -> Iterator[Block]:
+    """Yield headings (`== Words`), delimited listings and paragraphs."""
+    number, language = 0, ""
+    start: int | None = None  # where the paragraph being read begins
+    while number < len(lines):
+        line = lines[number].rstrip()
+        heading = _ADOC_HEADING.fullmatch(line)
+        source = _ADOC_SOURCE.fullmatch(line)
+        end = _listing_end(lines, number)
+        special = heading is not None or source is not None or end is not None
+        if start is not None and (special or not line):
+            yield _prose(lines, _Lines(start, number))
+            start = None
+        if heading is not None:
+            yield _heading(heading.group(2), len(heading.group(1)), _Lines(number, number + 1))
+        elif source is not None:
+            language = source.group(1) or ""
+        elif end is not None:
+            if any(inner.strip() for inner in lines[number + 1 : end]):
+                yield _code(lines, _Lines(number + 1, end), language)
+            language, number = "", end
+        elif line.strip() and start is None:
+            start = number
+        number += 1
+    if start is not None:
+        yield _prose(lines, _Lines(start, len(lines)))
+
+
+def _listing_end(lines: list[str], number: int) -> int | None:
+    """Return the line that closes a listing opened here, or None where none is opened or it is never closed."""
+    fence = lines[number].rstrip()
+    if not _ADOC_FENCE.fullmatch(fence):
+        return None
+    return next((after for after in range(number + 1, len(lines)) if lines[after].rstrip() == fence), None)

@@ -1,0 +1,115 @@
+"""The store of record: a Chroma collection that any Chroma client opens.
+
+    generation = Path("docs.index", Path("docs.index/CURRENT").read_text().strip())
+    client = chromadb.PersistentClient(generation / "chroma")
+    collection = client.get_collection("chunks", embedding_function=None)
+
+Ids are those of the chunks, documents their texts, metadatas their path, title, headings (joined by " > ") and lines,
+embeddings those of the index's model. The space is cosine. Opening it writes into the folder; searches of tracegen do not
+open it.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tracegen.errors import OutputError
+from tracegen.index.embedder import Vectors
+from tracegen.records import Chunk
+
+COLLECTION = "chunks"
+BATCH_SIZE = 2000
+# Chroma 1.5.9 flushes its HNSW files every 1,000 rows, and a process killed then may leave them unreadable for ever. With a
+# threshold that is never reached they are made from SQLite at opening (1 s for 10,000 rows).
+SYNC_THRESHOLD = 1_000_000
+# What Chroma normalises again may differ in the last digits.
+TOLERANCE = 1e-5
+
+
+def write_collection(
+    folder: Path, chunks: Sequence[Chunk], vectors: Vectors, progress: Callable[[int, int], None] | None = None
+) -> None:
+    """Write chunks and their vectors, shape (n, dimension), into a new Chroma folder, and read them back.
+
+    Raises OutputError where Chroma cannot write, or gives back something else.
+    """
+    from chromadb.errors import ChromaError
+
+    try:
+        _write(folder, chunks, vectors, progress)
+        _verify(folder, chunks, vectors)
+    except ChromaError as error:
+        raise OutputError(
+            f"Chroma cannot store the index in {folder}: {error}. "
+            "Free some space or choose another place with --index, then run again."
+        ) from error
+
+
+def exists(folder: Path) -> bool:
+    """Return whether there is a Chroma folder; it is not opened, which would write into it."""
+    return (folder / "chroma.sqlite3").is_file()
+
+
+def _write(folder: Path, chunks: Sequence[Chunk], vectors: Vectors, progress: Callable[[int, int], None] | None) -> None:
+    client = _open(folder)
+    try:
+        collection = client.create_collection(
+            COLLECTION,
+            # Chroma's own default is squared distance.
+            configuration={"hnsw": {"space": "cosine", "sync_threshold": SYNC_THRESHOLD}},
+            # Chroma would attach a model of its own and download it.
+            embedding_function=None,
+        )
+        for start in range(0, len(chunks), BATCH_SIZE):
+            batch = chunks[start : start + BATCH_SIZE]
+            collection.add(
+                ids=[chunk.id for chunk in batch],
+                documents=[chunk.text for chunk in batch],
+                metadatas=[_metadata(chunk) for chunk in batch],
+                embeddings=vectors[start : start + len(batch)],
+            )
+            if progress:
+                progress(start + len(batch), len(chunks))
+    finally:
+        client.close()
+
+
+def _metadata(chunk: Chunk) -> dict[str, Any]:
+    return {
+        "path": chunk.path,
+        "title": chunk.title,
+        "headings": " > ".join(chunk.headings),
+        "start_line": chunk.start_line,
+        "end_line": chunk.end_line,
+    }
+
+
+def _verify(folder: Path, chunks: Sequence[Chunk], vectors: Vectors) -> None:
+    """Read everything back through a new client: Chroma may lose rows and still count them."""
+    client = _open(folder)
+    try:
+        collection = client.get_collection(COLLECTION, embedding_function=None)
+        count = collection.count()
+        for start in range(0, len(chunks), BATCH_SIZE):
+            batch = chunks[start : start + BATCH_SIZE]
+            stored = collection.get(limit=BATCH_SIZE, offset=start, include=["embeddings"])
+            same_ids = stored["ids"] == [chunk.id for chunk in batch]
+            if not same_ids or not np.allclose(
+                np.asarray(stored["embeddings"]), vectors[start : start + len(batch)], atol=TOLERANCE
+            ):
+                raise OutputError(
+                    f"Chroma gives back other rows than were stored in {folder} (chunks {start + 1} to {start + len(batch)} of "
+                    f"{len(chunks)}, {count} counted). Check the disk, then run again; the index that was there is untouched."
+                )
+    finally:
+        client.close()
+
+
+def _open(folder: Path) -> Any:
+    """Return a client; its own type does not know `close`."""
+    import chromadb
+    from chromadb.config import Settings
+
+    return chromadb.PersistentClient(folder, Settings(anonymized_telemetry=False))

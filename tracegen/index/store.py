@@ -1,0 +1,203 @@
+"""The index on disk: generations, the pointer to the one that counts, the manifest, the lock.
+
+    docs.index/
+      CURRENT               name of the generation that counts
+      .lock                 held while an index is built
+      gen-0007/
+        manifest.json       what it was built from; written last
+        chroma/             the store of record: any Chroma client opens it, see tracegen.index.chroma
+        chunks.jsonl        the chunks, in the order of the rows of vectors.npy
+        vectors.npy         their embeddings, float32, length 1
+        vectors.sha256      digests of the texts embedded: what the next build can take over
+        bm25/               the lexical half of the search
+
+A build writes a new generation, checks it, and moves the pointer: killed at any moment it leaves the old index or the new one.
+Chroma's own files do not survive being killed while they are written, so they are never written in place.
+"""
+
+import contextlib
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from pydantic import ValidationError
+
+from tracegen.errors import BusyError, SettingsError, StoreError
+from tracegen.jsonl import cannot_write, replacing
+from tracegen.records import Record
+
+FORMAT = 1
+"""Version of the files in a generation; an index with another one is built again."""
+
+CURRENT = "CURRENT"
+LOCK = ".lock"
+MANIFEST = "manifest.json"
+CHROMA = "chroma"
+CHUNKS = "chunks.jsonl"
+VECTORS = "vectors.npy"
+TEXT_DIGESTS = "vectors.sha256"
+BM25 = "bm25"
+
+LOCK_WAIT_S = 1.0
+_GENERATION = re.compile(r"gen-(\d+)")
+
+
+class Manifest(Record):
+    """What a generation was built from, and how."""
+
+    format: int
+    """Version of the files."""
+    id: str
+    """16 hex digits: equal where documents, chunks and model are equal, so that searches give the same."""
+    model: str
+    """Canonical name of the embedding model."""
+    fingerprint: str
+    """Digest of the model's weights."""
+    dimension: int
+    """Length of a vector."""
+    version: str
+    """Version of tracegen that read and cut the documents."""
+    lexical: int
+    """Version of the words of the lexical half."""
+    max_tokens: int
+    """Tokens of a chunk that were asked for."""
+    budget: int
+    """Tokens of a chunk that were used: fewer where the model reads fewer."""
+    roots: tuple[str, ...]
+    """Folders and files indexed, as they were given."""
+    documents: dict[str, str]
+    """Path of each document to the digest of its bytes."""
+    chunks: int
+    """Number of chunks."""
+    files: dict[str, int]
+    """Size in bytes of each file that a search reads."""
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the index for building, its folder made where there is none.
+
+    Raises BusyError where another process holds it, SettingsError where the folder holds something else than an index,
+    OutputError where it cannot be written.
+    """
+    _refuse_foreign_folder(path)
+    lock = FileLock(path / LOCK, timeout=LOCK_WAIT_S)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise BusyError(f"Another process is building the index {path}. Wait until it is done, then run again.") from None
+    except OSError as error:
+        raise cannot_write(path, error) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _refuse_foreign_folder(path: Path) -> None:
+    if path.is_dir() and not (path / CURRENT).exists():
+        foreign = [entry.name for entry in path.iterdir() if entry.name != LOCK and not _GENERATION.fullmatch(entry.name)]
+        if foreign:
+            raise SettingsError(
+                f"{path} is no index and not empty: it holds {sorted(foreign)[0]}. Choose another place with --index."
+            )
+
+
+def current_generation(path: Path) -> Path:
+    """Return the folder of the generation that counts.
+
+    Raises StoreError where there is no index.
+    """
+    try:
+        name = (path / CURRENT).read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        raise StoreError(f"There is no index in {path}. Build one: tracegen index DOCS --index {path}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise damaged(path, f"{CURRENT}: {error}") from None
+    if not _GENERATION.fullmatch(name):
+        raise damaged(path, f"{CURRENT} names {name[:40]!r}")
+    return path / name
+
+
+def read_manifest(path: Path, generation: Path) -> Manifest:
+    """Return the manifest of a generation whose files are all there in full size.
+
+    Raises StoreError where they are not, or where the generation is of another format.
+    """
+    try:
+        text = (generation / MANIFEST).read_text(encoding="utf-8")
+        manifest = Manifest.model_validate_json(text)
+    except ValidationError:
+        if not re.search(rf'"format": {FORMAT}\b', text):
+            raise StoreError(
+                f"The index {path} was built by another version of tracegen. Build it again: tracegen index DOCS --index {path}"
+            ) from None
+        raise damaged(path, f"{MANIFEST} is not a manifest") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise damaged(path, f"{MANIFEST}: {error}") from None
+    for name, size in manifest.files.items():
+        found = (generation / name).stat().st_size if (generation / name).is_file() else None
+        if found != size:
+            raise damaged(path, f"{name} is missing" if found is None else f"{name} has {found} bytes instead of {size}")
+    return manifest
+
+
+def damaged(path: Path, detail: str) -> StoreError:
+    """Return the error for an index whose files are not what they were."""
+    return StoreError(f"The index {path} is damaged ({detail}). Build it again: tracegen index DOCS --index {path}")
+
+
+@contextlib.contextmanager
+def new_generation(path: Path) -> Iterator[Path]:
+    """Give a new folder to write a generation into; it becomes the one that counts when the block ends well.
+
+    What killed builds left is removed first, what this one replaces afterwards. Raises OSError and OutputError.
+    """
+    # A number is not given twice, so that a reader which is late finds nothing rather than something else.
+    numbers = [int(match[1]) for entry in path.iterdir() if (match := _GENERATION.fullmatch(entry.name))]
+    _remove_others(path)
+    folder = path / f"gen-{max(numbers, default=0) + 1:04d}"
+    folder.mkdir()
+    try:
+        yield folder
+        _sync_tree(folder)
+        with replacing(path / CURRENT) as file:
+            file.write(folder.name + "\n")
+        _sync(path)
+    finally:
+        _remove_others(path)
+
+
+def _remove_others(path: Path) -> None:
+    """Remove all generations but the one that counts; what a reader has open on Windows stays for the next time."""
+    keep = (path / CURRENT).read_text(encoding="utf-8").strip() if (path / CURRENT).is_file() else ""
+    for entry in path.iterdir():
+        if _GENERATION.fullmatch(entry.name) and entry.name != keep:
+            shutil.rmtree(entry, ignore_errors=True)
+
+
+def file_sizes(generation: Path) -> dict[str, int]:
+    """Return the size of each file that a search reads, Chroma's not among them: its own clients may rewrite them."""
+    files = [file for file in generation.rglob("*") if file.is_file() and CHROMA not in file.relative_to(generation).parts]
+    return {file.relative_to(generation).as_posix(): file.stat().st_size for file in sorted(files)}
+
+
+def _sync_tree(folder: Path) -> None:
+    for entry in folder.rglob("*"):
+        _sync(entry)
+    _sync(folder)
+
+
+def _sync(path: Path) -> None:
+    # Windows knows no handle of a folder, and its renames are durable without.
+    if os.name == "nt" and path.is_dir():
+        return
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

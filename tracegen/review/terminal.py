@@ -1,0 +1,166 @@
+"""The summary of a file as a page for the terminal; what is printed, without printing it."""
+
+import shlex
+
+import click
+
+from tracegen.records import Finding
+from tracegen.review.figures import CheckCount, Spread, StrangeRow, Summary
+from tracegen.review.text import clip, pad, wrap
+
+LABEL = 17
+"""Columns of the names on the left."""
+SHOWN_REASONS = 3
+"""Findings told of one strange row."""
+COLOURS = {"error": "red", "warning": "yellow"}
+
+
+def render_summary(summary: Summary, *, name: str, width: int = 80) -> str:
+    """Return the page: what is in the file, what is wrong with it, which rows to look at, what to do next."""
+    usable = f"{_count(summary.rows, 'row')}, {_count(summary.unusable, 'line')} not usable"
+    blocks = [
+        [click.style(f"{name}: {usable}", bold=True)],
+        _bad_lines(summary, width),
+        _figures(summary, width) if summary.rows else [],
+        _findings(summary, width),
+        _strangest(summary, width),
+        _next(summary, name),
+    ]
+    return "\n\n".join("\n".join(block) for block in blocks if block)
+
+
+def finding_lines(finding: Finding, width: int, label: int = 0) -> list[str]:
+    """Return a finding as lines: its level, its check (at least `label` columns wide) and its message."""
+    head = f"{finding.level:<8} {pad(finding.check, label)}  "
+    first, *rest = wrap(head + finding.message, width, hang=9)
+    return [click.style(first[:8], fg=COLOURS[finding.level]) + first[8:], *rest]
+
+
+# --- blocks --------------------------------------------------------------------------------------------------------------
+
+
+def _bad_lines(summary: Summary, width: int) -> list[str]:
+    if not summary.unusable:
+        return []
+    lines = [click.style("Lines that are not usable", bold=True)]
+    for bad in summary.unusable_lines:
+        lines += wrap(f"  line {bad.line:<6} {bad.reason}", width, hang=14)
+    more = summary.unusable - len(summary.unusable_lines)
+    lines += [f"  and {more:,} more"] if more else []
+    # A file that is one JSON array fails on every line; the reader should be told once what it is.
+    if not summary.rows:
+        lines += wrap("  A file has one JSON object per line. One JSON array is made into that by: jq -c '.[]' FILE", width)
+    return lines
+
+
+def _figures(summary: Summary, width: int) -> list[str]:
+    lines = []
+    if summary.returns.count or summary.hops.max:
+        lines += _fact("hops per row", _spread(summary.hops), width)
+        lines += _histogram(summary)
+    else:
+        lines += _fact("hops per row", "none: no row calls a tool", width)
+    lines += ["", *_tokens(summary, width), ""]
+    lines += _returns(summary, width)
+    lines += _fact("messages", _named(summary.roles), width)
+    lines += _fact(
+        "system prompts", f"{summary.system_prompts:,} different" if summary.system_prompts > 1 else "all the same", width
+    )
+    lines += _fact("tools", _named(summary.tools, " in ", " rows") or "none", width)
+    return lines
+
+
+def _fact(label: str, text: str, width: int) -> list[str]:
+    return wrap(f"{label:<{LABEL}}{text}", width, hang=LABEL)
+
+
+def _spread(spread: Spread, p95: bool = False) -> str:
+    high = f"   p95 {spread.p95:,}" if p95 else ""
+    return f"min {spread.min:,}   median {spread.median:,}{high}   max {spread.max:,}"
+
+
+def _named(counts: dict[str, int], between: str = " ", after: str = "") -> str:
+    return ", ".join(f"{name}{between}{count:,}{after}" for name, count in counts.items())
+
+
+def _histogram(summary: Summary) -> list[str]:
+    most = max(bar.rows for bar in summary.hops_histogram)
+    lines = []
+    for bar in summary.hops_histogram:
+        label = str(bar.first) if bar.first == bar.last else f"{bar.first}-{bar.last}"
+        drawn = "█" * max(round(bar.rows / most * 40), bool(bar.rows))
+        lines.append(f"{label:>{LABEL - 2}}  {drawn} {bar.rows:,}".rstrip())
+    return lines
+
+
+def _tokens(summary: Summary, width: int) -> list[str]:
+    notes = ["estimated: about 4 characters a token; code has up to half as many more"]
+    notes.append(f"a trainer's max_length has to be about {summary.max_length:,} for the longest row to fit")
+    cut = [f"{limit:,} cuts {rows:,}" for limit, rows in summary.longer_than.items() if rows]
+    if cut:
+        notes.append(
+            f"of {_count(summary.rows, 'row')} a max_length of {', of '.join(cut)}: at the end, where the desired output stands"
+        )
+    lines = _fact("tokens per row", _spread(summary.tokens, p95=True), width)
+    for note in notes:
+        lines += [click.style(line, dim=True) for line in wrap(" " * LABEL + note, width, hang=LABEL)]
+    return lines
+
+
+def _returns(summary: Summary, width: int) -> list[str]:
+    returns = summary.returns
+    if not returns.count:
+        return _fact("returns", "none", width)
+    text = f"{returns.count:,}, median {returns.characters.median:,} characters, longest {returns.characters.max:,}"
+    kinds = {"repeated within a row": returns.repeated, "empty": returns.empty, "errors": returns.errors}
+    odd = [f"{count:,} {kind}" for kind, count in kinds.items() if count]
+    return _fact("returns", f"{text}; {', '.join(odd) or 'none repeated, empty or in error'}", width)
+
+
+def _findings(summary: Summary, width: int) -> list[str]:
+    if not summary.findings:
+        return [click.style("Findings", bold=True), "  none"] if summary.rows else []
+    lines = [click.style("Findings", bold=True)]
+    for count in summary.findings:
+        lines += _check_lines(count, width)
+    return lines
+
+
+def _check_lines(count: CheckCount, width: int) -> list[str]:
+    more = ", ..." if count.rows > len(count.lines) else ""
+    where = f"{'line' if count.rows == 1 else 'lines'} {', '.join(map(str, count.lines))}{more}"
+    head = click.style(f"  {count.level:<8}", fg=COLOURS[count.level])
+    reason = wrap(" " * 11 + count.reason, width, hang=11)
+    return [f"{head} {count.check:<21} {_count(count.rows, 'row')}: {where}", *(click.style(line, dim=True) for line in reason)]
+
+
+def _strangest(summary: Summary, width: int) -> list[str]:
+    if not summary.strangest:
+        return []
+    lines = [click.style("Strangest rows first", bold=True)]
+    for row in summary.strangest:
+        head = f"  line {row.line:<6} "
+        lines.append(click.style(head, bold=True) + clip(row.prompt or "(no prompt)", width - len(head)))
+        lines += ["    " + line for line in _reasons(row, width - 4)]
+    return lines
+
+
+def _reasons(row: StrangeRow, width: int) -> list[str]:
+    lines = [line for finding in row.findings[:SHOWN_REASONS] for line in finding_lines(finding, width)]
+    more = len(row.findings) - SHOWN_REASONS
+    lines += [f"and {_count(more, 'finding')} more"] if more > 0 else []
+    return lines + ([f"size     {row.far}"] if row.far else [])
+
+
+def _next(summary: Summary, name: str) -> list[str]:
+    if not summary.rows:
+        return []
+    line = summary.strangest[0].line if summary.strangest else 1
+    command = f"tracegen inspect {shlex.quote(name)} {line}"
+    notes = {command: "one row as a conversation", f"{command} --json": "the same row as it stands"}
+    longest = max(map(len, notes))
+    return [click.style("Next", bold=True), *(f"  {pad(words, longest)}   {note}" for words, note in notes.items())]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

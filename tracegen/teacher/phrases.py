@@ -1,0 +1,165 @@
+"""Phrases that a person would type into a search box, found in a sentence.
+
+A phrase starts with what is to be done and ends where the thought ends: `split the path at the last slash`. It is better to
+leave one out than to ask something no person would ask, so a phrase must speak of programming and must not point outside itself.
+"""
+
+import re
+from typing import NamedTuple
+
+from tracegen.teacher.words import (
+    CLAUSE_WORDS,
+    DANGLING,
+    NOUN_VERBS,
+    PRONOUNS,
+    STOP_WORDS,
+    TECHNICAL,
+    WORD,
+    stem,
+    verb_of,
+)
+
+MAX_WORDS = 9
+"""A phrase is cut to so many words; with `how to` before it and the language behind it a query stays readable."""
+
+_CLAUSE_END = re.compile(r"[,;:()\[\]{}§—–|=<>\"“”!?]+|\s-+\s|\.\.+|\.(?=\s|$)")
+_CHATTER = re.compile(
+    r"""(?:(?:hi|hey|hello|okay|ok|so|now|and|but|also|well|good|nice|thanks|please|pls|plz|then|next|finally|first|ideally|just
+    |your\s+task\s+is|your\s+job\s+is|the\s+goal\s+is|(?:the\s+)?(?:program|function|task|result|output)\s+(?:is|should|must|has\s+to)
+    |(?:can|could|would|will)\s+(?:you|u|i|we|it)|(?:i|we|you|u)(?:'d|\s+would)?\s+(?:want|need|like|have|must|should|wish)
+    |i'?m\s+trying|want|need|like|trying|help\s+me|show\s+me|tell\s+me|it\s+(?:should|must|has)|in\s+this\s+exercise|to)(?!\S)[\s,:]*)+""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_ORDER = re.compile(
+    r"""(?:write|create|make|build|generate|give|produce|implement|define|need|have)\s+(?:me\s+)?(?:(?:an?|the|some|one)\s+)?
+    (?:[\w`-]+\s+){0,2}?(?:program|function|script|code|file|module|snippet|expression|method)s?\s+(?:`\S+\s+)?
+    (?:that|which|to|for)\s+""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_HOW = re.compile(
+    r"""(?:how\s+(?:do|can|would|could|should)\s+(?:you|i|we|one|u)|how\s+to|is\s+it\s+possible\s+to|(?:is\s+there\s+)?(?:any|a|another)\s+way\s+(?:to|of))
+    \s+(?P<rest>\S.*)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_EXISTS = re.compile(r"(?:is|are)\s+there\s+(?:already\s+)?(?:an?|any|some)\s+(?P<rest>(?!way\b)\S.*)", re.IGNORECASE)
+_WHAT = re.compile(r"(?:^|\s)(?P<rest>(?:what\s+(?:does|do|is|are)|how\s+(?:does|do))\s+\S.*)", re.IGNORECASE)
+_AFTER_QUESTION = re.compile(r"\s(?:look\s+like|mean|work|do)$", re.IGNORECASE)
+_BEFORE_VERB = frozenset("to and then that which please must should can could will also or you we i it either just not".split())
+
+
+class Phrase(NamedTuple):
+    """A candidate for a query, and how much there is to be said for it."""
+
+    text: str
+    """`split a string on spaces`, without `how to` and without the language; a question is whole."""
+    weight: float
+    """Larger is better; comparable among the phrases of one prompt."""
+
+
+def tidy(text: str) -> str:
+    """Return a phrase without chatter, dangling words and marks at its ends."""
+    words = text.replace("`", "").split()
+    while words and (words[-1].lower().strip(".,:;'-") in DANGLING or not any(c.isalnum() for c in words[-1])):
+        words.pop()
+    return " ".join(words).strip(" .,:;!?-*_")
+
+
+def cut(text: str, limit: int = MAX_WORDS) -> str:
+    """Return the part of a text up to the end of its first clause, at most `limit` words of it."""
+    clause = _CLAUSE_END.split(text.strip(), maxsplit=1)[0]
+    words = clause.split()
+    for place, word in enumerate(words):
+        if place >= 3 and word.lower() in CLAUSE_WORDS:
+            words = words[:place]
+            break
+    if len(words) > limit:
+        # A cut in the middle of "of the ..." reads badly: go back to the last place where something ended.
+        words = words[:limit]
+        for place in range(len(words) - 1, 3, -1):
+            if words[place].lower() in STOP_WORDS and words[place - 1].lower() not in STOP_WORDS:
+                words = words[:place]
+                break
+    return tidy(" ".join(words))
+
+
+def questions_in(sentence: str) -> list[Phrase]:
+    """Return what a sentence asks outright: `how to make a hidden field visible`, `what does super mean`."""
+    if match := _HOW.search(sentence):
+        rest = cut(match["rest"], MAX_WORDS + 2)
+        return [Phrase(f"how to {rest}", 4.0)] if _is_sound(rest, strict=False) else []
+    if match := _EXISTS.search(sentence):
+        rest = cut(match["rest"])
+        return [Phrase(rest, 3.5)] if "?" in sentence and _is_sound(rest, strict=False) else []
+    if "?" in sentence and (match := _WHAT.search(sentence)):
+        rest = _AFTER_QUESTION.split(match["rest"].rstrip("? "))[0] if "look like" in sentence else match["rest"].rstrip("? ")
+        rest = re.sub(r"(?i)^what does (.*)", r"\1", rest) if "look like" in sentence else rest
+        rest = _CLAUSE_END.split(rest, maxsplit=1)[0].strip(" .`")
+        words = rest.split()
+        sound = 2 <= len(words) <= MAX_WORDS + 2 and not PRONOUNS & {word.lower() for word in words}
+        return [Phrase(rest[0].lower() + rest[1:], 3.5)] if sound and _technical(words) else []
+    return []
+
+
+def phrases_in(sentence: str, *, strict: bool) -> list[Phrase]:
+    """Return the verb phrases of a sentence, `strict` where the text is long and mostly about something else."""
+    sentence = _ORDER.sub("", _CHATTER.sub("", sentence, count=1) if _CHATTER.match(sentence) else sentence, count=1)
+    found: list[Phrase] = []
+    for number, clause in enumerate(_CLAUSE_END.split(sentence)):
+        words = clause.split()
+        last = -9
+        for place, word in enumerate(words):
+            verb = verb_of(word.strip("`"))
+            if verb is None or place < last + 3 or not _stands_as_verb(words, place, verb):
+                continue
+            text = cut(" ".join([verb, *words[place + 1 :]]))
+            if _is_sound(text, strict=strict):
+                found.append(Phrase(text, _weight(text) * (1.2 if number == 0 and place == 0 else 1.0)))
+                last = place
+    return found
+
+
+def noun_phrase(sentence: str) -> str | None:
+    """Return what a short request without a verb is about (`nested loops with a condition`), or None."""
+    rest = cut(_ORDER.sub("", _CHATTER.sub("", sentence, count=1) if _CHATTER.match(sentence) else sentence, count=1))
+    words = rest.split()
+    return rest if 2 <= len(words) <= MAX_WORDS and _technical(words) and not PRONOUNS & {w.lower() for w in words} else None
+
+
+def _stands_as_verb(words: list[str], place: int, verb: str) -> bool:
+    """Return whether the word at a place is a verb that says what to do, and no noun or participle."""
+    word, before = words[place].lower().strip("`"), words[place - 1].lower() if place else ""
+    after = words[place + 1].lower() if place + 1 < len(words) else ""
+    if not after or after in {"is", "are", "of", "was", "has", "should", "must", "can", "will"}:
+        return False
+    if word == verb:
+        return place == 0 or before in _BEFORE_VERB or (verb not in NOUN_VERBS and before not in STOP_WORDS and place == 1)
+    if word.endswith("ing"):
+        return place == 0 or before in {"by", "for", "of", "without", "when", "and"}
+    if word.endswith("ed"):
+        return after in {"by", "in", "into", "with", "from", "to", "alphabetically"} and verb not in {"use", "call"}
+    return place == 0 or before in {"that", "which", "and", "it", "function"}
+
+
+def _is_sound(text: str, *, strict: bool) -> bool:
+    """Return whether a phrase can stand alone, and speaks of programming rather than of a story."""
+    words = [word for word in WORD.findall(text) if not word.isdigit()]
+    if len(words) < 2 or len(text) > 90 or not text.isprintable():
+        return False
+    lower = [word.lower() for word in words]
+    if lower[1] in PRONOUNS or lower[1] in {"and", "or", "if", "when"} or any(word in {"you", "your", "i", "we", "us"} for word in lower):
+        return False
+    content = [word for word in words[1:] if word.lower() not in STOP_WORDS]
+    known = [word for word in content if stem(word) in TECHNICAL]
+    strange = len(content) - len(known)
+    return bool(known) and strange <= (1 if strict else 3) and (not strict or len(known) >= strange)
+
+
+def _technical(words: list[str]) -> bool:
+    return any(stem(word.strip("`?")) in TECHNICAL for word in words)
+
+
+def _weight(text: str) -> float:
+    """Return how good a phrase is as a query: several words about programming, little else."""
+    content = [word for word in WORD.findall(text) if word.lower() not in STOP_WORDS]
+    known = sum(stem(word) in TECHNICAL for word in content)
+    return (1.0 + 0.5 * min(known, 4)) * known / max(1, len(content))

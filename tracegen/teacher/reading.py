@@ -1,0 +1,198 @@
+"""What a prompt says: its prose, its code, and what of them is worth a search.
+
+Everything is a pure function of the text. Patterns are applied to bounded pieces, so that the time is linear in the length.
+"""
+
+import re
+from typing import NamedTuple
+
+from tracegen.teacher.operations import Operation, operations_in
+from tracegen.teacher.phrases import Phrase, noun_phrase, phrases_in, questions_in, tidy
+from tracegen.teacher.words import STOP_WORDS, TECHNICAL, WORD, stem, stems_of
+
+HEAD_CHARS = 8_000
+TAIL_CHARS = 4_000
+"""Of a longer prompt the beginning and the end are read: there people say what they want."""
+LONG_PROSE_WORDS = 90
+"""From so many words on, most of a text is about its subject and not about programming."""
+
+_FENCE = re.compile(r"[ \t]*(```+|~~~+)[ \t]*([\w.+#/-]*)")
+_LINK = re.compile(r"!?\[([^\][\n]{1,80})\](?:\([^()\n]{0,500}\)|\[[^\][\n]{0,80}\])|^\[[^\]\n]{1,80}\]:.*$|https?://\S+", re.MULTILINE)
+_LITERAL = re.compile(r"\{[^{}\n]*\}|\[[^\[\]\n]*\]|<[^<>\n]{1,80}>|\"[^\"\n]{1,200}\"|(?<!\w)'[^'\n]{1,80}'(?!\w)")
+_CODE_LINE = re.compile(
+    r"""\s*(?:[|+*=_-]{3,}|\||//|(?:import|local|let|fn|pub|def|class|return)\s|[}\])]
+    |(?:-\s+)?[\w.'"$-]+\s*(?:[:=]{1,3}|\+:+)\s*(?:[\[{("'\d|]|\S+\s*$)|[\w.]+\([^)]*\)\s*[;,{]?\s*$)|.*(?:=>|[{;]\s*$)""",
+    re.VERBOSE,
+)
+_SENTENCE_END = re.compile(r"(?<=[.!?;:])\s+|(?<=[?!])(?=\w)|\s*\n\s*\n\s*|\n\s*(?:[-*•]|\d+[.)])\s+|[。！？；：]")
+_MARKS = re.compile(r"^#+\s*(?:\d+\.)?|^>\s?|[*_]{1,2}(?=\w)|(?<=\w)[*_]{1,2}(?!\w)", re.MULTILINE)
+_SOFT_BREAK = re.compile(r"(?<=[^\n])\n(?=[a-z(`])")
+_TITLE = re.compile(r"^(?=#{1,6}\s)", re.MULTILINE)
+_SIDE_TITLES = frozenset("introduction background story note credit credits hint hints example examples".split())
+_SPOKEN_CODE = re.compile(r"`([^`\n]{1,40})`")
+_DOTTED = re.compile(r"(?<![\w./@:\"'-])[A-Za-z_]\w*(?:\.[A-Za-z_]\w*){1,3}(?![\w/@.\"'-])")
+_MODULE = re.compile(r"^\s*(?:import|from|use|require|open|include)\s+[\"']?([A-Za-z_][\w/:-]*(?:\.[a-z]\w*)*)", re.MULTILINE)
+_OPERATOR = re.compile(r"(?<!\S)[+\-*/%<>=!&|^~?:.$@]{2,3}(?!\S)|(?<=\w)(?:\+?:{1,3}|\?\.)(?=\s)")
+_COMMON_OPERATORS = frozenset("+ - * / = == != < > <= >= && || ! . : -> => % ? & | // ... .. -- --- ** $ @ *** === ~ ^ */ /* ++ += -= ::".split())
+_TYPE = re.compile(r"(?:[:>(,|]|->)\s*([A-Z][A-Za-z]+)\b")
+_DEFINED = re.compile(r"\b(?:type|class|struct|enum|interface|trait|record|data)\s+([A-Z]\w*)[^{\n]*(\{[^}]*\})?")
+_FUNCTION = re.compile(r"\b(?:fn|function|def|func|fun)\s+\w+\s*\(|\blocal\s+\w+\(")
+_ERROR = re.compile(r"\b(?:error|exception|panic(?:ked)?)\b[^\n:]{0,30}:\s*(\S[^\n]{5,160})", re.IGNORECASE)
+_SAID_ERROR = re.compile(
+    r"\"([a-z][^\"\n]{8,80})\"[\s-]*(?:why\b|\?)|(?:says?|fails with|complains|i get|getting)(?: that| an?| the error)?:?\s+[\"“]?"
+    r"((?=[^\"”.\n]*\b(?:not|missing|unexpected|unknown|undefined|expected|exceeded|invalid|cannot|couldn't)\b)[^\"”.\n]{8,90})",
+    re.IGNORECASE,
+)
+_KINDS = {
+    "string": "string", "str": "string", "text": "string", "int": "number", "float": "number", "integer": "number",
+    "number": "number", "list": "list", "array": "list", "vec": "list", "set": "list", "dict": "dict", "map": "dict",
+    "hashmap": "dict", "option": "optional", "maybe": "optional", "result": "error", "either": "error",
+}  # fmt: skip
+_PLAIN_TYPES = frozenset("String Int Float Bool List Nil Str Integer Number Boolean Array None Null True False Self Ok Err Some".split())
+
+
+class Prompt(NamedTuple):
+    """A prompt, read."""
+
+    prose: str
+    """Its prose, without code."""
+    words: int
+    """Number of words of its prose."""
+    parts: int
+    """Number of functions, titles and list items: each wants something."""
+    questions: tuple[Phrase, ...]
+    """What it asks outright and the errors it quotes: whole queries, best first."""
+    phrases: tuple[Phrase, ...]
+    """Verb phrases in its own words, best first."""
+    operations: tuple[tuple[Operation, float], ...]
+    """The operations it speaks of, with their strength, strongest first."""
+    names: tuple[str, ...]
+    """What of its code documentation may explain: dotted names, modules, operators, types."""
+    labels: tuple[str, ...]
+    """What its code fences call their language."""
+    stems: frozenset[str]
+    """Stems of the words of its prose that say something."""
+
+
+def read_prompt(text: str) -> Prompt:
+    """Read a prompt."""
+    if len(text) > HEAD_CHARS + TAIL_CHARS:
+        text = text[:HEAD_CHARS] + "\n\n" + text[-TAIL_CHARS:]
+    prose, code, labels = split_code(text)
+    words = len(WORD.findall(prose))
+    sentences = sentences_of(prose)
+    types = library_types(code)
+    phrases = [
+        Phrase(phrase.text, phrase.weight * weight)
+        for sentence, weight in sentences
+        for phrase in phrases_in(sentence, strict=words > LONG_PROSE_WORDS)
+    ]
+    questions = [*errors_in(text), *(question for sentence, _ in sentences for question in questions_in(sentence))]
+    if words <= 25 and not questions and not phrases:
+        questions = [Phrase(about, 2.0) for sentence, _ in sentences if (about := noun_phrase(sentence))]
+    return Prompt(
+        prose=prose,
+        words=words,
+        parts=len(_FUNCTION.findall(code)) + len(re.findall(r"^#{2,6}\s|^\s*(?:[-*•]|\d+[.)])\s", prose, re.MULTILINE)),
+        questions=tuple(sorted(questions, key=lambda question: -question.weight)),
+        phrases=tuple(sorted(phrases, key=lambda phrase: -phrase.weight)),
+        operations=rank_operations(sentences, code, types),
+        names=(*names_in(prose, code), *types),
+        labels=labels,
+        stems=frozenset(stems_of(prose)) - STOP_WORDS,
+    )
+
+
+def split_code(text: str) -> tuple[str, str, tuple[str, ...]]:
+    """Return the prose of a text, its code, and the languages that its fences name."""
+    prose: list[str] = []
+    code: list[str] = []
+    labels: list[str] = []
+    fence = ""
+    for line in _LINK.sub(lambda match: match[1] or " ", text).split("\n"):
+        mark = _FENCE.match(line)
+        if mark and not fence:
+            fence = mark[1]
+            labels += [mark[2]] if mark[2] else []
+            prose.append("")
+        elif mark and mark[1].startswith(fence):
+            fence = ""
+        elif fence or (_CODE_LINE.match(line[:200]) and not line.rstrip().endswith((".", "?"))):
+            code.append(line)
+        else:
+            prose.append(line)
+    return "\n".join(prose), "\n".join(code), tuple(labels)
+
+
+def sentences_of(prose: str) -> list[tuple[str, float]]:
+    """Return the sentences of a text with weights: what stands in an introduction or in a note matters less."""
+    result: list[tuple[str, float]] = []
+    for section in _TITLE.split(prose):
+        title = section.split("\n", 1)[0].strip("# \t").lower() if section.startswith("#") else ""
+        weight = 0.4 if title in _SIDE_TITLES else 1.0
+        body = _SOFT_BREAK.sub(" ", _MARKS.sub("", _LITERAL.sub(" § ", section)))
+        pieces = (piece.strip(" \t\n*-•§") for piece in _SENTENCE_END.split(body))
+        result += [(piece, weight) for piece in pieces if piece]
+    return result
+
+
+def errors_in(text: str) -> list[Phrase]:
+    """Return the error messages that a text quotes, as one types them: `error: field does not exist`."""
+    found: list[str] = []
+    for line in text.split("\n"):
+        match = _ERROR.search(line[:400]) or _SAID_ERROR.search(line[:400])
+        if match:
+            message = next(group for group in match.groups() if group)
+            message = re.split(r"[\"”`;\t(]|\s§|:\s|\.\s|\sat\s+\S+:\d|\S+:\d+:\d+", message.strip(" \"'`“"))[0]
+            words = tidy(message.strip(" .'\"")).split()[:8]
+            if len(words) >= 2 and all(word.isprintable() for word in words):
+                found.append("error: " + " ".join(words))
+    return [Phrase(message, 5.0) for message in dict.fromkeys(found)][:2]
+
+
+def library_types(code: str) -> tuple[str, ...]:
+    """Return the types in the signatures of some code that it does not define itself, without the plainest ones."""
+    own: set[str] = set()
+    for name, body in _DEFINED.findall(code):
+        own |= {name, *re.findall(r"[A-Z]\w*", body)}
+    return tuple(dict.fromkeys(name for name in _TYPE.findall(code) if name not in own and name not in _PLAIN_TYPES))
+
+
+def names_in(prose: str, code: str) -> list[str]:
+    """Return the names and operators of a prompt that documentation may explain, those spoken of in the prose first."""
+    spoken = [name for name in _SPOKEN_CODE.findall(prose) if _DOTTED.fullmatch(name) or _is_special(name)]
+    written = [name for name in _DOTTED.findall(f"{prose}\n{code}") if name.split(".")[0] not in {"self", "this", "super", "e", "i"}]
+    modules = [name for name in _MODULE.findall(code) if len(name) > 2]
+    # A root that occurs with two members is a module; with one it is more often a variable or a file.
+    roots = [name.split(".")[0] for name in set(written)]
+    written = [name for name in written if roots.count(name.split(".")[0]) > 1 or name in spoken]
+    operators = [operator for operator in _OPERATOR.findall(code) if _is_special(operator)]
+    return list(dict.fromkeys([*spoken, *modules, *written, *operators]))[:8]
+
+
+def _is_special(text: str) -> bool:
+    return 2 <= len(text) <= 3 and not any(c.isalnum() or c in "\"'_ ()[]{},;\\#`" for c in text) and text not in _COMMON_OPERATORS
+
+
+def rank_operations(sentences: list[tuple[str, float]], code: str, types: tuple[str, ...]) -> tuple[tuple[Operation, float], ...]:
+    """Return the operations that sentences speak of; those that fit the types of the code's signatures are stronger."""
+    score: dict[Operation, float] = {}
+    for sentence, weight in sentences:
+        for operation, strength in operations_in(stems_of(sentence)).items():
+            # The second mention says less than the first.
+            score[operation] = score.get(operation, 0.0) * 0.6 + strength * weight if operation in score else strength * weight
+    kinds = {_KINDS[word.lower()] for word in {*re.findall(r"\b[A-Za-z]+\b", code), *types} if word.lower() in _KINDS}
+    ranked = [(operation, value * _fit(operation, kinds)) for operation, value in score.items()]
+    return tuple(sorted(ranked, key=lambda pair: -pair[1]))
+
+
+def _fit(operation: Operation, kinds: set[str]) -> float:
+    if not kinds or not operation.kind:
+        return 1.0
+    return 1.3 if operation.kind in kinds else 0.7
+
+
+def technical_share(text: str) -> float:
+    """Return the share of a text's words that speak of programming, among those that say something."""
+    words = [word for word in WORD.findall(text) if word.lower() not in STOP_WORDS]
+    return sum(stem(word) in TECHNICAL for word in words) / len(words) if words else 0.0
