@@ -67,7 +67,7 @@ def _readable(file: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "stdin.jsonl"
         with copy.open("wb") as target:
-            shutil.copyfileobj(click.get_binary_stream("stdin"), target)
+            shutil.copyfileobj(sys.stdin.buffer, target)
         yield copy
 
 

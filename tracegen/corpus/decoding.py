@@ -18,7 +18,7 @@ _DECLARED = re.compile(rb"""<meta[^>]{0,200}charset\s*=\s*["']?\s*([\w.:-]{1,40}
 
 
 def decode(data: bytes, *, webpage: bool = False) -> str | None:
-    """Return the text with `\\n` line ends and without surrogates, or None where it is binary content.
+    r"""Return the text with `\n` line ends and without surrogates, or None where it is binary content.
 
     UTF-8 and what a byte-order mark or a web page declares come first; the rest is guessed.
     """

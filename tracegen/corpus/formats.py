@@ -50,10 +50,35 @@ NAMED_SOURCES = {"makefile": "make", "dockerfile": "dockerfile", "containerfile"
 LOCK_FILES = {"package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "go.sum", "manifest.toml"}
 
 MEDIA = frozenset(
-    "png jpg jpeg gif svg webp ico bmp tif tiff avif mp3 mp4 mov avi webm ogg wav flac woff woff2 ttf otf eot".split()
+    [
+        "png",
+        "jpg",
+        "jpeg",
+        "gif",
+        "svg",
+        "webp",
+        "ico",
+        "bmp",
+        "tif",
+        "tiff",
+        "avif",
+        "mp3",
+        "mp4",
+        "mov",
+        "avi",
+        "webm",
+        "ogg",
+        "wav",
+        "flac",
+        "woff",
+        "woff2",
+        "ttf",
+        "otf",
+        "eot",
+    ]
 )
-ARCHIVES = frozenset("zip gz tgz tar bz2 xz zst 7z rar jar whl deb rpm iso dmg".split())
-OFFICE = frozenset("pdf doc docx odt ppt pptx xls xlsx ods epub".split())
+ARCHIVES = frozenset(["zip", "gz", "tgz", "tar", "bz2", "xz", "zst", "7z", "rar", "jar", "whl", "deb", "rpm", "iso", "dmg"])
+OFFICE = frozenset(["pdf", "doc", "docx", "odt", "ppt", "pptx", "xls", "xlsx", "ods", "epub"])
 
 
 def format_of(path: str) -> Format | str:

@@ -31,7 +31,8 @@ class _Region(NamedTuple):
     start: int
     end: int
     kind: str  # "heading", "prose", "code", "table" or "html"
-    token: "Token | None" = None
+    token: "Token | None" = None  # of a heading the words, of code the fence
+    level: int = 0  # of a heading
 
 
 def read_markdown(text: str) -> Page:
@@ -124,7 +125,8 @@ def _inside(block: "list[Token]", start: int, end: int) -> Iterator[_Region]:
     opening = block[0]
     simple = {"heading_open": "heading", "table_open": "table", "html_block": "html", "hr": "rule"}.get(opening.type)
     if simple is not None:
-        yield _Region(start, end, simple, block[1] if simple == "heading" else opening)
+        heading = simple == "heading"
+        yield _Region(start, end, simple, block[1] if heading else opening, int(opening.tag[1]) if heading else 0)
         return
     position = start
     for token in block:
@@ -143,7 +145,7 @@ def _blocks(lines: list[str], region: _Region) -> list[Block]:
     if region.kind == "rule":
         return []
     if region.kind == "heading":
-        return _heading(_words(region.token), _level(region.token), region)
+        return _heading(_words(region.token), region.level, region)
     if region.kind == "html":
         return _html(lines, region)
     if region.kind == "prose":
@@ -194,10 +196,6 @@ def _heading(words: str, level: int, region: _Region) -> list[Block]:
     if not words:
         return []
     return [Block(kind="heading", text=words, level=level, start_line=region.start + 1, end_line=region.end)]
-
-
-def _level(inline: "Token | None") -> int:
-    return inline.level if inline else 1
 
 
 def _language(token: "Token | None") -> str:

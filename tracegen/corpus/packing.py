@@ -55,17 +55,29 @@ class Packer:
     def pack(self, document: Document) -> list[Draft]:
         """Return the drafts in reading order, each of which fits."""
         root = section_tree(document)
-        fitting: list[Draft] = []
-        for draft in self._pack(root, ()):
-            if not draft.pieces and draft.path:
-                draft.pieces = [self._heading(draft.path[-1])]
-            fitting += self._fit(draft)
-        return fitting
+        return [fitting for draft in self._with_bare_headings(self._pack(root, ())) for fitting in self._fit(draft)]
+
+    def _with_bare_headings(self, drafts: list[Draft]) -> list[Draft]:
+        """Return the drafts with headings that have nothing below them put before what follows, where that fits."""
+        result: list[Draft] = []
+        bare: list[Piece] = []
+        for number, draft in enumerate(drafts):
+            bare = bare + draft.pieces if draft.pieces else [*bare, self._heading(draft.path[-1])]
+            both = Draft(draft.path, bare)
+            if draft.pieces and len(bare) > len(draft.pieces) and both.tokens > self._room(draft):
+                result += [Draft(draft.path[:-1], bare[: -len(draft.pieces)]), draft]
+                bare = []
+            elif draft.pieces or number == len(drafts) - 1:
+                result.append(both)
+                bare = []
+        return result
 
     # --- sections --------------------------------------------------------------------------------------------------------
 
     def _pack(self, section: Section, path: tuple[Section, ...]) -> list[Draft]:
         """Return the drafts of a section and those below; one that fits whole is one draft."""
+        if not section.blocks and len(section.children) == 1:
+            return self._pack(section.children[0], (*path, section.children[0]))
         whole = Draft(path, self._content(section), whole=True)
         room = self._room(whole)
         if whole.tokens <= room:

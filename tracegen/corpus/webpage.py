@@ -10,11 +10,62 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
 _DROPPED = frozenset(
-    "script style noscript template nav footer aside svg math iframe object button select input textarea head".split()
+    [
+        "script",
+        "style",
+        "noscript",
+        "template",
+        "nav",
+        "footer",
+        "aside",
+        "svg",
+        "math",
+        "iframe",
+        "object",
+        "button",
+        "select",
+        "input",
+        "textarea",
+        "head",
+    ]
 )
 _BLOCKS = frozenset(
-    "html body main article section div p ul ol li dl dt dd blockquote figure figcaption details summary header address "
-    "form fieldset hr tr td th tbody thead table center hgroup search menu dir".split()
+    [
+        "html",
+        "body",
+        "main",
+        "article",
+        "section",
+        "div",
+        "p",
+        "ul",
+        "ol",
+        "li",
+        "dl",
+        "dt",
+        "dd",
+        "blockquote",
+        "figure",
+        "figcaption",
+        "details",
+        "summary",
+        "header",
+        "address",
+        "form",
+        "fieldset",
+        "hr",
+        "tr",
+        "td",
+        "th",
+        "tbody",
+        "thead",
+        "table",
+        "center",
+        "hgroup",
+        "search",
+        "menu",
+        "dir",
+    ]
 )
 _LISTS = frozenset(["ul", "ol", "menu", "dir"])
 _HEADING = re.compile(r"h[1-6]")

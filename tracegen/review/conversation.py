@@ -7,7 +7,7 @@ import click
 
 from tracegen.records import Source
 from tracegen.review.terminal import finding_lines
-from tracegen.review.text import json_page, layout, wrap
+from tracegen.review.text import columns, json_page, layout, wrap
 from tracegen.traces.findings import (
     Call,
     Chat,
@@ -24,6 +24,8 @@ from tracegen.traces.findings import (
 
 TRAINED, CONTEXT = "▌ ", "  "
 """The margin of messages that are trained on, and of all others."""
+INDENT = "   "
+"""What stands before the text of a message, so that it begins below its role."""
 PASSAGE_LINES = 6
 """Lines shown of a passage, unless all are asked for."""
 SHOWN_FINDINGS = 20
@@ -48,9 +50,9 @@ def render_row(row: Any, *, name: str, line: int, width: int = 80, full: bool = 
         blocks.append(["The row as it stands:", *layout(json_page(row, "(nested too deeply)"), width)])
     for turn in chat.turns:
         margin = TRAINED if is_trained(turn) else CONTEXT
-        body = _body(turn, returns.get(turn.number), width - 6, full, sources or {})
+        body = _body(turn, returns.get(turn.number), width - len(margin) - len(INDENT), full, sources or {})
         title = _title(turn, returns.get(turn.number), chat)
-        blocks.append(_in_margin([title, *("    " + text if text else "" for text in body)], margin))
+        blocks.append(_in_margin([title, *(INDENT + text if text else "" for text in body)], margin))
     return "\n\n".join("\n".join(block) for block in blocks)
 
 
@@ -62,7 +64,9 @@ def is_trained(turn: Turn) -> bool:
 
 def _in_margin(lines: Iterable[str], margin: str) -> list[str]:
     mark = click.style(margin, fg="green")
-    return [(mark if margin.strip() else margin) + text if text or margin.strip() else "" for text in lines]
+    if not margin.strip():
+        return [margin + text if text else "" for text in lines]
+    return [mark + text if text else mark.replace(margin, margin.rstrip()) for text in lines]
 
 
 # --- above the messages --------------------------------------------------------------------------------------------------
@@ -103,13 +107,14 @@ def _legend(width: int) -> list[str]:
 
 
 def _title(turn: Turn, returned: Return | None, chat: Chat) -> str:
-    role = click.style(f"{turn.number}  {visible(turn.role, 20) or 'no role'}", bold=True)
+    role = click.style(f"{turn.number:<2} {visible(turn.role, 20) or 'no role'}", bold=True)
     notes = []
     if turn.role == "assistant":
         last = turn is chat.turns[-1]
         notes.append("call" if len(turn.calls) == 1 else "calls" if turn.calls else "desired output" if last else "")
         notes.append("" if is_trained(turn) else "weight 0: not trained on")
     if returned is not None:
+        notes.append(visible(turn.answers or "no id", 40))
         passages = [passage for passage in split_passages(turn.text or "") if passage.rank]
         notes.append(f"{len(passages)} passages" if len(passages) > 1 else "")
         notes.append(f"{len(turn.text or ''):,} characters")
@@ -122,7 +127,7 @@ def _body(turn: Turn, returned: Return | None, width: int, full: bool, sources: 
     if not isinstance(turn.message, dict):
         return layout(compact(turn.message), width)
     if returned is not None:
-        lines = _call_id(turn.answers, width) + _passages(turn, width, full, sources.get(turn.answers or "", ()))
+        lines = _passages(turn, width, full, sources.get(turn.answers or "", ()))
     elif turn.text is not None:
         lines = layout(turn.text, width) if turn.text or not turn.calls else []
     else:
@@ -139,11 +144,13 @@ def _call(call: Call, width: int) -> list[str]:
     else:
         given = ", ".join(f"{visible(name)}={visible(compact(value))}" for name, value in call.arguments.items())
         shown = f"{visible(call.name)}({given})"
-    return [click.style(text, fg="cyan") for text in wrap(shown, width, hang=4)] + _call_id(call.id, width)
-
-
-def _call_id(call_id: str | None, width: int) -> list[str]:
-    return [click.style(text, dim=True) for text in wrap(visible(call_id), width)] if call_id else []
+    *lines, last = wrap(shown, width, hang=4)
+    name = visible(call.id or "no id", 40)
+    fits = columns(last) + 3 + columns(name) <= width
+    ends = [f"{click.style(last, fg='cyan')}   {click.style(name, dim=True)}"]
+    if not fits:
+        ends = [click.style(last, fg="cyan"), "    " + click.style(name, dim=True)]
+    return [click.style(line, fg="cyan") for line in lines] + ends
 
 
 def _other_fields(turn: Turn, width: int) -> list[str]:

@@ -11,7 +11,7 @@ from tracegen.review.text import clip, pad, wrap
 LABEL = 17
 """Columns of the names on the left."""
 SHOWN_REASONS = 3
-"""Findings told of one strange row."""
+"""Checks told of one strange row."""
 COLOURS = {"error": "red", "warning": "yellow"}
 
 
@@ -89,18 +89,16 @@ def _histogram(summary: Summary) -> list[str]:
     for bar in summary.hops_histogram:
         label = str(bar.first) if bar.first == bar.last else f"{bar.first}-{bar.last}"
         drawn = "█" * max(round(bar.rows / most * 40), bool(bar.rows))
-        lines.append(f"{label:>{LABEL - 2}}  {drawn} {bar.rows:,}".rstrip())
+        lines.append(f"{label:>{LABEL - 2}}  {drawn + ' ' if drawn else ''}{bar.rows:,}")
     return lines
 
 
 def _tokens(summary: Summary, width: int) -> list[str]:
-    notes = ["estimated: about 4 characters a token; code has up to half as many more"]
-    notes.append(f"a trainer's max_length has to be about {summary.max_length:,} for the longest row to fit")
+    notes = ["Estimated: about 4 characters a token. Code has up to half as many more."]
+    notes.append(f"To be safe, set the trainer's max_length to {summary.max_length:,}.")
     cut = [f"{limit:,} cuts {rows:,}" for limit, rows in summary.longer_than.items() if rows]
     if cut:
-        notes.append(
-            f"of {_count(summary.rows, 'row')} a max_length of {', of '.join(cut)}: at the end, where the desired output stands"
-        )
+        notes.append(f"A max_length of {', of '.join(cut)} rows at the end, where the desired output stands.")
     lines = _fact("tokens per row", _spread(summary.tokens, p95=True), width)
     for note in notes:
         lines += [click.style(line, dim=True) for line in wrap(" " * LABEL + note, width, hang=LABEL)]
@@ -112,9 +110,8 @@ def _returns(summary: Summary, width: int) -> list[str]:
     if not returns.count:
         return _fact("returns", "none", width)
     text = f"{returns.count:,}, median {returns.characters.median:,} characters, longest {returns.characters.max:,}"
-    kinds = {"repeated within a row": returns.repeated, "empty": returns.empty, "errors": returns.errors}
-    odd = [f"{count:,} {kind}" for kind, count in kinds.items() if count]
-    return _fact("returns", f"{text}; {', '.join(odd) or 'none repeated, empty or in error'}", width)
+    kinds = {"repeated in their row": returns.repeated, "empty": returns.empty, "in error": returns.errors}
+    return _fact("returns", f"{text}; {', '.join(f'{count:,} {kind}' for kind, count in kinds.items())}", width)
 
 
 def _findings(summary: Summary, width: int) -> list[str]:
@@ -146,9 +143,15 @@ def _strangest(summary: Summary, width: int) -> list[str]:
 
 
 def _reasons(row: StrangeRow, width: int) -> list[str]:
-    lines = [line for finding in row.findings[:SHOWN_REASONS] for line in finding_lines(finding, width)]
-    more = len(row.findings) - SHOWN_REASONS
-    lines += [f"and {_count(more, 'finding')} more"] if more > 0 else []
+    by_check: dict[str, list[Finding]] = {}
+    for finding in row.findings:
+        by_check.setdefault(finding.check, []).append(finding)
+    lines: list[str] = []
+    for first, *others in list(by_check.values())[:SHOWN_REASONS]:
+        again = f" (and {_count(len(others), 'more place')})" if others else ""
+        lines += finding_lines(first.model_copy(update={"message": first.message + again}), width)
+    more = len(by_check) - SHOWN_REASONS
+    lines += [f"and {_count(more, 'more check')}"] if more > 0 else []
     return lines + ([f"size     {row.far}"] if row.far else [])
 
 
