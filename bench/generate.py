@@ -126,16 +126,18 @@ async def run_tracegen(base_url: str, rows: int, in_flight: int, index: Path | N
 async def generate_with(dataset: Path, output: Path, teacher: Any, tool: Any, search: Any, concurrency: int) -> None:
     """Do what `tracegen.generate.generate_async` does, with a search of our own."""
     from tracegen.dataset import read_rows
-    from tracegen.generate import run_path, write_outputs
+    from tracegen.export import export
+    from tracegen.generate import rejected_path, run_path
     from tracegen.research import Research
+    from tracegen.targets.openai import write_openai
     from tracegen.traces.runfile import RunFile
 
     settings = {"teacher": teacher.name, "tool": tool.model_dump(), "prompt": SYSTEM, "max_hops": 8}
     with RunFile.create_or_resume(run_path(output), settings, {"dataset": str(dataset)}) as run:
         run.set_input(read_rows(dataset, None))
-        research = Research(run, teacher, search, tool, SYSTEM, 8)
+        research = Research(run, teacher, search, tool, prompt=SYSTEM, max_hops=8)
         await research.run(concurrency)
-        write_outputs(run, output, teacher.name, research)
+        export(run, write_openai, output, rejected_path(output))
 
 
 @contextmanager

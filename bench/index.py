@@ -13,8 +13,8 @@ import argparse
 import json
 import re
 import shutil
-import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -46,33 +46,54 @@ def altered(text: str, number: int, suffix: str) -> str:
 # --- the variants, each in a process of its own --------------------------------------------------------------------------
 
 
-def measure_tracegen(docs: Path, index: Path, texts_file: Path) -> None:
-    """Build an index, note the texts that were embedded, and report."""
-    from tracegen.index import build_index
-    from tracegen.index.embedder import SentenceEmbedder, load_embedder
+class Noting:
+    """An embedder that notes what it embeds, and when."""
 
-    embedded: list[str] = []
-    embedding_s = 0.0
-    embed = SentenceEmbedder.embed_documents
+    def __init__(self, embedder: Any) -> None:
+        self._embedder = embedder
+        self.texts: list[str] = []
+        self.embed_s = 0.0
 
-    def noting(self: SentenceEmbedder, texts: Sequence[str], *args: Any, **options: Any) -> Any:
-        nonlocal embedding_s
-        embedded.extend(texts)
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._embedder, name)
+
+    def embed_documents(self, texts: Sequence[str], progress: Any = None) -> Any:
+        self.texts.extend(texts)
         with Clock() as clock:
-            vectors = embed(self, texts, *args, **options)
-        embedding_s += clock.seconds
+            vectors = self._embedder.embed_documents(texts, progress)
+        self.embed_s += clock.seconds
         return vectors
 
-    SentenceEmbedder.embed_documents = noting
-    with Clock() as imports:
-        # The process's first load is nearly all imports; build_index loads the weights again, which is a tenth of a second.
-        load_embedder().embed_query("warm up")
+
+def measure_tracegen(docs: Path, index: Path, texts_file: Path) -> None:
+    """Build an index, note the texts that were embedded, and report."""
+    from tracegen.index import build_index, load_embedder
+
+    stage_ends: dict[str, float] = {}
+
+    def note_stage(stage: str, done: int, total: int) -> None:
+        stage_ends[stage] = time.perf_counter()
+
+    with Clock() as load:
+        embedder = Noting(load_embedder())
+        embedder.embed_query("warm up")
     with Clock() as clock:
-        summary = build_index([docs], index)
-    texts_file.write_text(json.dumps(embedded), encoding="utf-8")
-    if len(embedded) != summary.chunks:
-        raise SystemExit(f"{summary.chunks} chunks, but {len(embedded)} texts were embedded")
-    report(seconds=clock.seconds, cpu_s=clock.cpu_s, load_s=imports.seconds, embed_s=embedding_s, chunks=summary.chunks)
+        began = time.perf_counter()
+        summary = build_index([docs], index, embedder=embedder, progress=note_stage)
+        ended = time.perf_counter()
+    texts_file.write_text(json.dumps(embedder.texts), encoding="utf-8")
+    read_s, store_s = stage_ends["reading"] - began, ended - stage_ends["embedding"]
+    stages = {"read_s": read_s, "cut_s": clock.seconds - read_s - embedder.embed_s - store_s, "store_s": store_s}
+    # Equal texts are embedded once, so the texts are what both variants have in common.
+    report(
+        seconds=clock.seconds,
+        cpu_s=clock.cpu_s,
+        load_s=load.seconds,
+        embed_s=embedder.embed_s,
+        **stages,
+        texts=len(embedder.texts),
+        chunks=summary.chunks,
+    )
 
 
 def measure_unchanged(docs: Path, index: Path) -> None:
@@ -81,7 +102,9 @@ def measure_unchanged(docs: Path, index: Path) -> None:
 
     with Clock() as clock:
         summary = build_index([docs], index)
-    report(seconds=clock.seconds, cpu_s=clock.cpu_s, load_s=0.0, embed_s=0.0, chunks=summary.chunks)
+    if summary.changed:
+        raise SystemExit("nothing had changed, and yet the index was built again")
+    report(seconds=clock.seconds, cpu_s=clock.cpu_s, texts=summary.chunks)
 
 
 def measure_model(texts_file: Path) -> None:
@@ -94,14 +117,12 @@ def measure_model(texts_file: Path) -> None:
 
     logging.disable_progress_bar()
     texts = json.loads(texts_file.read_text(encoding="utf-8"))
-    if len(set(texts)) < len(texts):
-        print(f"note: {len(texts) - len(set(texts))} texts are not unique", file=sys.stderr)
     with Clock() as load:
         model = SentenceTransformer(str(resolve_model(DEFAULT_MODEL)), device="cpu", local_files_only=True)
         model.encode_query("warm up")
     with Clock() as clock:
         model.encode_document(texts, batch_size=BATCH_SIZE, normalize_embeddings=True, show_progress_bar=False)
-    report(seconds=clock.seconds, cpu_s=clock.cpu_s, load_s=load.seconds, embed_s=clock.seconds, chunks=len(texts))
+    report(seconds=clock.seconds, cpu_s=clock.cpu_s, load_s=load.seconds, embed_s=clock.seconds, texts=len(texts))
 
 
 # --- the comparison ------------------------------------------------------------------------------------------------------
@@ -119,15 +140,14 @@ def compare(docs: Path, times: int, limit: int | None, keep: Path | None) -> Non
         model = run_variant("bench.index", "--variant", "model", *paths)
         if keep:
             shutil.copytree(index, keep, dirs_exist_ok=True)
-    print(f"\n{docs.name} x {times}: {model['chunks']} chunks\n")
-    floor = model["chunks"] / model["seconds"]
+    print(f"\n{docs.name} x {times}: {tracegen['chunks']} chunks, {tracegen['texts']} different texts\n")
+    floor = model["texts"] / model["seconds"]
     lines: list[list[object]] = []
     for name, run in {"model": model, "tracegen": tracegen, "unchanged": unchanged}.items():
-        rest = run["seconds"] - run["embed_s"]
-        per_s = run["chunks"] / run["seconds"]
-        stages = [run["load_s"], run["embed_s"], rest]
-        lines.append([name, per_s, per_s / floor, run["seconds"], *stages, run["cpu_s"], run["rss_mb"]])
-    heads = ["variant", "chunks/s", "ratio", "seconds", "before: load s", "embed s", "all else s", "CPU s", "peak MB"]
+        per_s = run["texts"] / run["seconds"]
+        stages = [run.get(stage, 0.0) for stage in ("read_s", "cut_s", "embed_s", "store_s")]
+        lines.append([name, per_s, per_s / floor, run["seconds"], *stages, run.get("load_s", 0.0), run["cpu_s"], run["rss_mb"]])
+    heads = ["variant", "chunks/s", "ratio", "seconds", "read", "cut", "embed", "store", "(load)", "CPU s", "peak MB"]
     print_table(heads, lines)
 
 

@@ -34,7 +34,7 @@ def time_code(code: str) -> float:
 def heavy_modules(code: str) -> list[str]:
     """Return which of the heavy packages are loaded once this code has run."""
     # Click ends the process, so the look at what is loaded must come at its end.
-    look = f"import atexit; atexit.register(lambda: exec({LOADED.format(heavy=HEAVY)!r}))"
+    look = f"import atexit; atexit.register(exec, {LOADED.format(heavy=HEAVY)!r}, {{}})"
     done = subprocess.run([sys.executable, "-c", f"{look}\n{code}"], cwd=ROOT, capture_output=True, text=True, check=True)
     return list(json.loads(done.stderr.splitlines()[-1]))
 

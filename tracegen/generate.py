@@ -9,13 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import tracegen
 from tracegen.dataset import read_rows
 from tracegen.errors import OutputError, SettingsError
 from tracegen.export import export
-from tracegen.index import Index, open_index
 from tracegen.prompts import read_prompt
 from tracegen.records import ToolReturn, Usage
 from tracegen.research import Progress, Research
@@ -24,6 +23,9 @@ from tracegen.teacher import Teacher
 from tracegen.teacher.chat import ChatTeacher
 from tracegen.teacher.researcher import Researcher
 from tracegen.traces.runfile import RunFile
+
+if TYPE_CHECKING:
+    from tracegen.index import Index
 
 DEFAULT_INDEX = Path(".tracegen/index")
 BUILTIN = "builtin"
@@ -86,6 +88,8 @@ async def generate_async(
     A run that was killed or interrupted goes on where it was when it is started again with the same arguments.
     Raises a TracegenError where nothing can be done for any row; what was answered until then is in the run file.
     """
+    from tracegen.index import open_index
+
     start = time.monotonic()
     dataset, output = Path(dataset), Path(output)
     check_output(dataset, output)
@@ -170,7 +174,7 @@ def versions() -> dict[str, str]:
 class Searcher:
     """An open index, searched in a thread of its own so that the event loop goes on meanwhile."""
 
-    def __init__(self, index: Index) -> None:
+    def __init__(self, index: "Index") -> None:
         """Take an open index; it stays the caller's."""
         self._index = index
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="search")

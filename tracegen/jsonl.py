@@ -90,12 +90,17 @@ def write_lines(path: Path, values: Iterable[Any]) -> int:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Any]:
-    """Open a text file that takes its place only when the block ends well.
+    """Open a text file that takes its place only when the block ends well; a pipe or device is written as it comes.
 
     Raises OutputError where it cannot be written.
     """
     temporary: str | None = None
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            # Replacing /dev/null would do more harm than good.
+            with path.open("w", encoding="utf-8", newline="\n") as file:
+                yield file
+            return
         # Through a link the file it points to is replaced, not the link.
         target = Path(os.path.realpath(path))
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")

@@ -2,6 +2,10 @@
 
 import codecs
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from charset_normalizer import CharsetMatch
 
 _SAMPLE = 64 * 1024
 _BOMS = (  # the longer ones first: UTF-32's begins with UTF-16's
@@ -79,15 +83,22 @@ def _declared(data: bytes) -> str | None:
         return None
 
 
+def _alike(match: "CharsetMatch", best: "CharsetMatch") -> bool:
+    return match.language == best.language and match.coherence >= best.coherence
+
+
 def _guess(data: bytes, where: int) -> str | None:
     """Return the likeliest encoding, from a sample around the first byte that is not UTF-8."""
     from charset_normalizer import from_bytes
 
     start = max(0, where - _SAMPLE // 2)
     sample = data[start : start + _SAMPLE]
-    best = from_bytes(sample, cp_exclusion=["utf_7"]).best()
-    if best is not None and best.encoding not in ("ascii", "utf_8"):
-        return str(best.encoding)
+    matches = from_bytes(sample, cp_exclusion=["utf_7"])
+    best = matches.best()
+    if best is not None:
+        # Between sister encodings that spell the same language as well, the most widely used one.
+        sisters = {name for match in matches if _alike(match, best) for name in match.could_be_from_charset}
+        return "cp1252" if "cp1252" in sisters else str(best.encoding)
     # A few accents in much ASCII are too little evidence for a guess; this is what they are nearly always.
     foreign = sum(1 for byte in sample if byte > 127)
     return "cp1252" if foreign < len(sample) * 0.2 else None

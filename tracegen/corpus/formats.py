@@ -49,36 +49,16 @@ NAMED_SOURCES = {"makefile": "make", "dockerfile": "dockerfile", "containerfile"
 
 LOCK_FILES = {"package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "go.sum", "manifest.toml"}
 
-MEDIA = frozenset(
-    [
-        "png",
-        "jpg",
-        "jpeg",
-        "gif",
-        "svg",
-        "webp",
-        "ico",
-        "bmp",
-        "tif",
-        "tiff",
-        "avif",
-        "mp3",
-        "mp4",
-        "mov",
-        "avi",
-        "webm",
-        "ogg",
-        "wav",
-        "flac",
-        "woff",
-        "woff2",
-        "ttf",
-        "otf",
-        "eot",
-    ]
-)
-ARCHIVES = frozenset(["zip", "gz", "tgz", "tar", "bz2", "xz", "zst", "7z", "rar", "jar", "whl", "deb", "rpm", "iso", "dmg"])
-OFFICE = frozenset(["pdf", "doc", "docx", "odt", "ppt", "pptx", "xls", "xlsx", "ods", "epub"])
+MEDIA = frozenset([
+    "png", "jpg", "jpeg", "gif", "svg", "webp", "ico", "bmp", "tif", "tiff", "avif", "mp3", "mp4", "mov", "avi", "webm",
+    "ogg", "wav", "flac", "woff", "woff2", "ttf", "otf", "eot",
+])  # fmt: skip
+ARCHIVES = frozenset([
+    "zip", "gz", "tgz", "tar", "bz2", "xz", "zst", "7z", "rar", "jar", "whl", "deb", "rpm", "iso", "dmg",
+])  # fmt: skip
+OFFICE = frozenset([
+    "pdf", "doc", "docx", "odt", "ppt", "pptx", "xls", "xlsx", "ods", "epub",
+])  # fmt: skip
 
 
 def format_of(path: str) -> Format | str:

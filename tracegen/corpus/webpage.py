@@ -9,67 +9,18 @@ from tracegen.records import Block
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
-_DROPPED = frozenset(
-    [
-        "script",
-        "style",
-        "noscript",
-        "template",
-        "nav",
-        "footer",
-        "aside",
-        "svg",
-        "math",
-        "iframe",
-        "object",
-        "button",
-        "select",
-        "input",
-        "textarea",
-        "head",
-    ]
-)
-_BLOCKS = frozenset(
-    [
-        "html",
-        "body",
-        "main",
-        "article",
-        "section",
-        "div",
-        "p",
-        "ul",
-        "ol",
-        "li",
-        "dl",
-        "dt",
-        "dd",
-        "blockquote",
-        "figure",
-        "figcaption",
-        "details",
-        "summary",
-        "header",
-        "address",
-        "form",
-        "fieldset",
-        "hr",
-        "tr",
-        "td",
-        "th",
-        "tbody",
-        "thead",
-        "table",
-        "center",
-        "hgroup",
-        "search",
-        "menu",
-        "dir",
-    ]
-)
+_DROPPED = frozenset([
+    "script", "style", "noscript", "template", "nav", "footer", "aside", "svg", "math", "iframe", "object", "button",
+    "select", "input", "textarea", "head",
+])  # fmt: skip
+_BLOCKS = frozenset([
+    "html", "body", "main", "article", "section", "div", "p", "ul", "ol", "li", "dl", "dt", "dd", "blockquote", "figure",
+    "figcaption", "details", "summary", "header", "address", "form", "fieldset", "hr", "tr", "td", "th", "tbody", "thead",
+    "table", "center", "hgroup", "search", "menu", "dir",
+])  # fmt: skip
 _LISTS = frozenset(["ul", "ol", "menu", "dir"])
 _HEADING = re.compile(r"h[1-6]")
-_LANGUAGE = re.compile(r"(?:^|\s)(?:language|lang|highlight-source|highlight|brush:|sourceCode)[-\s]\s*([\w+#.]+)")
+_LANGUAGE = re.compile(r"(?<!\S)(?:(?:language|lang|highlight-source|highlight)-|(?:sourceCode|brush:)\s+)([\w+#.]+)")
 _NOT_LANGUAGES = {"none", "default", "text", "highlight", "plaintext", "nohighlight"}
 _ANCHORS = {"¶", "#", "§", "🔗", "🔗︎", "permalink"}
 

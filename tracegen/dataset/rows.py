@@ -18,6 +18,10 @@ from tracegen.jsonl import Line, dump, read_lines
 from tracegen.records import Message, Rejected, Row
 
 ROLES = ("system", "developer", "user", "assistant")
+MAX_SHOWN = 40
+"""So many characters of a key, role or type are quoted in a reason."""
+MAX_DEPTH = 64
+"""Readers of JSON give up at some depth, the strictest of those in use at about 200."""
 
 
 class Entry(NamedTuple):
@@ -42,11 +46,13 @@ def read_rows(path: Path, limit: int | None = None) -> Iterator[Entry]:
     usable = False
     lines = read_lines(path)
     for line in lines if limit is None else islice(lines, limit):
-        _refuse_array(path, line)
+        if not usable and first_reason is None:
+            _refuse_array(path, line)
         try:
             row = parse_row(line, repetitions)
         except _Unusable as reason:
-            message = f"{path.name}:{line.number}: {reason}"
+            # A reason may quote the line or the file's name, and neither need be text that a file can hold.
+            message = f"{path.name}:{line.number}: {reason}".encode(errors="backslashreplace").decode()
             first_reason = first_reason or message
             yield Entry(Rejected(line=line.number, reason=message, row=line.text if line.error else line.value), line.text)
         else:
@@ -55,7 +61,8 @@ def read_rows(path: Path, limit: int | None = None) -> Iterator[Entry]:
     if not usable and first_reason is None:
         raise InputError(f"{path} is empty. Give a file with one JSON object per line, each with `messages`.")
     if not usable:
-        raise InputError(f"No line of {path} is a usable row. The first: {first_reason}.")
+        lines_read = f"No line of {path}" if limit is None else f"None of the first {limit} lines of {path}"
+        raise InputError(f"{lines_read} is a usable row. {first_reason}.")
 
 
 def parse_row(line: Line, repetitions: Counter[str]) -> Row:
@@ -75,11 +82,11 @@ def parse_row(line: Line, repetitions: Counter[str]) -> Row:
 
 def _refuse_array(path: Path, line: Line) -> None:
     """Raise InputError where the file as a whole is one JSON array instead of JSON lines."""
-    if line.number != 1 or not line.text.lstrip().startswith("["):
+    if not line.text.lstrip().startswith("["):
         return
     if line.error is not None or (isinstance(line.value, list) and all(isinstance(item, dict) for item in line.value)):
         raise InputError(
-            f"{path}:1: the file is a JSON array, not JSON lines. Turn it into one object per line, "
+            f"{path}:{line.number}: the file is a JSON array, not JSON lines. Turn it into one object per line, "
             f"for example with: jq -c '.[]' {path} > {path.stem}.jsonl"
         )
 
@@ -89,7 +96,7 @@ def _messages(value: Any) -> Iterator[Message]:
         raise _Unusable(f"the line is a JSON {_json_type(value)}, not an object with `messages`")
     messages = value.get("messages")
     if not isinstance(messages, list) or not messages:
-        keys = ", ".join(f"`{key}`" for key in list(value)[:5]) or "no key at all"
+        keys = ", ".join(f"`{key[:MAX_SHOWN]}`" for key in list(value)[:5]) or "no key at all"
         raise _Unusable(f"no `messages` list in the row (it has {keys})")
     for number, message in enumerate(messages, start=1):
         yield _message(number, message)
@@ -99,13 +106,13 @@ def _message(number: int, message: Any) -> Message:
     if not isinstance(message, dict):
         raise _Unusable(f"message {number} is a JSON {_json_type(message)}, not an object")
     role = message.get("role")
-    if message.get("tool_calls") or role in ("tool", "function"):
+    if message.get("tool_calls") or message.get("function_call") or role in ("tool", "function"):
         raise _Unusable(f"message {number} belongs to a tool call; tracegen adds traces to rows that have none")
     if role not in ROLES:
-        raise _Unusable(f"message {number} has the role {dump(role)}; known are {', '.join(ROLES)}")
+        raise _Unusable(f"message {number} has the role {_shown(role)}; known are {', '.join(ROLES)}")
     kept = {key: value for key, value in message.items() if value is not None}
     kept["content"] = _text(number, message.get("content"))
-    _refuse_surrogates(number, kept)
+    _refuse_unwritable(number, kept)
     return Message.model_validate(kept)
 
 
@@ -121,19 +128,30 @@ def _text(number: int, content: Any) -> str:
     for part in content:
         text = part.get("text") if isinstance(part, dict) and part.get("type") == "text" else part
         if not isinstance(text, str):
-            kind = part.get("type") if isinstance(part, dict) else _json_type(part)
+            kind = _shown(part.get("type")) if isinstance(part, dict) else _json_type(part)
             raise _Unusable(f"message {number} has a content part that is not text ({kind})")
         texts.append(text)
     return "".join(texts)
 
 
-def _refuse_surrogates(number: int, message: dict[str, Any]) -> None:
+def _refuse_unwritable(number: int, message: dict[str, Any]) -> None:
+    """Refuse what Python reads from JSON, but what cannot be written and read again as it is."""
+    if _is_deep(message, MAX_DEPTH):
+        raise _Unusable(f"message {number} has values nested more than {MAX_DEPTH} deep")
     try:
         dump(message).encode()
     except UnicodeEncodeError:
         raise _Unusable(
             f"message {number} has half a character (a lone surrogate such as \\ud83d), which no UTF-8 file can hold"
         ) from None
+    except ValueError:
+        raise _Unusable(f"message {number} has a number that is too large for a JSON reader") from None
+
+
+def _is_deep(value: Any, levels: int) -> bool:
+    """Return whether a JSON value nests more than so many levels."""
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels < 0 or any(_is_deep(child, levels - 1) for child in children)
 
 
 def _check_turns(messages: tuple[Message, ...]) -> None:
@@ -149,6 +167,11 @@ def _check_turns(messages: tuple[Message, ...]) -> None:
         raise _Unusable(f"the message before the desired output is from {before.role}, not from user")
     if not before.content.strip():
         raise _Unusable("the last user turn is empty")
+
+
+def _shown(value: Any) -> str:
+    """Return a value as a reason quotes it."""
+    return dump(value[:MAX_SHOWN]) if isinstance(value, str) else f"JSON {_json_type(value)}"
 
 
 def _json_type(value: Any) -> str:

@@ -7,7 +7,7 @@ import click
 
 from tracegen.records import Source
 from tracegen.review.terminal import finding_lines
-from tracegen.review.text import columns, json_page, layout, wrap
+from tracegen.review.text import clip, columns, json_page, layout, wrap
 from tracegen.traces.findings import (
     Call,
     Chat,
@@ -51,7 +51,7 @@ def render_row(row: Any, *, name: str, line: int, width: int = 80, full: bool = 
     for turn in chat.turns:
         margin = TRAINED if is_trained(turn) else CONTEXT
         body = _body(turn, returns.get(turn.number), width - len(margin) - len(INDENT), full, sources or {})
-        title = _title(turn, returns.get(turn.number), chat)
+        title = _title(turn, returns.get(turn.number), chat, width - len(margin))
         blocks.append(_in_margin([title, *(INDENT + text if text else "" for text in body)], margin))
     return "\n\n".join("\n".join(block) for block in blocks)
 
@@ -106,21 +106,30 @@ def _legend(width: int) -> list[str]:
 # --- a message -----------------------------------------------------------------------------------------------------------
 
 
-def _title(turn: Turn, returned: Return | None, chat: Chat) -> str:
-    role = click.style(f"{turn.number:<2} {visible(turn.role, 20) or 'no role'}", bold=True)
+def _title(turn: Turn, returned: Return | None, chat: Chat, width: int) -> str:
+    role = f"{turn.number:<2} {visible(turn.role, 20) or 'no role'}"
     notes = []
     if turn.role == "assistant":
         last = turn is chat.turns[-1]
-        notes.append("call" if len(turn.calls) == 1 else "calls" if turn.calls else "desired output" if last else "")
+        notes.append(_calls_note(turn) if turn.calls else "desired output" if last else "")
         notes.append("" if is_trained(turn) else "weight 0: not trained on")
     if returned is not None:
-        notes.append(visible(turn.answers or "no id", 40))
+        notes.append(_id(turn.answers))
         passages = [passage for passage in split_passages(turn.text or "") if passage.rank]
         notes.append(f"{len(passages)} passages" if len(passages) > 1 else "")
         notes.append(f"{len(turn.text or ''):,} characters")
         notes.append("" if returned.call else "answers no call")
-    shown = ", ".join(note for note in notes if note)
-    return f"{role}  {click.style(shown, dim=True)}" if shown else role
+    shown = clip(", ".join(note for note in notes if note), width - columns(role) - 2)
+    title = click.style(role, bold=True)
+    return f"{title}  {click.style(shown, dim=True)}" if shown else title
+
+
+def _calls_note(turn: Turn) -> str:
+    return f"call {_id(turn.calls[0].id)}" if len(turn.calls) == 1 else f"{len(turn.calls)} calls"
+
+
+def _id(call_id: str | None) -> str:
+    return visible(call_id, 40) if call_id else "without id"
 
 
 def _body(turn: Turn, returned: Return | None, width: int, full: bool, sources: Sources) -> list[str]:
@@ -134,23 +143,18 @@ def _body(turn: Turn, returned: Return | None, width: int, full: bool, sources: 
         content = turn.message.get("content")
         lines = [] if content is None else wrap(visible(compact(content)), width)
     for call in turn.calls:
-        lines += _call(call, width)
+        lines += _call(call, width, show_id=len(turn.calls) > 1)
     return lines + _other_fields(turn, width)
 
 
-def _call(call: Call, width: int) -> list[str]:
+def _call(call: Call, width: int, show_id: bool) -> list[str]:
     if call.arguments is None:
         shown = f"{visible(call.name)}({visible(call.raw)})   <- {call.problem}"
     else:
         given = ", ".join(f"{visible(name)}={visible(compact(value))}" for name, value in call.arguments.items())
         shown = f"{visible(call.name)}({given})"
-    *lines, last = wrap(shown, width, hang=4)
-    name = visible(call.id or "no id", 40)
-    fits = columns(last) + 3 + columns(name) <= width
-    ends = [f"{click.style(last, fg='cyan')}   {click.style(name, dim=True)}"]
-    if not fits:
-        ends = [click.style(last, fg="cyan"), "    " + click.style(name, dim=True)]
-    return [click.style(line, fg="cyan") for line in lines] + ends
+    lines = [click.style(line, fg="cyan") for line in wrap(shown, width, hang=4)]
+    return [*lines, click.style(f"    {_id(call.id)}", dim=True)] if show_id else lines
 
 
 def _other_fields(turn: Turn, width: int) -> list[str]:
@@ -195,5 +199,6 @@ def _shortened(text: str, width: int, full: bool) -> list[str]:
     # One line more is shown rather than told about.
     if full or len(lines) <= PASSAGE_LINES + 1:
         return lines
-    note = f"… {len(lines) - PASSAGE_LINES:,} more lines (--full)"
-    return [*lines[:PASSAGE_LINES], click.style(note, dim=True)]
+    kept = "\n".join(lines[:PASSAGE_LINES]).rstrip("\n").split("\n")
+    note = f"… {len(lines) - len(kept):,} more lines (--full)"
+    return [*kept, click.style(note, dim=True)]

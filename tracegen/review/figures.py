@@ -90,6 +90,8 @@ class Summary(Record):
 
     rows: int
     """Lines that hold a JSON object."""
+    first_line: int
+    """Line of the first of them, or 0."""
     unusable: int
     """Lines that do not."""
     unusable_lines: tuple[BadLine, ...]

@@ -124,6 +124,7 @@ class _Tally:
         over_file = _OverFile(self)
         return Summary(
             rows=len(self.lines),
+            first_line=self.lines[0] if self.lines else 0,
             unusable=self.unusable,
             unusable_lines=tuple(self.bad),
             hops=spread(self.hops),

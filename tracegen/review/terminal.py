@@ -85,8 +85,10 @@ def _named(counts: dict[str, int], between: str = " ", after: str = "") -> str:
 
 def _histogram(summary: Summary) -> list[str]:
     most = max(bar.rows for bar in summary.hops_histogram)
-    lines = []
-    for bar in summary.hops_histogram:
+    lines: list[str] = []
+    for before, bar in zip((None, *summary.hops_histogram), summary.hops_histogram, strict=False):
+        if before is not None and not before.rows and not bar.rows:
+            continue  # of a gap one line is enough
         label = str(bar.first) if bar.first == bar.last else f"{bar.first}-{bar.last}"
         drawn = "█" * max(round(bar.rows / most * 40), bool(bar.rows))
         lines.append(f"{label:>{LABEL - 2}}  {drawn + ' ' if drawn else ''}{bar.rows:,}")
@@ -96,9 +98,9 @@ def _histogram(summary: Summary) -> list[str]:
 def _tokens(summary: Summary, width: int) -> list[str]:
     notes = ["Estimated: about 4 characters a token. Code has up to half as many more."]
     notes.append(f"To be safe, set the trainer's max_length to {summary.max_length:,}.")
-    cut = [f"{limit:,} cuts {rows:,}" for limit, rows in summary.longer_than.items() if rows]
+    cut = [f"{rows:,} at {limit:,}" for limit, rows in summary.longer_than.items() if rows]
     if cut:
-        notes.append(f"A max_length of {', of '.join(cut)} rows at the end, where the desired output stands.")
+        notes.append(f"Shorter ones cut rows at their end, where the desired output stands: {', '.join(cut)}.")
     lines = _fact("tokens per row", _spread(summary.tokens, p95=True), width)
     for note in notes:
         lines += [click.style(line, dim=True) for line in wrap(" " * LABEL + note, width, hang=LABEL)]
@@ -158,7 +160,7 @@ def _reasons(row: StrangeRow, width: int) -> list[str]:
 def _next(summary: Summary, name: str) -> list[str]:
     if not summary.rows:
         return []
-    line = summary.strangest[0].line if summary.strangest else 1
+    line = summary.strangest[0].line if summary.strangest else summary.first_line
     command = f"tracegen inspect {shlex.quote(name)} {line}"
     notes = {command: "one row as a conversation", f"{command} --json": "the same row as it stands"}
     longest = max(map(len, notes))

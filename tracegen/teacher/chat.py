@@ -24,7 +24,15 @@ MAX_RETRIES = 4
 """The SDK's retries of what can pass: connection errors, 408, 409, 429, 5xx; with backoff, Retry-After honoured."""
 MALFORMED_TRIES = 3
 """Tries for a 200 whose body is no chat completion, which the SDK does not retry."""
+MALFORMED_WAIT_S = 0.1
+"""Wait between these tries."""
 
+SECRET_CHARS = 8
+"""A shorter key is a word such as `none` or `EMPTY`, and no secret."""
+_GOOD_URL = (
+    "Give --base-url or OPENAI_BASE_URL in the form http://localhost:8000/v1, without a password or a query; "
+    "a key goes into OPENAI_API_KEY."
+)
 _CONTEXT_WORDS = ("context length", "context_length", "maximum context", "context size", "too long", "context window")
 
 
@@ -43,27 +51,38 @@ class ChatTeacher:
         """Prepare a client; nothing is sent yet. Key and base URL default to OPENAI_API_KEY and OPENAI_BASE_URL."""
         import os
 
+        import httpx2
         import openai
 
         # A server of one's own often wants no key, but the SDK insists on one.
         has_url = base_url or os.environ.get("OPENAI_BASE_URL")
-        key = api_key or os.environ.get("OPENAI_API_KEY") or ("none" if has_url else None)
-        if key is None:
+        key = (api_key or os.environ.get("OPENAI_API_KEY") or "").strip()
+        if not key and not has_url:
             raise TeacherError(
                 f"No key for the teacher {model!r}: set OPENAI_API_KEY, or give --base-url for a server of your own, "
                 "or use --teacher builtin, which needs neither."
             )
+        if not (key.isascii() and key.isprintable()):
+            raise TeacherError("The key has a character that no key has, such as a line break or a curly quote: copy it again.")
         self.name = model
+        self._key = key
         self._proven = False  # whether the endpoint has answered once: before, a failure concerns all rows
         self._without_required = False
         self._extra: dict[str, Any] = {}
-        self._client = openai.AsyncOpenAI(
-            api_key=key,
-            base_url=base_url,
-            timeout=TIMEOUT_S,
-            max_retries=max_retries,
-            http_client=http_client or openai.DefaultAioHttpClient(),
-        )
+        try:
+            self._client = openai.AsyncOpenAI(
+                api_key=key or "none",
+                base_url=base_url,
+                timeout=TIMEOUT_S,
+                max_retries=max_retries,
+                http_client=http_client or openai.DefaultAioHttpClient(),
+            )
+            url = httpx2.URL(str(self._client.base_url))
+        except httpx2.InvalidURL as error:
+            raise TeacherError(f"The base URL is no address ({error}). {_GOOD_URL}") from None
+        if url.scheme not in ("http", "https") or not url.host or url.userinfo or url.query:
+            # Not repeated here: it may hold a password.
+            raise TeacherError(f"The base URL is no plain http address. {_GOOD_URL}")
 
     @property
     def base_url(self) -> str:
@@ -81,6 +100,7 @@ class ChatTeacher:
 
         Raises TeacherError for what is the same for every row: key, model, address, quota, an endpoint without tools.
         """
+        import aiohttp
         import openai
 
         problem = ""
@@ -91,14 +111,19 @@ class ChatTeacher:
                 raise self._unreachable(error) from None
             except openai.APIStatusError as error:
                 return self._refused(error)
-            try:
-                response = read_completion(body)
-            except ValueError as error:
-                problem = str(error)
-                await asyncio.sleep(0.1)
+            except aiohttp.ClientResponseError as error:
+                # An answer that is no HTTP; the SDK lets this exception through as it is.
+                problem = error.message
             else:
-                self._proven = True
-                return response
+                try:
+                    response = read_completion(body)
+                except ValueError as error:
+                    problem = str(error)
+                else:
+                    self._proven = True
+                    return response
+            await asyncio.sleep(MALFORMED_WAIT_S)
+        problem = self._without_key(" ".join(problem.split()))[:300]
         return self._for_this_row(f"{self.base_url} answered with no chat completion: {problem}. Does the URL end in /v1?")
 
     async def _post(
@@ -115,7 +140,7 @@ class ChatTeacher:
             try:
                 response = await self._client.post("/chat/completions", body=body, cast_to=httpx2.Response)
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-                if not self._learn(_error_text(error), body):
+                if not self._learn(self._error_text(error), body):
                     raise
             else:
                 return response.content
@@ -132,7 +157,8 @@ class ChatTeacher:
         return False
 
     def _unreachable(self, error: "openai.APIConnectionError") -> TeacherError:
-        cause = str(error.__cause__ or error)
+        # The text of a timeout is empty.
+        cause = self._without_key(str(error.__cause__ or "") or str(error)).rstrip(".")
         return TeacherError(
             f"No answer from {self.base_url}: {cause}. Is the address right and the server running? "
             "What was answered is kept: run the same command again to go on."
@@ -140,18 +166,22 @@ class ChatTeacher:
 
     def _refused(self, error: "openai.APIStatusError") -> Failure:
         """Return a failure of this row, or raise where every row would fail."""
-        text = _error_text(error)
+        text = self._error_text(error)
         said = f"{self.base_url} said {error.status_code}: {text[:300]}"
         if error.status_code in (401, 403):
             raise TeacherError(f"The key was not accepted: {said}. Check OPENAI_API_KEY.")
         if error.status_code == 404:
             raise TeacherError(f"No model {self.name!r}, or no chat endpoint there: {said}. Check --teacher and --base-url.")
-        if error.status_code == 429 and "insufficient_quota" in f"{error.code} {text}":
+        if error.status_code == 402 or (error.status_code == 429 and "insufficient_quota" in f"{error.code} {text}"):
             raise TeacherError(f"The quota is spent: {said}. What was answered is kept; run again when there is quota.")
         if error.status_code == 429:
             raise TeacherError(
                 f"Too many requests: {said}. What was answered is kept; run again with a lower --concurrency to go on."
             )
+        if error.status_code in (502, 503):
+            raise TeacherError(f"The server is not available: {said}. What was answered is kept: run again later to go on.")
+        if error.status_code == 400 and "content_filter" in f"{error.code} {text}":
+            return Failure(detail=f"The endpoint filtered the conversation: {text[:300]}")
         if error.status_code < 500 and any(word in text.lower() for word in _CONTEXT_WORDS):
             return Failure(detail=f"The conversation is too long for the teacher: {text[:300]}")
         if error.status_code < 500 and "tool" in text.lower() and not self._proven:
@@ -167,33 +197,38 @@ class ChatTeacher:
             raise TeacherError(f"{detail} It was the first answer, so the run stops here.")
         return Failure(detail=detail)
 
+    def _error_text(self, error: "openai.APIStatusError") -> str:
+        """Return what an error response says, on one line; bodies are JSON of several shapes, text or HTML."""
+        body = error.body
+        said = body.get("message") or body.get("detail") or body if isinstance(body, dict) else error.response.text
+        text = str(said)
+        return self._without_key(_clean(" ".join(text.split()))) or f"status {error.status_code}, and no text"
 
-def _error_text(error: "openai.APIStatusError") -> str:
-    """Return what an error response says; bodies are JSON of several shapes, text or HTML."""
-    body = error.body
-    if isinstance(body, dict):
-        message = body.get("message") or body.get("detail") or body
-        return str(message)
-    return " ".join(error.response.text.split()) or error.message
+    def _without_key(self, text: str) -> str:
+        """Return a text without the key, which some servers repeat when they refuse it."""
+        return text.replace(self._key, "***") if len(self._key) >= SECRET_CHARS else text
 
 
 def read_completion(body: bytes) -> Response:
     """Return the response in the body of a chat completion.
 
-    Raises ValueError where it is none: not JSON, no choice, no message.
+    Raises ValueError where it is none: not JSON, an error with status 200, no choice, no message.
     """
     try:
         value = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ValueError(f"not JSON ({body[:60].decode(errors='replace')!r})") from None
     choices = value.get("choices") if isinstance(value, dict) else None
     choice = choices[0] if isinstance(choices, list) and choices else None
     message = choice.get("message") if isinstance(choice, dict) else None
     if not isinstance(choice, dict) or not isinstance(message, dict):
-        raise ValueError("no choice with a message in it")
+        error = value.get("error") if isinstance(value, dict) else None
+        said = error.get("message") if isinstance(error, dict) else error
+        raise ValueError(f"an error, {str(said)!r}" if said else "no choice with a message in it")
+    calls = message.get("tool_calls")
     return Response(
         content=_text(message.get("content")),
-        calls=tuple(_read_call(call) for call in message.get("tool_calls") or () if isinstance(call, dict)),
+        calls=tuple(_read_call(call) for call in calls if isinstance(call, dict)) if isinstance(calls, list) else (),
         finish_reason=_text(choice.get("finish_reason")),
         refusal=_text(message.get("refusal")),
         reasoning=_text(message.get("reasoning_content")) or _text(message.get("reasoning")),
@@ -224,7 +259,8 @@ def _read_usage(usage: Any) -> Usage:
 def _text(value: Any) -> str | None:
     """Return a text field, or None; content given as parts is joined."""
     if isinstance(value, list):
-        value = "".join(str(part.get("text") or "") for part in value if isinstance(part, dict))
+        texts = (part.get("text") for part in value if isinstance(part, dict))
+        value = "".join(text for text in texts if isinstance(text, str))
     return _clean(value) if isinstance(value, str) else None
 
 

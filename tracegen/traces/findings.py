@@ -201,7 +201,7 @@ def split_passages(text: str) -> list[Passage]:
         starts = _starts(lines, _NUMBERED)
     before = "\n".join(lines[: starts[0][0]] if starts else lines).strip("\n")
     passages = [Passage(0, "", "", before)] if before.strip() or not starts else []
-    ends = [start for start, _ in starts[1:]] + [len(lines)]
+    ends = [*(start for start, _ in starts), len(lines)][1:]
     for (start, match), end in zip(starts, ends, strict=True):
         body = lines[start + 1 : end] if placed else [match[2], *lines[start + 1 : end]]
         place, headings = (match[2], match[3] or "") if placed else ("", "")
@@ -501,11 +501,10 @@ def visible(text: str, limit: int | None = None) -> str:
     Escapes, control characters, lone surrogates and marks that turn the reading direction come out as `\x1b` or `\u202e`.
     Spaces of other scripts and the joiners that these need stay.
     """
-    cut = limit is not None and len(text) > limit
-    shown = text[: limit - 1] if cut and limit is not None else text
+    shown = text if limit is None else text[: limit + 1]
     if not shown.isprintable():
         shown = "".join(c if harmless(c) else c.encode("unicode_escape").decode("ascii") for c in shown)
-    return shown + "…" if cut else shown
+    return shown if limit is None or len(shown) <= limit else shown[: limit - 1] + "…"
 
 
 def harmless(character: str) -> bool:

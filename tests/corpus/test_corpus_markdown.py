@@ -1,0 +1,96 @@
+"""Markdown: kinds, levels, line ranges, and that the words of a file are all in its blocks."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tracegen.corpus.markdown import read_markdown
+from tracegen.records import Block
+
+
+def shapes(text: str) -> list[tuple[str, int, int, int]]:
+    return [(block.kind, block.level, block.start_line, block.end_line) for block in read_markdown(text).blocks]
+
+
+def texts(text: str) -> list[str]:
+    return [block.text for block in read_markdown(text).blocks]
+
+
+def test_headings_have_levels_words_and_lines() -> None:
+    text = "# A `b` *c* [d](e) <kbd>f</kbd> {#anchor}\n\nSetext\ntwo\n===\n\nUnder\n---\n#### Four ####\n#\ntext"
+    assert read_markdown(text).blocks == (
+        Block(kind="heading", text="A b c d f", level=1, start_line=1, end_line=1),
+        Block(kind="heading", text="Setext two", level=1, start_line=3, end_line=5),
+        Block(kind="heading", text="Under", level=2, start_line=7, end_line=8),
+        Block(kind="heading", text="Four", level=4, start_line=9, end_line=9),
+        Block(kind="prose", text="text", start_line=11, end_line=11),
+    )
+
+
+def test_front_matter_gives_title_and_description() -> None:
+    page = read_markdown('---\ntitle: "The: title"\ntags: [a]\ndescription: What it says.\n---\n\n# Heading\n')
+    assert page.title == "The: title"
+    assert page.blocks == (
+        Block(kind="prose", text="What it says.", start_line=4, end_line=4),
+        Block(kind="heading", text="Heading", level=1, start_line=7, end_line=7),
+    )
+    assert read_markdown("+++\ntitle = 'T'\n+++\nx").title == "T"
+    assert read_markdown("---\ntitle: >\n  folded\n---\n## Two\n").title == "Two"
+    assert read_markdown("text").title == ""
+
+
+def test_code_keeps_its_fence_and_language() -> None:
+    text = "intro:\n\n````rust,ignore\nlet a = 1;\n\n```\n````\n\n    indented\n\n    more\n\n~~~\nopen"
+    blocks = read_markdown(text).blocks
+    assert [block.language for block in blocks if block.kind == "code"] == ["rust,ignore", "", ""]
+    assert shapes(text) == [("prose", 0, 1, 1), ("code", 0, 3, 7), ("code", 0, 9, 11), ("code", 0, 13, 14)]
+    assert blocks[1].text == "````rust,ignore\nlet a = 1;\n\n```\n````"
+    assert blocks[2].text == "    indented\n\n    more"
+
+
+def test_code_in_a_list_stands_alone() -> None:
+    text = "1. first\n\n   ```sh\n   make\n   ```\n\n   then\n2. second\n"
+    assert shapes(text) == [("prose", 0, 1, 1), ("code", 0, 3, 5), ("prose", 0, 7, 8)]
+    assert texts(text)[1] == "   ```sh\n   make\n   ```"
+
+
+def test_tables_lists_quotes_and_link_definitions() -> None:
+    text = "| a | b |\n|---|---|\n| 1 | 2 |\n\n- x\n  - y\n\n> quote\n> ```\n> code\n> ```\n\n[a]: http://b\n\n***\n\nend"
+    assert shapes(text) == [
+        ("table", 0, 1, 3),
+        ("prose", 0, 5, 6),
+        ("prose", 0, 8, 11),
+        ("prose", 0, 13, 13),
+        ("prose", 0, 17, 17),
+    ]
+
+
+def test_template_lines_and_html_without_words_fall_out() -> None:
+    text = (
+        "before\n{% include a.html label=\"x\" %}\nafter\n\n{{< note >}}\n\n<!-- a\n\nremark -->\n\n<img src='x'>\n\n"
+        "<div>\nwords\n</div>\n\n<style>\np {}\n\nq {}\n</style>\n\n<h3>Before <b>that</b></h3>\n\n```\n{% kept %}\n```"
+    )
+    assert texts(text) == ["before", "after", "<div>\nwords\n</div>", "Before that", "```\n{% kept %}\n```"]
+    assert shapes(text)[3] == ("heading", 3, 23, 23)
+
+
+def test_jekyll_highlight_is_code() -> None:
+    (block,) = read_markdown("{% highlight ruby %}\nputs 1\n\nputs 2\n{% endhighlight %}\n").blocks
+    assert (block.kind, block.language, block.text) == ("code", "ruby", "```ruby\nputs 1\n\nputs 2\n```")
+
+
+WORDS = st.sampled_from(
+    ["# h", "## `c`", "```", "text", "- item", "  - sub", "> q", "| a |", "|---|", "    c", "", "[x]: y", "1. n"]
+)
+
+
+@given(st.lists(WORDS, max_size=25))
+def test_every_word_is_in_a_block_on_its_line(lines: list[str]) -> None:
+    text = "\n".join(lines)
+    covered: set[int] = set()
+    for block in read_markdown(text).blocks:
+        span = range(block.start_line, block.end_line + 1)
+        assert not covered & set(span)
+        covered |= set(span)
+        if block.kind != "heading":
+            assert block.text == "\n".join(lines[block.start_line - 1 : block.end_line])
+    assert [line for number, line in enumerate(lines, start=1) if number not in covered and line.strip()] == []

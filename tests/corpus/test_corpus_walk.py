@@ -1,0 +1,247 @@
+"""Reading folders: order, links, what is skipped, and no input that raises."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tracegen.corpus import read_corpus
+from tracegen.corpus import walk as walk_module
+from tracegen.errors import InputError
+from tracegen.records import Document, Skipped
+
+
+def write(root: Path, files: dict[str, str | bytes]) -> Path:
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return root
+
+
+def read(*roots: Path) -> tuple[dict[str, Document], dict[str, str]]:
+    results = list(read_corpus(roots))
+    assert [each.path for each in results] == sorted(each.path for each in results)
+    documents = {each.path: each for each in results if isinstance(each, Document)}
+    skipped = {each.path: each.reason for each in results if isinstance(each, Skipped)}
+    assert len(documents) + len(skipped) == len(results)
+    return documents, skipped
+
+
+def all_text(document: Document) -> str:
+    return "\n".join(block.text for block in document.blocks)
+
+
+def test_reads_every_format_in_order(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {
+            "b/page.html": "<h1>Page</h1><p>words",
+            "a.md": "# Title\n\ntext",
+            "README": "read me",
+            "code.gleam": "pub fn main() {}\n",
+            "b/notes.RST": "Notes\n=====\n\ntext",
+        },
+    )
+    documents, skipped = read(tmp_path)
+    assert list(documents) == ["README", "a.md", "b/notes.RST", "b/page.html", "code.gleam"]
+    assert not skipped
+    titles = {path: document.title for path, document in documents.items()}
+    assert titles == {
+        "README": "README",
+        "a.md": "Title",
+        "b/notes.RST": "Notes",
+        "b/page.html": "Page",
+        "code.gleam": "code.gleam",
+    }
+    assert documents["code.gleam"].blocks[0].text == "```gleam\npub fn main() {}\n```"
+
+
+def test_title_of_a_file_without_one_is_its_name_with_its_folder(tmp_path: Path) -> None:
+    write(tmp_path, {"tour/lesson06_pipelines/en.html": "<p>words</p>"})
+    documents, _ = read(tmp_path)
+    assert documents["tour/lesson06_pipelines/en.html"].title == "lesson06_pipelines/en.html"
+
+
+def test_what_is_skipped_says_why(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {
+            "binary.md": b"\x7fELF\x00\x01\x02" * 20,
+            "control.txt": bytes(range(1, 9)) * 50,
+            "empty.md": "",
+            "blank.txt": " \n\t\n",
+            "nothing.html": "<script>x</script>",
+            "photo.png": b"\x89PNG",
+            "docs.zip": "PK",
+            "package-lock.json": "{}",
+            "poetry.lock": "x",
+            "app.min.js": "x",
+            "big.js": "x=1;" * 5000,
+            "paper.pdf": "%PDF",
+            "thing.xyz": "x",
+            ".git/config": "x",
+            ".hidden.md": "x",
+            "node_modules/a/README.md": "x",
+        },
+    )
+    documents, skipped = read(tmp_path)
+    assert not documents
+    assert skipped == {
+        ".git": "hidden folder",
+        ".hidden.md": "hidden file",
+        "app.min.js": "minified bundle",
+        "big.js": "minified bundle",
+        "binary.md": "binary content",
+        "blank.txt": "empty",
+        "control.txt": "binary content",
+        "docs.zip": "archive (.zip)",
+        "empty.md": "empty",
+        "node_modules": "installed packages",
+        "nothing.html": "no text in it",
+        "package-lock.json": "lock file",
+        "paper.pdf": "not readable yet (.pdf); convert it to Markdown, HTML or text",
+        "photo.png": "image, font, sound or film (.png)",
+        "poetry.lock": "lock file",
+        "thing.xyz": "unknown kind of file (.xyz)",
+    }
+
+
+def test_links_in_a_circle_and_to_what_is_read_already(tmp_path: Path) -> None:
+    outside = write(tmp_path / "outside", {"extra.md": "# Extra"})
+    docs = write(tmp_path / "docs", {"real/page.md": "# Page", "real/deep/more.md": "# More"})
+    (docs / "real/deep/up").symlink_to(docs / "real")
+    (docs / "real/self").symlink_to(docs)
+    (docs / "above").symlink_to(tmp_path)
+    (docs / "a_link").symlink_to(docs / "real")
+    (docs / "a_page.md").symlink_to(docs / "real/page.md")
+    (docs / "elsewhere").symlink_to(outside)
+    (docs / "gone.md").symlink_to(tmp_path / "missing.md")
+    (docs / "loop.md").symlink_to(docs / "loop.md")
+    documents, skipped = read(docs)
+    assert list(documents) == ["elsewhere/extra.md", "real/deep/more.md", "real/page.md"]
+    assert skipped.pop("loop.md").startswith("cannot be read: ")
+    assert skipped == {
+        "a_link": "already read as real",
+        "a_page.md": "already read as real/page.md",
+        "above": "link in a circle",
+        "gone.md": "cannot be read: No such file or directory",
+        "real/deep/up": "link in a circle",
+        "real/self": "link in a circle",
+    }
+
+
+def test_a_pipe_is_never_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.md")
+    documents, skipped = read(tmp_path)
+    assert (documents, skipped) == ({}, {"pipe.md": "not a regular file"})
+    with pytest.raises(InputError, match="neither a folder nor a file"):
+        read_corpus([tmp_path / "pipe.md"])
+
+
+def test_an_unreadable_file_and_folder_are_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, {"closed.md": "x", "open.md": "# Open", "room/in.md": "x"})
+    read_bytes, scandir = Path.read_bytes, os.scandir
+
+    def deny_bytes(path: Path) -> bytes:
+        if path.name == "closed.md":
+            raise PermissionError(13, "Permission denied")
+        return read_bytes(path)
+
+    def deny_folder(path: Path) -> object:
+        if Path(path).name == "room":
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(Path, "read_bytes", deny_bytes)
+    monkeypatch.setattr(os, "scandir", deny_folder)
+    documents, skipped = read(tmp_path)
+    assert list(documents) == ["open.md"]
+    assert skipped == {"closed.md": "cannot be read: Permission denied", "room": "cannot be read: Permission denied"}
+    with pytest.raises(InputError, match="Permission denied"):
+        read_corpus([tmp_path / "room"])
+
+
+def test_a_missing_root_raises_at_once(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"Cannot read .*nowhere: No such file or directory\. Check the path"):
+        read_corpus([tmp_path / "nowhere"])
+
+
+def test_an_empty_folder_gives_nothing(tmp_path: Path) -> None:
+    assert list(read_corpus([tmp_path])) == []
+
+
+def test_too_large_files_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, {"large.md": "x" * 101, "fits.md": "x" * 100})
+    monkeypatch.setattr(walk_module, "MAX_BYTES", 100)
+    documents, skipped = read(tmp_path)
+    assert list(documents) == ["fits.md"]
+    assert skipped["large.md"].startswith("larger than ")
+
+
+def test_roots_with_the_same_path_are_told_apart_by_name(tmp_path: Path) -> None:
+    one = write(tmp_path / "one", {"index.md": "# One", "only.md": "# Only"})
+    two = write(tmp_path / "two", {"index.md": "# Two"})
+    three = write(tmp_path / "three", {"other.md": "# Three"})
+    assert list(read(one, two, three)[0]) == ["one/index.md", "one/only.md", "other.md", "two/index.md"]
+    assert list(read(one, three)[0]) == ["index.md", "only.md", "other.md"]
+
+
+def test_roots_with_the_same_name_are_told_apart_by_more_of_their_path(tmp_path: Path) -> None:
+    one = write(tmp_path / "one/docs", {"index.md": "# One"})
+    two = write(tmp_path / "two/docs", {"index.md": "# Two"})
+    assert list(read(one, two)[0]) == ["one/docs/index.md", "two/docs/index.md"]
+    assert list(read(one / "index.md", two / "index.md")[0]) == ["one/docs/index.md", "two/docs/index.md"]
+
+
+def test_single_files_roots_twice_and_roots_in_roots(tmp_path: Path) -> None:
+    write(tmp_path, {"docs/page.md": "# Page", "docs/sub/inner.md": "# Inner"})
+    assert list(read(tmp_path / "docs/page.md")[0]) == ["page.md"]
+    assert list(read(tmp_path / "docs", tmp_path / "docs")[0]) == ["page.md", "sub/inner.md"]
+    documents, skipped = read(tmp_path / "docs", tmp_path / "docs/sub")
+    assert sorted([*documents, *skipped]) == ["inner.md", "page.md", "sub/inner.md"]
+    assert len(documents) == 2
+    assert list(skipped.values()) == [f"already read as {path}" for path in documents if path.endswith("inner.md")]
+
+
+def test_a_file_name_that_is_not_utf8(tmp_path: Path) -> None:
+    with open(os.fsencode(tmp_path) + b"/caf\xe9.md", "wb") as file:
+        file.write(b"# Coffee")
+    documents, _ = read(tmp_path)
+    assert list(documents) == ["caf\ufffd.md"]
+
+
+EXTENSIONS = ["md", "html", "txt", "rst", "adoc", "py", "gleam", "json", "js", "unknown", ""]
+MARKUP = st.lists(
+    st.sampled_from(
+        ["# a", "```", "~~~py", "---", "===", "| a | b |", "| - | - |", "> ", "- ", "1. ", "    code", "<div>", "</div>"]
+        + ["<pre>", "<table><tr><td>", "<h1>", "</h1>", "&#xD800;", "<!--", "-->", "[a]: b", "{% x %}", "::", "----", "+++"]
+        + ["\ufeff", "\x0c", "\u2028", "é", "a.", "title: x", "<li>", "<ul>", "<code>", "<br>", "==== x", "\t", "\x85", "`"]
+    ).flatmap(lambda word: st.sampled_from([word, word + "\n", word + "\n\n"])),
+    max_size=30,
+).map(lambda words: "".join(words).encode())
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+@given(content=st.one_of(st.binary(max_size=300), MARKUP, st.text(max_size=200).map(lambda text: text.encode("utf-16"))))
+@pytest.mark.parametrize("extension", EXTENSIONS)
+def test_arbitrary_bytes_give_a_document_or_a_reason(tmp_path: Path, extension: str, content: bytes) -> None:
+    path = tmp_path / (f"file.{extension}" if extension else "file")
+    path.write_bytes(content)
+    (result,) = read_corpus([path])
+    if isinstance(result, Skipped):
+        assert result.reason
+        return
+    assert result.title.strip()
+    assert all_text(result).strip()
+    lines = max(content.decode("utf-8", "replace").count("\n"), content.count(b"\r"), len(content)) + 1
+    end = 0
+    for block in result.blocks:
+        block.text.encode()  # raises on a surrogate
+        assert block.text.strip()
+        assert 1 <= block.start_line <= block.end_line <= lines
+        assert block.start_line >= end or extension == "html"
+        assert (block.level > 0) == (block.kind == "heading")
+        end = block.start_line
