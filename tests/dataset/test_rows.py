@@ -279,13 +279,13 @@ def test_an_id_follows_every_part_of_the_messages_and_nothing_else(tmp_path: Pat
         [{"role": "system", "content": ""}, USER, OUTPUT],
         [USER, {**OUTPUT, "weight": 1}],
     ]
-    ids = {row.id for row in rows(tmp_path, *(messages(*turns) for turns in others))}
-    assert len(ids | {plain.id}) == 5
+    lines = [json.dumps({"messages": turns}) for turns in others]
+    assert len({plain.id, *(row.id for row in rows(tmp_path, *lines))}) == 5
 
 
 def test_limit_counts_the_lines_that_are_not_empty(tmp_path: Path) -> None:
     outcomes = read(tmp_path, GOOD, "", "bad", GOOD, GOOD, limit=3)
-    assert [(type(outcome), outcome.line) for outcome in outcomes] == [(Row, 1), (Rejected, 3), (Row, 4)]
+    assert [(isinstance(outcome, Row), outcome.line) for outcome in outcomes] == [(True, 1), (False, 3), (True, 4)]
 
 
 def test_a_limit_that_meets_no_row_does_not_speak_of_the_rest(tmp_path: Path) -> None:

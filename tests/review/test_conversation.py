@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tracegen.records import Source
 from tracegen.review.conversation import render_row
 from tracegen.review.text import columns
-from tracegen.traces.findings import read_chat
+from tracegen.traces.chat import read_chat
 
 PARAMETERS = {"type": "object", "properties": {"query": {}, "k": {}}, "required": ["query"], "additionalProperties": False}
 TOOLS = [{"type": "function", "function": {"name": "search_docs", "description": "Search.", "parameters": PARAMETERS}}]

@@ -1,6 +1,8 @@
 """The teacher loop: what it does next for every kind of response, and what holds for any sequence of them."""
 
+import itertools
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -381,9 +383,7 @@ def assert_valid_history(messages: list[dict[str, Any]]) -> None:
             assert waiting is None, "more than one call in a message"
             assert wire["type"] == "function"
             assert isinstance(json.loads(wire["function"]["arguments"]), dict)
-            assert 1 <= len(wire["function"]["name"]) <= 64
-            assert wire["function"]["name"].replace("-", "_").isalnum() or "_" in wire["function"]["name"]
-            assert wire["function"]["name"].isascii()
+            assert re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", wire["function"]["name"])
             waiting = wire["id"]
             assert waiting not in seen
             seen.add(waiting)
@@ -457,7 +457,7 @@ def test_any_responses_end_soon_with_valid_requests_and_without_the_desired_outp
         assert SECRET not in json.dumps(request.messages)
     assert asks[0].tool_choice == "required"
     # Each request goes on where the one before stopped, so that servers can keep what they computed.
-    for before, after in zip(asks, asks[1:], strict=False):
+    for before, after in itertools.pairwise(asks):
         assert after.messages[: len(before.messages)] == before.messages
     responses = [thing for thing in given if isinstance(thing, Response)]
     assert trace.usage == sum((response.usage for response in responses), Usage())

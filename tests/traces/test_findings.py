@@ -7,16 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracegen.traces.findings import (
-    CHECKS,
-    VERY_LONG_TOKENS,
-    check_row,
-    estimate_tokens,
-    quoted,
-    read_chat,
-    split_passages,
-    visible,
-)
+from tracegen.traces.chat import estimate_tokens, quoted, read_chat, split_passages, visible
+from tracegen.traces.findings import CHECKS, VERY_LONG_TOKENS, check_row
 
 SCHEMA = {
     "type": "object",

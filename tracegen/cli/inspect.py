@@ -5,10 +5,14 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from tracegen.records import Source
 
 ASCII = str.maketrans({"▌": "|", "█": "#", "…": "..."})
 """What stands for the page's own marks where the output cannot write them."""
@@ -55,7 +59,21 @@ def _row_page(path: Path, name: str, row: int, full: bool, as_json: bool) -> str
     line = pick_line(path, row, name=_shown(name))
     if as_json:
         return json_page(line.value, line.text)
-    return render_row(line.value, name=_shown(name), line=row, width=_width(), full=full)
+    sources = _sources(path, line.value)
+    return render_row(line.value, name=_shown(name), line=row, width=_width(), full=full, sources=sources)
+
+
+def _sources(path: Path, row: Any) -> "Mapping[str, tuple[Source, ...]] | None":
+    """Return the hits behind a row's returns, where the run file it was made from stands beside the file."""
+    from tracegen.generate import run_path
+    from tracegen.traces.chat import read_chat
+    from tracegen.traces.runfile import RunFile
+
+    calls = [call.id for turn in read_chat(row).turns for call in turn.calls if call.id]
+    if not calls or not run_path(path).is_file():
+        return None
+    with RunFile.open_run(run_path(path)) as run:
+        return run.sources(calls[-1])
 
 
 @contextlib.contextmanager
@@ -72,7 +90,7 @@ def _readable(file: Path) -> Iterator[Path]:
 
 
 def _shown(name: str) -> str:
-    from tracegen.traces.findings import visible
+    from tracegen.traces.chat import visible
 
     return visible(name)
 

@@ -8,19 +8,8 @@ import click
 from tracegen.records import Source
 from tracegen.review.terminal import finding_lines
 from tracegen.review.text import clip, columns, json_page, layout, wrap
-from tracegen.traces.findings import (
-    Call,
-    Chat,
-    Passage,
-    Return,
-    Turn,
-    check_chat,
-    compact,
-    estimate_tokens,
-    read_chat,
-    split_passages,
-    visible,
-)
+from tracegen.traces.chat import Call, Chat, Passage, Return, Turn, compact, estimate_tokens, read_chat, split_passages, visible
+from tracegen.traces.findings import check_chat
 
 TRAINED, CONTEXT = "▌ ", "  "
 """The margin of messages that are trained on, and of all others."""

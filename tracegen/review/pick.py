@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tracegen.errors import InputError
 from tracegen.jsonl import Line, read_lines
-from tracegen.traces.findings import visible
+from tracegen.traces.chat import visible
 
 
 def pick_line(path: Path, number: int, *, name: str) -> Line:

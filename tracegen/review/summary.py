@@ -10,17 +10,8 @@ from tracegen.records import Finding
 from tracegen.review.accumulate import Counts, Digests, Top, histogram, spread
 from tracegen.review.figures import BadLine, CheckCount, Returns, StrangeRow, Summary
 from tracegen.review.text import excerpt
-from tracegen.traces.findings import (
-    CHECKS,
-    Chat,
-    Turn,
-    check_chat,
-    compact,
-    estimate_tokens,
-    kind_of,
-    read_chat,
-    visible,
-)
+from tracegen.traces.chat import Chat, Turn, compact, estimate_tokens, kind_of, read_chat, visible
+from tracegen.traces.findings import CHECKS, check_chat
 
 SHOWN_ROWS = 10
 """Number of strangest rows."""

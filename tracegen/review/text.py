@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
-from tracegen.traces.findings import harmless, visible
+from tracegen.traces.chat import harmless, visible
 
 TAB = 4
 """Columns of a tab."""

@@ -15,8 +15,7 @@ _MODULE = re.compile(r"`?(?:[a-z_]\w*/)*([a-z_]\w*)`?$")
 _FENCE_LABEL = re.compile(r"^(?:```|~~~)([A-Za-z][\w+#.-]*)", re.MULTILINE)
 _SUBWORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _DATA_LABELS = frozenset(
-    """text txt plain plaintext json jsonc yaml yml toml ini xml html css csv diff sh bash shell console error output sql md markdown
-    log none http""".split()
+    ["text", "txt", "plain", "plaintext", "json", "jsonc", "yaml", "yml", "toml", "ini", "xml", "html", "css", "csv", "diff", "sh", "bash", "shell", "console", "error", "output", "sql", "md", "markdown", "log", "none", "http"]
 )
 _SYSTEM_LANGUAGE = (
     re.compile(
@@ -28,8 +27,7 @@ _SYSTEM_LANGUAGE = (
 )
 _PROMPT_LANGUAGE = re.compile(r"\b[Ii]n\s+([A-Z][a-z]\w*|[A-Z]\w*[+#]+)(?=[\s.,?!:;)]|$)")
 _NO_LANGUAGE = frozenset(
-    """answer before english read look ask markdown json yaml xml the you your i this it never always only use complete api sql
-    one if when everything""".split()
+    ["answer", "before", "english", "read", "look", "ask", "markdown", "json", "yaml", "xml", "the", "you", "your", "i", "this", "it", "never", "always", "only", "use", "complete", "api", "sql", "one", "if", "when", "everything"]
 )
 
 

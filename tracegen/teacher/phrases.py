@@ -44,7 +44,7 @@ _HOW = re.compile(
 _EXISTS = re.compile(r"(?:is|are)\s+there\s+(?:already\s+)?(?:an?|any|some)\s+(?P<rest>(?!way\b)\S.*)", re.IGNORECASE)
 _WHAT = re.compile(r"(?:^|\s)(?P<rest>(?:what\s+(?:does|do|is|are)|how\s+(?:does|do))\s+\S.*)", re.IGNORECASE)
 _AFTER_QUESTION = re.compile(r"\s(?:look\s+like|mean|work|do)$", re.IGNORECASE)
-_BEFORE_VERB = frozenset("to and then that which please must should can could will also or you we i it either just not".split())
+_BEFORE_VERB = frozenset(["to", "and", "then", "that", "which", "please", "must", "should", "can", "could", "will", "also", "or", "you", "we", "i", "it", "either", "just", "not"])
 
 
 class Phrase(NamedTuple):

@@ -28,12 +28,12 @@ _SENTENCE_END = re.compile(r"(?<=[.!?;:])\s+|(?<=[?!])(?=\w)|\s*\n\s*\n\s*|\n\s*
 _MARKS = re.compile(r"^#+\s*(?:\d+\.)?|^>\s?|[*_]{1,2}(?=\w)|(?<=\w)[*_]{1,2}(?!\w)", re.MULTILINE)
 _SOFT_BREAK = re.compile(r"(?<=[^\n])\n(?=[a-z(`])")
 _TITLE = re.compile(r"^(?=#{1,6}\s)", re.MULTILINE)
-_SIDE_TITLES = frozenset("introduction background story note credit credits hint hints example examples".split())
+_SIDE_TITLES = frozenset(["introduction", "background", "story", "note", "credit", "credits", "hint", "hints", "example", "examples"])
 _SPOKEN_CODE = re.compile(r"`([^`\n]{1,40})`")
 _DOTTED = re.compile(r"(?<![\w./@:\"'-])[A-Za-z_]\w*(?:\.[A-Za-z_]\w*){1,3}(?![\w/@.\"'-])")
 _MODULE = re.compile(r"^\s*(?:import|from|use|require|open|include)\s+[\"']?([A-Za-z_][\w/:-]*(?:\.[a-z]\w*)*)", re.MULTILINE)
 _OPERATOR = re.compile(r"(?<!\S)[+\-*/%<>=!&|^~?:.$@]{2,3}(?!\S)|(?<=\w)(?:\+?:{1,3}|\?\.)(?=\s)")
-_COMMON_OPERATORS = frozenset("+ - * / = == != < > <= >= && || ! . : -> => % ? & | // ... .. -- --- ** $ @ *** === ~ ^ */ /* ++ += -= ::".split())
+_COMMON_OPERATORS = frozenset(["+", "-", "*", "/", "=", "==", "!=", "<", ">", "<=", ">=", "&&", "||", "!", ".", ":", "->", "=>", "%", "?", "&", "|", "//", "...", "..", "--", "---", "**", "$", "@", "***", "===", "~", "^", "*/", "/*", "++", "+=", "-=", "::"])
 _TYPE = re.compile(r"(?:[:>(,|]|->)\s*([A-Z][A-Za-z]+)\b")
 _DEFINED = re.compile(r"\b(?:type|class|struct|enum|interface|trait|record|data)\s+([A-Z]\w*)[^{\n]*(\{[^}]*\})?")
 _FUNCTION = re.compile(r"\b(?:fn|function|def|func|fun)\s+\w+\s*\(|\blocal\s+\w+\(")
@@ -48,7 +48,7 @@ _KINDS = {
     "number": "number", "list": "list", "array": "list", "vec": "list", "set": "list", "dict": "dict", "map": "dict",
     "hashmap": "dict", "option": "optional", "maybe": "optional", "result": "error", "either": "error",
 }  # fmt: skip
-_PLAIN_TYPES = frozenset("String Int Float Bool List Nil Str Integer Number Boolean Array None Null True False Self Ok Err Some".split())
+_PLAIN_TYPES = frozenset(["String", "Int", "Float", "Bool", "List", "Nil", "Str", "Integer", "Number", "Boolean", "Array", "None", "Null", "True", "False", "Self", "Ok", "Err", "Some"])
 
 
 class Prompt(NamedTuple):

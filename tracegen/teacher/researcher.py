@@ -26,7 +26,7 @@ FRUITLESS_LIMIT = 2
 INTERESTING = 0.9
 """From this interest on a name that returns show is followed up."""
 
-_FRAME = frozenset("how to what does do is in the a an of example use function functions module type error".split())
+_FRAME = frozenset(["how", "to", "what", "does", "do", "is", "in", "the", "a", "an", "of", "example", "use", "function", "functions", "module", "type", "error"])
 
 
 class Conversation:

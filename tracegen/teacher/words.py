@@ -38,44 +38,29 @@ def _stems(text: str) -> frozenset[str]:
 
 
 STOP_WORDS = frozenset(
-    """a about after again all also although am an and any are as at be because been before being below but by can could did do
-    does done down each either etc even every few for from further get gets give given gives go goes got had has have having he
-    her here hers him his how i i'd i'll i'm i've if in into is it it's its itself just let like made make makes many may me might
-    more most much must my need needs no nor not now of off on once only onto or other our out over own per please pls should so
-    some such than that that's the their them then there there's these they this those through to too under until up upon us use
-    used uses using very via want wants was we well were what when where whether which while who whom whose why will with within
-    without would yes you your yours""".split()
+    ["a", "about", "after", "again", "all", "also", "although", "am", "an", "and", "any", "are", "as", "at", "be", "because", "been", "before", "being", "below", "but", "by", "can", "could", "did", "do", "does", "done", "down", "each", "either", "etc", "even", "every", "few", "for", "from", "further", "get", "gets", "give", "given", "gives", "go", "goes", "got", "had", "has", "have", "having", "he", "her", "here", "hers", "him", "his", "how", "i", "i'd", "i'll", "i'm", "i've", "if", "in", "into", "is", "it", "it's", "its", "itself", "just", "let", "like", "made", "make", "makes", "many", "may", "me", "might", "more", "most", "much", "must", "my", "need", "needs", "no", "nor", "not", "now", "of", "off", "on", "once", "only", "onto", "or", "other", "our", "out", "over", "own", "per", "please", "pls", "should", "so", "some", "such", "than", "that", "that's", "the", "their", "them", "then", "there", "there's", "these", "they", "this", "those", "through", "to", "too", "under", "until", "up", "upon", "us", "use", "used", "uses", "using", "very", "via", "want", "wants", "was", "we", "well", "were", "what", "when", "where", "whether", "which", "while", "who", "whom", "whose", "why", "will", "with", "within", "without", "would", "yes", "you", "your", "yours"]
 )
 """Words that say nothing about a subject."""
 
-CLAUSE_WORDS = frozenset("and so but where which that because when if then while until whose who nor instead since unless such".split())
+CLAUSE_WORDS = frozenset(["and", "so", "but", "where", "which", "that", "because", "when", "if", "then", "while", "until", "whose", "who", "nor", "instead", "since", "unless", "such"])
 """Words that begin another clause."""
 
-PRONOUNS = frozenset("i me my we us our you your he him his she her they them their it its this these those that".split())
+PRONOUNS = frozenset(["i", "me", "my", "we", "us", "our", "you", "your", "he", "him", "his", "she", "her", "they", "them", "their", "it", "its", "this", "these", "those", "that"])
 """Words that point at something outside of the phrase they stand in."""
 
-DANGLING = STOP_WORDS - frozenset("all each every once most more only not".split()) | frozenset(
-    "called named respectively e.g i.e equals equal between both least following".split()
+DANGLING = STOP_WORDS - frozenset(["all", "each", "every", "once", "most", "more", "only", "not"]) | frozenset(
+    ["called", "named", "respectively", "e.g", "i.e", "equals", "equal", "between", "both", "least", "following"]
 )
 """Words that no query ends with."""
 
 VERBS = frozenset(
-    """add access append apply assert build calculate call cast change check chunk clamp collect combine compare compose compute
-    concatenate convert copy count create decode deduplicate define delete derive destructure detect divide drop emit encode
-    escape evaluate exclude expand export extend extract fail filter find flatten fold format generate group handle hide
-    implement import include increment index inherit insert interpolate intersect invert iterate join limit list look loop
-    lowercase make map match merge modify multiply negate nest normalise normalize order override pad parse pass patch pick pipe
-    print produce prune raise read reduce refer remove rename render repeat replace resolve return reverse rotate round run search
-    select serialize set shift show shuffle skip slice sort split square store strip substitute subtract sum swap take test throw
-    transform translate transpose traverse trim truncate turn unwrap update uppercase validate verify wrap write zip""".split()
+    ["add", "access", "append", "apply", "assert", "build", "calculate", "call", "cast", "change", "check", "chunk", "clamp", "collect", "combine", "compare", "compose", "compute", "concatenate", "convert", "copy", "count", "create", "decode", "deduplicate", "define", "delete", "derive", "destructure", "detect", "divide", "drop", "emit", "encode", "escape", "evaluate", "exclude", "expand", "export", "extend", "extract", "fail", "filter", "find", "flatten", "fold", "format", "generate", "group", "handle", "hide", "implement", "import", "include", "increment", "index", "inherit", "insert", "interpolate", "intersect", "invert", "iterate", "join", "limit", "list", "look", "loop", "lowercase", "make", "map", "match", "merge", "modify", "multiply", "negate", "nest", "normalise", "normalize", "order", "override", "pad", "parse", "pass", "patch", "pick", "pipe", "print", "produce", "prune", "raise", "read", "reduce", "refer", "remove", "rename", "render", "repeat", "replace", "resolve", "return", "reverse", "rotate", "round", "run", "search", "select", "serialize", "set", "shift", "show", "shuffle", "skip", "slice", "sort", "split", "square", "store", "strip", "substitute", "subtract", "sum", "swap", "take", "test", "throw", "transform", "translate", "transpose", "traverse", "trim", "truncate", "turn", "unwrap", "update", "uppercase", "validate", "verify", "wrap", "write", "zip"]
 )
 """What programs do, in the base form."""
 
 _VERB_OF_STEM = {stem(verb): verb for verb in sorted(VERBS, reverse=True)}
 
-NOUN_VERBS = frozenset("access call cast change chunk count drop format group index limit list loop map match nest order pad pass "
-                       "patch pick pipe print repeat round run search set shift show slice square store sum swap test zip "
-                       "return sort split filter join look make take turn write read test copy reverse import include export".split())
+NOUN_VERBS = frozenset(["access", "call", "cast", "change", "chunk", "count", "drop", "format", "group", "index", "limit", "list", "loop", "map", "match", "nest", "order", "pad", "pass", "patch", "pick", "pipe", "print", "repeat", "round", "run", "search", "set", "shift", "show", "slice", "square", "store", "sum", "swap", "test", "zip", "return", "sort", "split", "filter", "join", "look", "make", "take", "turn", "write", "read", "test", "copy", "reverse", "import", "include", "export"])
 """Verbs that are nouns as often, so that they count as verbs only where one is expected."""
 
 

@@ -25,7 +25,7 @@ from filelock import FileLock, Timeout
 
 from tracegen.errors import BusyError, InputError, OutputError, SettingsError
 from tracegen.jsonl import dump
-from tracegen.records import Rejected, Row, Trace
+from tracegen.records import Rejected, Row, Source, Trace
 
 FORMAT = 1
 """Version of the tables below."""
@@ -193,6 +193,12 @@ class RunFile:
                     reason,
                     None if trace is None else Trace.model_validate_json(trace),
                 )
+
+    def sources(self, call_id: str) -> dict[str, tuple[Source, ...]]:
+        """Return where the passages came from, by call id, for all calls of the research that this call is part of."""
+        page = self._fetch("SELECT trace FROM traces WHERE instr(trace, ?) LIMIT 1", (call_id,))
+        hops = Trace.model_validate_json(page[0][0]).hops if page else ()
+        return {hop.call.id: hop.returned.sources for hop in hops}
 
     async def record(self, row_id: str, seq: int, event: Event) -> None:
         """Write an event; when this returns it is on disk. Raises OutputError where it cannot be written."""

@@ -1,0 +1,547 @@
+"""The chat client, through the real SDK with a fake wire: what is sent, what is read, and the sentence for each failure."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx2
+import openai
+import pytest
+from hypothesis import event, given
+from hypothesis import strategies as st
+
+from tracegen.errors import TeacherError
+from tracegen.records import RawCall, Response, Usage
+from tracegen.teacher import Failure, ToolChoice, chat
+from tracegen.teacher.chat import ChatTeacher, read_completion
+
+KEY = "sk-very-secret-0123456789"
+URL = "http://fake.test/v1"
+MESSAGES = [{"role": "user", "content": "Print 1 to 3 – 日本"}]
+TOOLS = [{"type": "function", "function": {"name": "search_docs", "description": "d", "parameters": {"type": "object"}}}]
+
+Body = dict[str, Any]
+Answer = httpx2.Response | Exception
+
+
+@pytest.fixture(autouse=True)
+def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chat, "MALFORMED_WAIT_S", 0)
+
+
+def completion(content: str | None = "hello", calls: list[Any] | None = None, **fields: Any) -> httpx2.Response:
+    message = {"role": "assistant", "content": content, "tool_calls": calls}
+    return httpx2.Response(200, json={"choices": [{"index": 0, "message": message, "finish_reason": "stop"}], **fields})
+
+
+def refusal(status: int, message: str, **fields: Any) -> httpx2.Response:
+    return httpx2.Response(status, content=json.dumps({"error": {"message": message, "type": "x", **fields}}))
+
+
+class Wire:
+    """A fake server: gives its answers in turn, the last one for ever, and keeps the requests."""
+
+    def __init__(self, *answers: Answer | Callable[[Body], Answer]) -> None:
+        self.answers = list(answers)
+        self.requests: list[httpx2.Request] = []
+
+    @property
+    def bodies(self) -> list[Body]:
+        return [json.loads(request.content) for request in self.requests]
+
+    def handle(self, request: httpx2.Request) -> httpx2.Response:
+        self.requests.append(request)
+        answer = self.answers[0] if len(self.answers) == 1 else self.answers.pop(0)
+        if callable(answer):
+            answer = answer(json.loads(request.content))
+        if isinstance(answer, Exception):
+            raise answer
+        # A response can be read once only.
+        return httpx2.Response(answer.status_code, headers=answer.headers, content=answer.content)
+
+
+@asynccontextmanager
+async def teacher(*answers: Answer | Callable[[Body], Answer], **options: Any) -> AsyncIterator[tuple[ChatTeacher, Wire]]:
+    wire = Wire(*answers)
+    client = openai.DefaultAsyncHttpxClient(transport=httpx2.MockTransport(wire.handle))
+    made = ChatTeacher("m-1", **{"base_url": URL, "api_key": KEY, "max_retries": 0, "http_client": client, **options})
+    try:
+        yield made, wire
+    finally:
+        await made.close()
+
+
+async def reply(made: ChatTeacher, choice: ToolChoice = "auto") -> Response | Failure:
+    return await made.reply(MESSAGES, TOOLS, choice)
+
+
+async def good(made: ChatTeacher, choice: ToolChoice = "auto") -> Response:
+    response = await reply(made, choice)
+    assert isinstance(response, Response), response
+    return response
+
+
+async def stopped(*answers: Answer | Callable[[Body], Answer]) -> str:
+    """Return the sentence with which the first reply stops the run."""
+    async with teacher(*answers) as (made, _):
+        with pytest.raises(TeacherError) as error:
+            await reply(made)
+    assert KEY not in str(error.value)
+    return str(error.value)
+
+
+async def failed_later(*answers: Answer) -> str:
+    """Return the detail of a failure after a first good answer."""
+    async with teacher(completion(), *answers) as (made, _):
+        await good(made)
+        failure = await reply(made)
+    assert isinstance(failure, Failure), failure
+    assert KEY not in failure.detail
+    return failure.detail
+
+
+# --- what is sent --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_request_holds_the_conversation_the_tools_and_the_key() -> None:
+    async with teacher(completion()) as (made, wire):
+        await good(made, "required")
+        await good(made, "auto")
+    first, second = wire.bodies
+    assert first == {"model": "m-1", "messages": MESSAGES, "tools": TOOLS, "tool_choice": "required"}
+    assert second == {**first, "tool_choice": "auto"}
+    assert str(wire.requests[0].url) == f"{URL}/chat/completions"
+    assert wire.requests[0].headers["authorization"] == f"Bearer {KEY}"
+
+
+async def test_key_and_address_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", f" {KEY}\r\n")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://elsewhere.test/api/v1")
+    async with teacher(completion(), base_url=None, api_key=None) as (made, wire):
+        await good(made)
+        assert made.base_url == "http://elsewhere.test/api/v1/"
+    assert str(wire.requests[0].url) == "http://elsewhere.test/api/v1/chat/completions"
+    assert wire.requests[0].headers["authorization"] == f"Bearer {KEY}"
+
+
+async def test_a_server_of_ones_own_needs_no_key() -> None:
+    async with teacher(completion(), api_key=None) as (made, wire):
+        await good(made)
+    assert wire.requests[0].headers["authorization"] == "Bearer none"
+
+
+@pytest.mark.parametrize("key", [None, "", " \n"])
+def test_without_key_and_address_a_sentence_names_the_ways_out(key: str | None) -> None:
+    with pytest.raises(TeacherError, match=r"No key for the teacher 'm-1': set OPENAI_API_KEY, or give --base-url .* builtin"):
+        ChatTeacher("m-1", api_key=key)
+
+
+@pytest.mark.parametrize("key", ["sk-secret\r\nx", "sk-secret\x00", "sk–secret", "sk-secrét"])
+def test_a_key_that_no_header_can_hold_is_refused_without_showing_it(key: str) -> None:
+    with pytest.raises(TeacherError, match="The key has a character that no key has") as error:
+        ChatTeacher("m-1", api_key=key)
+    assert "secr" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "localhost:8000/v1",
+        "127.0.0.1:8000/v1",
+        "ftp://host/v1",
+        "http://",
+        "http://[::/v1",
+        "http://user:hunter2@host/v1",
+        "http://host/v1?api-key=hunter2",
+    ],
+)
+def test_an_address_that_cannot_work_is_refused_without_showing_a_password(url: str) -> None:
+    with pytest.raises(TeacherError, match=r"The base URL is no .*in the form http://localhost:8000/v1") as error:
+        ChatTeacher("m-1", base_url=url, api_key=KEY)
+    assert "hunter2" not in str(error.value)
+
+
+# --- what a server refuses is learned ------------------------------------------------------------------------------------
+
+
+def refusing(field: str, *values: Any, status: int = 400) -> Callable[[Body], httpx2.Response]:
+    """Return a server that refuses a request whose field has one of these values."""
+
+    def answer(body: Body) -> httpx2.Response:
+        return refusal(status, f"{field} is not supported here") if body.get(field) in values else completion()
+
+    return answer
+
+
+@pytest.mark.parametrize("status", [400, 422])
+async def test_a_refused_tool_choice_is_left_out_from_then_on(status: int) -> None:
+    async with teacher(refusing("tool_choice", "required", status=status)) as (made, wire):
+        for _ in range(3):
+            await good(made, "required")
+    assert [body["tool_choice"] for body in wire.bodies] == ["required", "auto", "auto", "auto"]
+
+
+async def test_a_missing_reasoning_effort_is_sent_from_then_on() -> None:
+    async with teacher(refusing("reasoning_effort", None)) as (made, wire):
+        for _ in range(2):
+            await good(made)
+    assert [body.get("reasoning_effort") for body in wire.bodies] == [None, "none", "none"]
+
+
+async def test_both_refusals_are_learned_one_after_the_other() -> None:
+    def answer(body: Body) -> httpx2.Response:
+        if body["tool_choice"] == "required":
+            return refusal(400, "tool_choice must be auto")
+        return refusing("reasoning_effort", None)(body)
+
+    async with teacher(answer) as (made, wire):
+        await good(made, "required")
+    assert [(body["tool_choice"], body.get("reasoning_effort")) for body in wire.bodies] == [
+        ("required", None),
+        ("auto", None),
+        ("auto", "none"),
+    ]
+
+
+async def test_requests_in_flight_together_all_learn() -> None:
+    async with teacher(refusing("tool_choice", "required")) as (made, wire):
+        replies = await asyncio.gather(*(reply(made, "required") for _ in range(8)))
+    assert all(isinstance(response, Response) for response in replies)
+    assert [body["tool_choice"] for body in wire.bodies].count("auto") == 8
+
+
+async def test_a_server_that_refuses_every_tool_choice_is_not_asked_for_ever() -> None:
+    async with teacher(refusing("tool_choice", "required", "auto")) as (made, wire):
+        with pytest.raises(TeacherError, match="takes no tools"):
+            await reply(made, "required")
+    assert len(wire.requests) == 2
+
+
+async def test_a_server_that_refuses_every_effort_is_not_asked_for_ever() -> None:
+    async with teacher(refusing("reasoning_effort", None, "none")) as (made, wire):
+        with pytest.raises(TeacherError, match="reasoning_effort is not supported here"):
+            await reply(made)
+    assert len(wire.requests) == 2
+
+
+# --- failures that are the same for every row ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (refusal(401, f"Incorrect API key provided: {KEY}"), "The key was not accepted: http://fake.test/v1/ said 401: Inc"),
+        (refusal(403, "Country not supported"), "The key was not accepted: http://fake.test/v1/ said 403: Country not supp"),
+        (refusal(404, "The model `m-1` does not exist"), "No model 'm-1', or no chat endpoint there: http://fake.test/v1/"),
+        (httpx2.Response(404, html="<h1>Not\n Found</h1>"), "No model 'm-1', or no chat endpoint there: http://fake.test/v1"),
+        (refusal(429, "You exceeded your quota", code="insufficient_quota"), "The quota is spent: http://fake.test/v1/ said"),
+        (refusal(402, "Insufficient Balance"), "The quota is spent: http://fake.test/v1/ said 402: Insufficient Balance."),
+        (refusal(429, "Slow down", code=429), "Too many requests: http://fake.test/v1/ said 429: Slow down. What was"),
+        (refusal(503, "Loading model", code=503), "The server is not available: http://fake.test/v1/ said 503: Loading"),
+        (httpx2.Response(502, html="<h1>Bad Gateway</h1>"), "The server is not available: http://fake.test/v1/ said 502"),
+    ],
+)
+async def test_what_is_the_same_for_every_row_stops_the_run_at_any_time(answer: httpx2.Response, sentence: str) -> None:
+    assert (await stopped(answer)).startswith(sentence)
+    async with teacher(completion(), answer) as (made, _):
+        await good(made)
+        with pytest.raises(TeacherError) as error:
+            await reply(made)
+    assert str(error.value).startswith(sentence)
+    assert KEY not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        refusal(400, "m-1 does not support tools"),
+        refusal(400, '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set', code=400),
+        httpx2.Response(422, json={"detail": "tools: extra inputs are not permitted"}),
+    ],
+)
+async def test_an_endpoint_without_tools_is_named_at_the_first_answer(answer: httpx2.Response) -> None:
+    assert (await stopped(answer)).startswith("The endpoint takes no tools: http://fake.test/v1/ said 4")
+    assert (await failed_later(answer)).startswith("The request failed: http://fake.test/v1/ said 4")
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        (refusal(500, "Internal error", code=None), "said 500: Internal error"),
+        (httpx2.Response(500, text="Internal Server Error\n"), "said 500: Internal Server Error"),
+        (httpx2.Response(500), "said 500: status 500, and no text"),
+        (httpx2.Response(400, json={"error": "unknown model"}), 'said 400: {"error":"unknown model"}'),
+        (httpx2.Response(400, json={"detail": "bad"}), "said 400: bad"),
+        (httpx2.Response(400, json=["bad"]), 'said 400: ["bad"]'),
+        (refusal(400, "first\nsecond \ud83d"), "said 400: first second \ufffd"),
+    ],
+)
+async def test_another_refusal_stops_the_run_at_first_and_concerns_the_row_later(answer: httpx2.Response, text: str) -> None:
+    sentence = f"The request failed: http://fake.test/v1/ {text}"
+    assert await stopped(answer) == f"{sentence} It was the first answer, so the run stops here."
+    assert await failed_later(answer) == sentence
+
+
+async def test_a_long_error_page_is_cut() -> None:
+    assert len(await failed_later(httpx2.Response(500, html="<p>" + "very long " * 10_000))) < 400
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "This model's maximum context length is 8192 tokens. However, you requested 9000 tokens",
+        "the request exceeds the available context size (4096 tokens), try increasing it",
+        "Input is too long for requested model",
+    ],
+)
+async def test_a_conversation_that_is_too_long_concerns_its_row_only(message: str) -> None:
+    async with teacher(refusal(400, message)) as (made, _):
+        failure = await reply(made)
+    assert failure == Failure(detail=f"The conversation is too long for the teacher: {message}")
+
+
+async def test_a_filtered_conversation_concerns_its_row_only() -> None:
+    async with teacher(refusal(400, "The prompt was filtered", code="content_filter")) as (made, _):
+        assert await reply(made) == Failure(detail="The endpoint filtered the conversation: The prompt was filtered")
+
+
+async def test_a_server_that_repeats_the_key_does_not_bring_it_into_the_run() -> None:
+    assert await failed_later(refusal(500, f"bad header Bearer {KEY}!")) == (
+        "The request failed: http://fake.test/v1/ said 500: bad header Bearer ***!"
+    )
+    assert "***" in await failed_later(httpx2.Response(200, text=f"key {KEY}"))
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (httpx2.ConnectError("no route to host"), "no route to host"),
+        (httpx2.ReadTimeout(""), "Request timed out"),
+        (httpx2.ReadError(f"cut with {KEY}"), "cut with ***"),
+    ],
+)
+async def test_no_answer_stops_the_run_and_says_how_to_go_on(error: Exception, cause: str) -> None:
+    assert await stopped(error) == (
+        f"No answer from http://fake.test/v1/: {cause}. Is the address right and the server running? "
+        "What was answered is kept: run the same command again to go on."
+    )
+
+
+async def test_a_closed_port_is_named() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))  # bound but not listening: nobody else gets it, and connections are refused
+        address = f"http://127.0.0.1:{free.getsockname()[1]}/v1/"
+        made = ChatTeacher("m-1", base_url=address, api_key=KEY, max_retries=0)
+        try:
+            with pytest.raises(TeacherError, match=f"No answer from {address}: Cannot connect to host 127.0.0.1"):
+                await reply(made)
+        finally:
+            await made.close()
+
+
+@pytest.mark.parametrize("said", [b"SSH-2.0-OpenSSH_9.6\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\ncut", b""])
+async def test_a_port_where_something_else_answers_is_a_sentence(said: bytes) -> None:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(said)
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    async with server:
+        address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1/"
+        made = ChatTeacher("m-1", base_url=address, api_key=KEY, max_retries=0)
+        try:
+            with pytest.raises(TeacherError, match=address) as error:
+                await reply(made)
+        finally:
+            await made.close()
+    assert KEY not in str(error.value)
+
+
+async def test_a_short_key_is_no_secret_that_would_hide_words() -> None:
+    async with teacher(refusal(500, "none of the above"), api_key="none") as (made, _):
+        with pytest.raises(TeacherError, match="none of the above"):
+            await reply(made)
+
+
+async def test_what_can_pass_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def at_once(*_: Any, **__: Any) -> None: ...
+
+    monkeypatch.setattr(openai.AsyncOpenAI, "_sleep_for_retry", at_once)
+    flaky = (refusal(429, "slow down"), httpx2.ReadError("reset"), refusal(503, "loading"), refusal(500, "oops"))
+    async with teacher(*flaky, completion("at last"), max_retries=4) as (made, wire):
+        assert (await good(made)).content == "at last"
+    assert len(wire.requests) == 5
+
+
+# --- answers that are no chat completion ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        (httpx2.Response(200, html="<html>Welcome</html>"), "not JSON ('<html>Welcome</html>')"),
+        (httpx2.Response(200), "not JSON ('')"),
+        (httpx2.Response(200, text='{"choices": [{"mess'), "not JSON ("),
+        (httpx2.Response(200, content=b"\xff\xfe\xfd"), "not JSON ("),
+        (httpx2.Response(200, content=b"[" * 100_000), "not JSON ('[[["),
+        (httpx2.Response(200, json=[]), "no choice with a message in it"),
+        (httpx2.Response(200, json={"choices": []}), "no choice with a message in it"),
+        (httpx2.Response(200, json={"choices": None}), "no choice with a message in it"),
+        (httpx2.Response(200, json={"choices": [{"message": None}]}), "no choice with a message in it"),
+        (httpx2.Response(200, json={"error": {"message": "no such model"}}), "an error, 'no such model'"),
+        (httpx2.Response(200, json={"error": "no such model"}), "an error, 'no such model'"),
+    ],
+)
+async def test_an_answer_that_is_no_completion_is_asked_for_again_and_then_a_sentence(
+    answer: httpx2.Response, problem: str
+) -> None:
+    sentence = f"http://fake.test/v1/ answered with no chat completion: {problem}"
+    assert (await stopped(answer)).startswith(sentence)
+    assert (await failed_later(answer)).startswith(sentence)
+    async with teacher(answer, completion("second try")) as (made, wire):
+        assert (await good(made)).content == "second try"
+    assert len(wire.requests) == 2
+
+
+# --- what is read --------------------------------------------------------------------------------------------------------
+
+
+def read(message: Any, **fields: Any) -> Response:
+    return read_completion(json.dumps({"choices": [{"message": message}], **fields}).encode())
+
+
+def test_a_full_completion_is_read() -> None:
+    body = {
+        "id": "chatcmpl-1",
+        "model": "m-1-2026",
+        "choices": [
+            {
+                "index": 0,
+                "finish_reason": "tool_calls",
+                "message": {
+                    "role": "assistant",
+                    "content": "Let me see.",
+                    "reasoning_content": "hm",
+                    "refusal": None,
+                    "tool_calls": [
+                        {"id": "x", "type": "function", "function": {"name": "search_docs", "arguments": '{"query": "a"}'}},
+                        {"id": "x", "type": "function", "function": {"name": "search_docs", "arguments": "{"}},
+                    ],
+                },
+            }
+        ],
+        "usage": {"prompt_tokens": 12, "completion_tokens": 5, "total_tokens": 17},
+        "timings": {"anything": 1},
+    }
+    assert read_completion(json.dumps(body).encode()) == Response(
+        content="Let me see.",
+        calls=(RawCall(name="search_docs", arguments='{"query": "a"}'), RawCall(name="search_docs", arguments="{")),
+        finish_reason="tool_calls",
+        reasoning="hm",
+        model="m-1-2026",
+        usage=Usage(requests=1, prompt_tokens=12, completion_tokens=5),
+    )
+
+
+def test_the_least_that_is_a_completion() -> None:
+    assert read({}) == Response(usage=Usage(requests=1))
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        ({"name": "f", "arguments": {"query": "ä"}}, RawCall(name="f", arguments='{"query": "\\u00e4"}')),
+        ({"name": "f", "arguments": None}, RawCall(name="f", arguments="")),
+        ({"name": "f"}, RawCall(name="f", arguments="")),
+        ({"arguments": "{}"}, RawCall(name="", arguments="{}")),
+        ({"name": 7, "arguments": 7}, RawCall(name="", arguments="7")),
+        (None, RawCall(name="", arguments="")),
+        ({"name": "f\ud83d", "arguments": "\ud83d{"}, RawCall(name="f\ufffd", arguments="\ufffd{")),
+    ],
+)
+def test_a_call_in_any_shape_is_read_as_it_came(function: Any, expected: RawCall) -> None:
+    assert read({"tool_calls": [{"function": function}]}).calls == (expected,)
+
+
+@pytest.mark.parametrize("calls", [None, [], 5, True, "x", {"function": {"name": "f"}}, [None, "x", 3]])
+def test_calls_that_are_none_are_left_out(calls: Any) -> None:
+    assert read({"content": "a", "tool_calls": calls}).calls == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (None, None),
+        ("", ""),
+        (7, None),
+        ([{"type": "text", "text": "one "}, {"type": "text", "text": "two"}, {"type": "image"}, "x", None], "one two"),
+        ([{"type": "text", "text": {"value": "no"}}, {"type": "text", "text": None}], ""),
+        ("half \ud83d", "half \ufffd"),
+    ],
+)
+def test_content_in_any_shape_is_read_as_text(content: Any, expected: str | None) -> None:
+    assert read({"content": content}).content == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"reasoning_content": "a"}, "a"),
+        ({"reasoning": "b"}, "b"),
+        ({"reasoning_content": "", "reasoning": "b"}, "b"),
+        ({"reasoning_content": None, "reasoning": {"x": 1}}, None),
+    ],
+)
+def test_reasoning_is_read_under_both_names(fields: Body, expected: str | None) -> None:
+    assert read(fields).reasoning == expected
+
+
+@pytest.mark.parametrize("usage", [None, {}, [], "x", {"prompt_tokens": None, "completion_tokens": "7"}])
+def test_usage_that_is_missing_counts_as_zero_tokens(usage: Any) -> None:
+    assert read({}, usage=usage).usage == Usage(requests=1)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=3), children, max_size=3),
+    max_leaves=6,
+)
+
+
+def shaped(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Objects with some of these fields, each sometimes of any shape."""
+    return st.fixed_dictionaries({}, optional={key: value | JSON for key, value in fields.items()})
+
+
+CALLS = st.lists(shaped(id=JSON, function=shaped(name=st.text(), arguments=JSON)) | JSON, max_size=3)
+PARTS = st.lists(shaped(type=st.just("text"), text=st.text()), max_size=3)
+MESSAGE = shaped(content=PARTS, tool_calls=CALLS, refusal=JSON, reasoning=JSON, reasoning_content=JSON)
+COMPLETION = shaped(
+    choices=st.lists(shaped(message=MESSAGE, finish_reason=JSON) | JSON, max_size=2),
+    usage=shaped(prompt_tokens=JSON, completion_tokens=JSON),
+    model=JSON,
+    error=shaped(message=JSON),
+)
+
+
+@given(COMPLETION | JSON)
+def test_any_json_is_a_response_that_can_be_kept_or_a_value_error(value: Any) -> None:
+    try:
+        response = read_completion(json.dumps(value).encode())
+    except ValueError as error:
+        event(f"refused: {type(error).__name__}")
+        return
+    assert isinstance(value["choices"][0]["message"], dict)
+    assert Response.model_validate_json(response.model_dump_json()) == response
+
+
+@given(st.binary(max_size=40))
+def test_any_bytes_are_a_response_or_a_value_error(body: bytes) -> None:
+    with pytest.raises(ValueError, match=r"not JSON|no choice"):
+        read_completion(body)
