@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from tracegen.corpus.pages import Page, first_heading
 from tracegen.records import Block
@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.token import Token
 
-_TEMPLATE_LINE = re.compile(r"\s*(?:(?:\{%.*?%\}|\{\{[<%].*?[>%]\}\})\s*)+")
-_JEKYLL_CODE = re.compile(
+_TEMPLATE_LINE = re.compile(r"\s*(?:(?:\{%(?:(?!%\}).)*%\}|\{\{[<%](?:(?![>%]\}\}).)*[>%]\}\})\s*)+")
+_JEKYLL_CODE = re.compile(r"^\{%-?\s*highlight\s+([\w+#-]+)[^%\n]*%\}[ \t]*$", re.M)
+_JEKYLL_END = re.compile(r"^\{%-?\s*endhighlight\s*-?%\}[ \t]*$", re.M)
     r"^\{%-?\s*highlight\s+([\w+#-]+)[^%\n]*%\}[ \t]*$(.*?)^\{%-?\s*endhighlight\s*-?%\}[ \t]*$", re.M | re.S
 )
 _TOML_FRONT = re.compile(r"\+\+\+[ \t]*\n(.*?\n)?\+\+\+[ \t]*(?=\n|\Z)", re.S)
@@ -22,6 +23,7 @@ _HTML_INVISIBLE = re.compile(r"\s*<(script|style)\b", re.I)
 _HTML_TAG = re.compile(r"<!--.*?(?:-->|\Z)|</?[a-zA-Z][^<>]*>", re.S)
 _ATTRIBUTES = re.compile(r"\s*\{[:#.][^{}]*\}\s*$")
 _FIELD = re.compile(r"(title|description)\s*[:=]\s*(.+?)\s*", re.I)
+_PLAIN = re.compile(r"[^\W_][^_\\`*\[\]<>&!]*")
 _LONGEST_HEADING = 2000
 
 
@@ -40,9 +42,10 @@ def read_markdown(text: str) -> Page:
 
     Lines that hold nothing but template tags (Jekyll, Hugo), comments, rules and HTML without words are left out.
     """
-    text = _JEKYLL_CODE.sub(r"```\1\2```", text)
-    if text.startswith("+++"):
-        text = _TOML_FRONT.sub(lambda match: "---\n" + (match.group(1) or "") + "---", text, count=1)
+    text = _JEKYLL_END.sub("```", _JEKYLL_CODE.sub(r"```\1", text))
+    toml = _TOML_FRONT.match(text)
+    if toml:
+        text = f"---\n{toml.group(1) or ''}---{text[toml.end() :]}"
     tokens = _parser().parse(text)
     lines = text.split("\n")
     title, blocks = "", list[Block]()
@@ -155,7 +158,7 @@ def _blocks(lines: list[str], region: _Region) -> list[Block]:
     return [block] if block else []
 
 
-def _verbatim(lines: list[str], region: _Region, kind: str, language: str = "") -> Block | None:
+def _verbatim(lines: list[str], region: _Region, kind: Literal["prose", "code", "table"], language: str = "") -> Block | None:
     """Return the block of these lines without empty ones around it, or None where all are."""
     start, end = region.start, region.end
     while start < end and not lines[start].strip():
@@ -165,7 +168,7 @@ def _verbatim(lines: list[str], region: _Region, kind: str, language: str = "") 
     if start == end:
         return None
     text = "\n".join(lines[start:end])
-    return Block.model_validate({"kind": kind, "text": text, "start_line": start + 1, "end_line": end, "language": language})
+    return Block(kind=kind, text=text, start_line=start + 1, end_line=end, language=language)
 
 
 def _prose(lines: list[str], region: _Region) -> list[Block]:
@@ -208,7 +211,7 @@ def _words(inline: "Token | None") -> str:
     if inline is None:
         return ""
     content = inline.content
-    if len(content) > _LONGEST_HEADING:
+    if _PLAIN.fullmatch(content) or len(content) > _LONGEST_HEADING:
         return " ".join(content.split())
     tokens: list[Token] = []
     parser = _parser()

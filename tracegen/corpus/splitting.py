@@ -14,6 +14,7 @@ CHARACTERS_PER_TOKEN = 16
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
 _LINE_END = re.compile(r"\n")
 _SPACE = re.compile(r"\s+")
+_BLANK_START = re.compile(r"(?:[ \t]*\n)*")
 _SENTENCE_END = re.compile(r"""(?<=[.!?…])["')\]*_]*\s+|(?<=[。！？])""")
 _ITEM = re.compile(r"\n(?=[ \t]*(?:[-*+]|\d+[.)])[ \t])")
 _DEFINITION = re.compile(r"\n[ \t]*\n(?=[^\s})\]])")
@@ -89,22 +90,9 @@ def _even(text: str, budget: int, meter: Meter) -> int:
 
 
 def _split_prose(block: Block, budget: int, meter: Meter, first_budget: int) -> Iterator[Piece]:
-    text, line = block.text, block.start_line
-    even = _even(text, budget, meter)
-    for start, end in _cut(text, even, meter, _PROSE_CUTS, min(first_budget, even)):
-        shown = text[start:end].rstrip()
-        blank = re.match(r"(?:[ \t]*\n)*", shown)
-        skipped = blank.end() if blank else 0
-        first = line + shown.count("\n", 0, skipped)
-        line += text.count("\n", start, end)
-        if shown[skipped:]:
-            yield _piece(block, shown[skipped:], first, block.kind, meter)
-
-
-def _piece(block: Block, text: str, first_line: int, kind: str, meter: Meter) -> Piece:
-    first = min(first_line, block.end_line)
-    last = min(first + text.count("\n"), block.end_line)
-    return Piece(text, first, last, kind, meter.measure(text + "\n\n"))
+    even = _even(block.text, budget, meter)
+    for part in _cut(block.text, even, meter, _PROSE_CUTS, min(first_budget, even)):
+        yield _piece(block, part.text, block.start_line + part.line, part.text.count("\n") + 1, part.tokens)
 
 
 def _split_code(block: Block, budget: int, meter: Meter, first_budget: int) -> Iterator[Piece]:
@@ -112,19 +100,11 @@ def _split_code(block: Block, budget: int, meter: Meter, first_budget: int) -> I
     fences = meter.measure(code.wrap("") + "\n\n") if code.opening else 2
     # Source files have fences of our making, which are no lines of the file.
     lines_in_file = block.end_line - block.start_line + 1
-    line = block.start_line + (1 if code.opening and lines_in_file > code.body.count("\n") + 1 else 0)
+    first_line = block.start_line + (1 if code.opening and lines_in_file > code.body.count("\n") + 1 else 0)
     inner = _even(code.body, max(budget - fences, budget // 2, 1), meter)
-    for start, end in _cut(code.body, inner, meter, _CODE_CUTS, min(max(first_budget - fences, 1), inner)):
-        shown = code.body[start:end].rstrip()
-        blank = re.match(r"(?:[ \t]*\n)*", shown)
-        skipped = blank.end() if blank else 0
-        first = min(line + code.body.count("\n", start, start + skipped), block.end_line)
-        line += code.body.count("\n", start, end)
-        shown = shown[skipped:]
-        if shown:
-            last = min(first + shown.count("\n"), block.end_line)
-            text = code.wrap(shown)
-            yield Piece(text, first, last, "code", meter.measure(text + "\n\n"))
+    for part in _cut(code.body, inner, meter, _CODE_CUTS, min(max(first_budget - fences, 1), inner)):
+        lines = part.text.count("\n") + 1
+        yield _piece(block, code.wrap(part.text), first_line + part.line, lines, part.tokens + fences)
 
 
 def _split_table(block: Block, budget: int, meter: Meter) -> Iterator[Piece]:
@@ -133,66 +113,80 @@ def _split_table(block: Block, budget: int, meter: Meter) -> Iterator[Piece]:
     header = "\n".join(lines[:2])
     if len(lines) < 3 or meter.exceeds(header + "\n", budget // 2):
         return
-    room = budget - meter.measure(header + "\n\n")
+    head = meter.measure(header + "\n\n")
+    room = budget - head
     rows: list[str] = []
     used, first = 0, block.start_line + 2
     for number, row in enumerate(lines[2:], start=block.start_line + 2):
         too_long = len(row) > room * CHARACTERS_PER_TOKEN
         size = room + 1 if too_long else meter.measure(row + "\n")
         if rows and used + size > room:
-            yield _piece(block, "\n".join([header, *rows]), first, "table", meter)
+            yield _piece(block, "\n".join([header, *rows]), first, len(rows), head + used)
             rows, used, first = [], 0, number
         if size > room:
-            for start, end in _cut(row, room, meter, _PROSE_CUTS, room):
-                yield _piece(block, f"{header}\n{row[start:end].strip()}", number, "table", meter)
+            for part in _cut(row, room, meter, _PROSE_CUTS, room):
+                yield _piece(block, f"{header}\n{part.text}", number, 1, head + part.tokens)
             first = number + 1
         else:
             rows.append(row)
             used += size
     if rows:
-        yield _piece(block, "\n".join([header, *rows]), first, "table", meter)
+        yield _piece(block, "\n".join([header, *rows]), first, len(rows), head + used)
+
+
+def _piece(block: Block, text: str, first_line: int, lines: int, tokens: int) -> Piece:
+    first = min(first_line, block.end_line)
+    return Piece(text, first, min(first + lines - 1, block.end_line), block.kind, tokens)
 
 
 # --- cutting -------------------------------------------------------------------------------------------------------------
 
 
-def _cut(
-    text: str, budget: int, meter: Meter, cuts: tuple[re.Pattern[str], ...], first_budget: int
-) -> Iterator[tuple[int, int]]:
-    """Yield the parts of the text, each within the budget, as begin and end; together they are the whole text."""
-    position, per_token, room = 0, 4.0, first_budget
+class _Part(NamedTuple):
+    """A part of a text, without the empty lines around it."""
+
+    text: str
+    line: int  # lines of the text before it
+    tokens: int  # its size, estimated from that of a slightly longer part
+
+
+def _cut(text: str, budget: int, meter: Meter, cuts: tuple[re.Pattern[str], ...], first_budget: int) -> Iterator[_Part]:
+    """Yield the text in parts within the budget."""
+    position, line, per_token, room = 0, 0, 4.0, first_budget
     while position < len(text):
-        end, per_token = _reach(text, position, room, meter, per_token)
-        if end < len(text):
-            end = _best_cut(text, position, end, cuts)
-        if text[position:end].strip():
-            yield position, end
+        reach, tokens = _reach(text, position, room, meter, per_token)
+        end = _best_cut(text, position, reach, cuts) if reach < len(text) else reach
+        shown = text[position:end].rstrip()
+        blank = _BLANK_START.match(shown)
+        skipped = blank.end() if blank else 0
+        if shown[skipped:]:
+            size = math.ceil(tokens * (end - position) / (reach - position)) + 1
+            yield _Part(shown[skipped:], line + shown.count("\n", 0, skipped), size)
             room = budget
+        line += text.count("\n", position, end)
+        per_token = max((reach - position) / max(tokens, 1) * 0.95, 0.5)
         position = end
 
 
-def _reach(text: str, start: int, budget: int, meter: Meter, per_token: float) -> tuple[int, float]:
-    """Return how far the budget reaches, and the characters per token there.
+def _reach(text: str, start: int, budget: int, meter: Meter, per_token: float) -> tuple[int, int]:
+    """Return how far the budget reaches, and the tokens until there.
 
-    The reach is guessed from the part before and corrected: a handful of counts of text of a chunk's size each, not a
-    count per word.
+    The reach is guessed from the part before and corrected: a count or two of text of a chunk's size, not one per word.
     """
-    longest = budget * CHARACTERS_PER_TOKEN
-    low, high = 1, min(longest, len(text) - start)  # characters that fit (or are taken all the same), and that may
+    # `low` characters fit, or are taken all the same; `high` may.
+    low, high, size = 1, min(budget * CHARACTERS_PER_TOKEN, len(text) - start), budget
     guess = min(max(int(budget * per_token), 1), high)
     for _ in range(12):
         tokens = meter.measure(text[start : start + guess])
         if tokens > budget:
             high = guess - 1
         else:
-            low = guess
-            if tokens >= budget * 0.85:
-                break
-        if low >= high:
+            low, size = guess, tokens
+        if low >= high or budget * 0.8 <= tokens <= budget:
             break
-        by_rate = int(guess * budget / max(tokens, 1) * 0.97)
+        by_rate = int(guess * budget / max(tokens, 1) * 0.95)
         guess = by_rate if low < by_rate <= high else (low + high + 1) // 2
-    return start + low, max(low / budget, 0.5)
+    return start + low, size
 
 
 def _best_cut(text: str, start: int, end: int, cuts: tuple[re.Pattern[str], ...]) -> int:

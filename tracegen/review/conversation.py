@@ -184,7 +184,7 @@ def _origin(source: Source) -> str:
 
 
 def _shortened(text: str, width: int, full: bool) -> list[str]:
-    lines = layout(text, width)
+    lines = layout(text, width, reflow=True)
     # One line more is shown rather than told about.
     if full or len(lines) <= PASSAGE_LINES + 1:
         return lines

@@ -10,7 +10,11 @@ from tracegen.traces.chat import harmless, visible
 
 TAB = 4
 """Columns of a tab."""
+HARD_WRAPPED = 60
+"""Columns from which on a line of Markdown is taken to be one that its writer's editor has wrapped."""
 _FENCE = re.compile(r"\s*(?:>\s*)?(`{3,}|~{3,})(.*)")
+# What does not go on with the paragraph above it: a list item, a quote.
+_BEGINS = re.compile(r"\s*(?:[-*+] |\d{1,3}[.)] |>)")
 _LEAD = re.compile(r"\s*(?:(?:[-*+]|\d{1,3}[.)]) +)?")
 
 
@@ -86,9 +90,13 @@ def _pieces(word: str, first: int, width: int) -> Iterator[str]:
         yield word[start:]
 
 
-def layout(text: str, width: int) -> list[str]:
-    """Return a text, Markdown or not, as printable lines: prose wrapped; fences, indented code and tables as they stand."""
+def layout(text: str, width: int, *, reflow: bool = False) -> list[str]:
+    """Return a text, Markdown or not, as printable lines: prose wrapped; fences, indented code and tables as they stand.
+
+    With `reflow` the hard-wrapped lines of a Markdown paragraph are joined before they are wrapped anew.
+    """
     lines: list[str] = []
+    paragraph: list[str] = []
     fence = ""
     may_indent = True  # indented code may begin here; inside a paragraph an indented line is part of it
     for raw in text.split("\n"):
@@ -102,9 +110,17 @@ def layout(text: str, width: int) -> list[str]:
         fence = mark[1] if mark and "`" not in mark[2] else ""
         indented = may_indent and line.startswith("    ") and not line.lstrip().startswith(("- ", "* ", "+ "))
         may_indent = indented or not line.strip()
-        as_it_stands = fence or indented or line.lstrip().startswith("|")
-        lines += [line] if as_it_stands else wrap(line, width)
-    return lines
+        as_it_stands = fence or indented or not line.strip() or line.lstrip().startswith(("|", "#"))
+        # A line that ends early was ended on purpose.
+        goes_on = reflow and paragraph and columns(paragraph[-1]) >= HARD_WRAPPED and not _BEGINS.match(line)
+        if paragraph and (as_it_stands or not goes_on):
+            lines += wrap(" ".join(paragraph), width)
+            paragraph = []
+        if as_it_stands:
+            lines += [line] if not line.lstrip().startswith("#") else wrap(line, width)
+        else:
+            paragraph.append(line.strip() if paragraph else line)
+    return lines + (wrap(" ".join(paragraph), width) if paragraph else [])
 
 
 def json_page(value: Any, otherwise: str = "") -> str:
