@@ -114,6 +114,20 @@ def test_a_signature_stays_with_its_description() -> None:
     assert first.text.startswith("```go\nfunc f()\n```\n\nDoes")
 
 
+def test_an_example_stays_with_its_result() -> None:
+    example = "An example:\n\n```jsonnet\nstd.abs(-1) + 2 + 3\n```\n\nThe result is:\n\n```json\n6\n```"
+    for before in range(3, 9):
+        got = chunks(f"# T\n\n{sentences(before)}\n\n{example}\n\n{sentences(7)}")
+        (with_code,) = [each for each in got if "```" in each.text]
+        assert example in with_code.text
+
+
+def test_what_stands_before_the_only_title_joins_its_section() -> None:
+    got = chunks(f"---\ndescription: About lists.\n---\n\n# T\n\n{sentences(4)}\n\n## Part\n\n{sentences(6)}")
+    assert got[0].text.startswith("About lists.\n\nWord0")
+    assert (got[0].headings, got[0].start_line, got[0].end_line) == (("T",), 2, 7)
+
+
 def test_long_code_is_cut_at_empty_lines_with_its_fences() -> None:
     functions = [f"pub fn f{index}() {{\n  let a = {index}\n\n  a + a\n}}" for index in range(12)]
     got = chunks("# T\n\n```gleam\n" + "\n\n".join(functions) + "\n```\n")

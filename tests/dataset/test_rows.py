@@ -98,7 +98,18 @@ JSON = st.recursive(
 )
 
 
-@given(st.lists(JSON | st.fixed_dictionaries({"messages": st.lists(JSON, max_size=4)}), max_size=4))
+# Good rows but for one message, and good messages but for one field.
+ANY_FIELD = st.dictionaries(st.text(st.characters(), max_size=3) | st.sampled_from(["role", "content", "tool_calls"]), JSON)
+ONE_WRONG = st.one_of(
+    JSON.map(lambda turn: [turn, USER, OUTPUT]),
+    JSON.map(lambda turn: [USER, turn]),
+    ANY_FIELD.map(lambda fields: [USER, {**OUTPUT, **fields}]),
+    ANY_FIELD.map(lambda fields: [{**USER, **fields}, OUTPUT]),
+    st.lists(JSON, max_size=4),
+).map(lambda turns: {"messages": turns})
+
+
+@given(st.lists(ONE_WRONG | ONE_WRONG | JSON, max_size=4))
 def test_any_json_is_a_row_or_rejected_with_its_place(tmp_path_factory: pytest.TempPathFactory, values: list[Any]) -> None:
     outcomes = read(tmp_path_factory.mktemp("rows"), GOOD, *(json.dumps(value) for value in values))
     assert len(outcomes) == len(values) + 1

@@ -515,22 +515,26 @@ JSON = st.recursive(
 
 
 def shaped(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """Objects with some of these fields, each sometimes of any shape."""
+    """Return objects with some of these fields, each sometimes of any shape."""
     return st.fixed_dictionaries({}, optional={key: value | JSON for key, value in fields.items()})
+
+
+def choices(messages: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Return objects that are completions as far as their first message."""
+    choice = st.fixed_dictionaries({"message": messages}, optional={"finish_reason": JSON})
+    return st.fixed_dictionaries(
+        {"choices": st.tuples(choice, JSON)},
+        optional={"usage": shaped(prompt_tokens=st.integers(), completion_tokens=JSON), "model": JSON},
+    )
 
 
 CALLS = st.lists(shaped(id=JSON, function=shaped(name=st.text(), arguments=JSON)) | JSON, max_size=3)
 PARTS = st.lists(shaped(type=st.just("text"), text=st.text()), max_size=3)
 MESSAGE = shaped(content=PARTS, tool_calls=CALLS, refusal=JSON, reasoning=JSON, reasoning_content=JSON)
-COMPLETION = shaped(
-    choices=st.lists(shaped(message=MESSAGE, finish_reason=JSON) | JSON, max_size=2),
-    usage=shaped(prompt_tokens=JSON, completion_tokens=JSON),
-    model=JSON,
-    error=shaped(message=JSON),
-)
+NO_COMPLETION = shaped(choices=st.lists(shaped(message=JSON), max_size=2), error=shaped(message=JSON)) | JSON
 
 
-@given(COMPLETION | JSON)
+@given(choices(MESSAGE) | choices(MESSAGE) | NO_COMPLETION)
 def test_any_json_is_a_response_that_can_be_kept_or_a_value_error(value: Any) -> None:
     try:
         response = read_completion(json.dumps(value).encode())

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import PurePosixPath
@@ -58,13 +59,13 @@ def _chunk(document: Document, draft: Draft, headings: tuple[str, ...], text: st
 def _headings(document: Document, words: tuple[tuple[int, str], ...]) -> tuple[str, ...]:
     """Return the heading path; one that does not begin with a first-level heading begins with the title."""
     path = tuple(text for _, text in words)
-    if words and (words[0][0] == 1 or words[0][1].casefold() == document.title.casefold()):
+    if words and (words[0][0] == 1 or _says_the_same(words[0][1], document.title)):
         return path
     return (document.title, *path)
 
 
 def _context(path: str, title: str, headings: tuple[str, ...]) -> str:
-    parts = list(headings) if title in headings else [title, *headings]
+    parts = list(headings) if any(_says_the_same(title, each) for each in headings) else [title, *headings]
     folder = PurePosixPath(path).parent.name
     if title.strip().lower() in _WORDLESS_TITLES and folder:
         # The subject of `pipe-operator/about.md` is in its folder's name alone.
@@ -75,3 +76,12 @@ def _context(path: str, title: str, headings: tuple[str, ...]) -> str:
     if len(" > ".join(parts).encode()) > _LONGEST_CONTEXT:
         parts = [part.encode()[:room].decode(errors="ignore") for part in parts]
     return " > ".join(parts)
+
+
+def _says_the_same(one: str, other: str) -> bool:
+    """Tell whether titles differ in punctuation and case at most."""
+    return one == other or (_letters(one) == _letters(other) != "")
+
+
+def _letters(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text)).casefold()

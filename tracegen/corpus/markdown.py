@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 _TEMPLATE_LINE = re.compile(r"\s*(?:(?:\{%(?:(?!%\}).)*%\}|\{\{[<%](?:(?![>%]\}\}).)*[>%]\}\})\s*)+")
 _JEKYLL_CODE = re.compile(r"^\{%-?\s*highlight\s+([\w+#-]+)[^%\n]*%\}[ \t]*$", re.M)
 _JEKYLL_END = re.compile(r"^\{%-?\s*endhighlight\s*-?%\}[ \t]*$", re.M)
-    r"^\{%-?\s*highlight\s+([\w+#-]+)[^%\n]*%\}[ \t]*$(.*?)^\{%-?\s*endhighlight\s*-?%\}[ \t]*$", re.M | re.S
-)
 _TOML_FRONT = re.compile(r"\+\+\+[ \t]*\n(.*?\n)?\+\+\+[ \t]*(?=\n|\Z)", re.S)
 _HTML_HEADING = re.compile(r"\s*<h([1-6])\b[^>]*>(.*?)</h\1\s*>\s*", re.I | re.S)
 _HTML_INVISIBLE = re.compile(r"\s*<(script|style)\b", re.I)

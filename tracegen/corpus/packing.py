@@ -10,7 +10,8 @@ from tracegen.records import Block, Document
 Words = tuple[tuple[int, str], ...]
 """A heading path: level and text of each heading."""
 
-_LONGEST_RUN = 4
+_LONGEST_RUN = 6
+_SHORT_LINE = 120
 _MAKES_CODE = ("code", "table")
 
 
@@ -144,7 +145,7 @@ class Packer:
         units: list[list[Piece]] = []
         for run in _runs(blocks):
             units += self._fit_run(run, room)
-        return _balance(units, room)
+        return _balance(units, room, self.min_tokens)
 
     def _fit_run(self, run: list[Block], room: int) -> list[list[Piece]]:
         """Return blocks that belong together as one unit, or as units that fit where they do not fit together."""
@@ -153,6 +154,9 @@ class Packer:
             pieces = [self._piece(block) for block in run]
             if sum(piece.tokens for piece in pieces) <= room:
                 return [*units, pieces]
+            after_code = _break_after_code(run)
+            if after_code:
+                return units + self._fit_run(run[:after_code], room) + self._fit_run(run[after_code:], room)
             if len(run) == 2 and run[0].kind == "prose" and run[1].kind in _MAKES_CODE:
                 return units + self._introduced(run[0], run[1], room)
             units += self._alone(run[0], room)
@@ -208,30 +212,51 @@ def _runs(blocks: list[Block]) -> list[list[Block]]:
     """Return the blocks in runs that should stand together.
 
     Together stand the first two of a section (a signature and what it does), a paragraph and the code or table after it,
-    and a paragraph that ends in a colon and what follows.
+    a paragraph that ends in a colon and what follows, and code with what it gives (`The result is:` and the result).
     """
     runs: list[list[Block]] = []
     for number, block in enumerate(blocks):
-        before = blocks[number - 1] if number else None
-        if before is not None and len(runs[-1]) < _LONGEST_RUN and (number == 1 or _leads_to(before, block)):
-            runs[-1].append(block)
+        run = runs[-1] if runs else []
+        if run and len(run) < _LONGEST_RUN and (number == 1 or _belongs(run, block, blocks[number + 1 : number + 2])):
+            run.append(block)
         else:
             runs.append([block])
     return runs
+
+
+def _belongs(run: list[Block], block: Block, after: list[Block]) -> bool:
+    # One example has one outcome: what follows that is the next example.
+    has_outcome = sum(each.kind == "code" for each in run) > 1
+    return _leads_to(run[-1], block) or (not has_outcome and _is_outcome(run[-1], block, after))
 
 
 def _leads_to(before: Block, block: Block) -> bool:
     return before.kind == "prose" and (block.kind in _MAKES_CODE or before.text.rstrip().endswith(":"))
 
 
-def _balance(units: list[list[Piece]], room: int) -> list[list[Piece]]:
+def _is_outcome(code: Block, block: Block, after: list[Block]) -> bool:
+    """Tell whether the block is, or leads to, code in another language than the code before: what that code gives."""
+    if code.kind == block.kind == "code":
+        return code.language != block.language
+    leads = block.kind == "prose" and block.text.rstrip().endswith(":") and len(block.text) <= _SHORT_LINE
+    return code.kind == "code" and leads and any(each.kind == "code" and each.language != code.language for each in after)
+
+
+def _break_after_code(run: list[Block]) -> int:
+    """Return where a run may break behind its last code but one, 0 where it should lose its first block before that."""
+    if len(run) > 1 and run[0].kind == "prose" and not _leads_to(run[0], run[1]):
+        return 0
+    return next((size for size in range(len(run) - 1, 0, -1) if run[size - 1].kind in _MAKES_CODE), 0)
+
+
+def _balance(units: list[list[Piece]], room: int, least: int) -> list[list[Piece]]:
     """Return the units in groups within the room, of like size instead of full ones and a crumb."""
     sizes = [sum(piece.tokens for piece in unit) for unit in units]
     left = sum(sizes)
     groups: list[list[Piece]] = []
     used = target = 0
     for unit, size in zip(units, sizes, strict=True):
-        if not groups or used + size > room or used + size // 2 > target:
+        if not groups or used + size > room or (used + size // 2 > target and used >= least):
             groups.append([])
             used = 0
             target = left // -(-left // room) if left else 0

@@ -38,6 +38,10 @@ def section_tree(document: Document) -> Section:
         open_sections[-1].children.append(section)
         open_sections.append(section)
     _nest_repeated(root)
+    if len(root.children) == 1 and root.children[0].level == 1:
+        # What stands before the only first-level heading (a description, badges) is about the same thing.
+        root.children[0].blocks[:0] = root.blocks
+        root.blocks = []
     return root
 
 

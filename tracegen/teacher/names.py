@@ -31,6 +31,11 @@ _NO_LANGUAGE = frozenset(
 )
 
 
+_VAGUE = frozenset("string str object array list dict number int float value get to from is of map type all by ex new".split())
+"""Words in names that say little: half of a library's names have one of them."""
+_SUFFIXES = frozenset("md txt json yaml yml toml html css js ts py rs go sh ini conf csv xml log".split())
+
+
 class Passage(NamedTuple):
     """A passage of a return."""
 
@@ -72,10 +77,15 @@ def names_met(passages: Iterable[Passage]) -> list[MetName]:
     documented = {name for passage in passages if (name := _own_name(passage))}
     mentions: Counter[str] = Counter()
     for passage in passages:
-        found = dict.fromkeys(root + rest for root, rest in _DOTTED.findall(passage.text[:6_000]) if root in roots)
+        found = dict.fromkeys(root + rest for root, rest in _DOTTED.findall(passage.text[:6_000]) if _is_member(root, rest, roots))
         own = _own_name(passage)
         mentions.update(list(dict.fromkeys([*([own] if own else []), *found])))
     return [MetName(name, name in documented, count) for name, count in mentions.items()]
+
+
+def _is_member(root: str, rest: str, roots: set[str]) -> bool:
+    """Return whether a dotted name is a member of a module of the documentation, and no file name."""
+    return root in roots and rest.count(".") == 1 and rest[1:] not in _SUFFIXES
 
 
 def _roots(passages: Sequence[Passage]) -> set[str]:
@@ -111,8 +121,9 @@ def interest(name: MetName, wanted: frozenset[str], thought_of: frozenset[str]) 
     for part in parts:
         own = stem(part)
         near = {stem(word) for word in synonyms_of(part)}
-        total += max(1.0 * (own in wanted), 0.8 * (own in thought_of), 0.6 * bool(near & wanted), 0.5 * bool(near & thought_of))
-    return total / len(parts) ** 0.7 + (0.0 if name.documented else 0.35) + 0.05 * min(name.mentions, 4)
+        fit = max(1.0 * (own in wanted), 0.8 * (own in thought_of), 0.6 * bool(near & wanted), 0.5 * bool(near & thought_of))
+        total += 0.25 * fit if part in _VAGUE else fit
+    return total / len(parts) ** 0.6 - (0.5 if name.documented else 0.0) + 0.05 * min(name.mentions, 4)
 
 
 def language_of(system: str, prompt: str, labels: Sequence[str], passages: Sequence[Passage]) -> str:

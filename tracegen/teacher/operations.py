@@ -17,155 +17,172 @@ class Operation(NamedTuple):
     """What to ask: a verb phrase or a noun phrase; `{list}` and `{dict}` stand for the documentation's own words."""
     kind: str
     """What it works on: string, number, list, dict, record, error, optional, function, or "" for anything."""
+    weight: float
+    """How often programs need it, around 1."""
     signs: tuple[frozenset[str], ...]
     """Alternatives; of one alternative all the terms (stemmed words or pairs of words) are in the same sentence."""
 
 
-# ask | kind | signs: alternatives separated by commas, `+` between terms of the same sentence.
+# ask | kind and weight (1 where not given) | signs: alternatives separated by commas, `+` between terms of the same sentence.
+# Terms with an arrow are signatures in the prompt's code: `string->string` takes a string and returns one. A weight says how
+# often programs need the operation, and how far its signs can be trusted.
 _TABLE = """
-split a string into characters | string | each character, every character, individual character, characters, letters, each letter, every letter, acronym, anagram, vowel, graphemes, brackets, position + string
-split a string on a separator | string | split, separated by, comma-separated, separator, delimiter, words, sentence, hyphen, dash, tokens, segments, space separated, separated, per line + parse
-split a string into lines | string | each line, lines, newline, newlines, multi-line, rows + string, log lines
-split only at the first or last separator | string | split + first, split + last, split + once, one split, split + limited
-join strings with a separator | string | join, concatenate, glue, comma-separated, separated by, sentence + words, joined, one string, single string, separated + string
-join lines into one text | string | newline + string, line + text, lines + string, newline-terminated, multi-line
-concatenate two strings | string | message, greeting, says, prefix, suffix, append + string, plus + string, dialogue
-format a string with values | string | format, printf, placeholder, interpolate, interpolation, template, decimals, decimal places, of the form, percent + string, filled
-convert a string to lowercase | string | lowercase, lower case, lower-case, down-cased, case-insensitive, case-insensitively, ignoring case, case insensitive, capitalisation
-convert a string to uppercase | string | uppercase, upper case, upper-case, capitals, shout, yell, yelling, toUpperCase
+convert a string to a list of characters | string 1.5 | each character, every character, individual character, characters, letters, each letter, every letter, acronym, anagram, vowel, graphemes, brackets, character + position, cipher, plaintext, digits + string, occur + letter, string->string, one character
+split a string on a separator | string 1.2 | split, separated by, comma-separated, separator, delimiter, words, sentence, hyphen, dash, tokens, segments, space separated, colon, dotted path, line + parse, between slashes
+split a string into lines | string | each line, newlines + split, multi-line + parse, rows + string, log lines, lines + parse, grid + string, lines + input
+split only at the first separator | string | split + first, split + once, one split, split + limited, split + last
+join a {list} of strings with a separator | string 1.3 | join, glue, comma-separated, separated by, joined, sentence + words, separated + string, one space, commas, string->string, list->string
+join lines into one text | string | newline + string, line + text, lines + string, newline-terminated, each line + ends, line + output, lines + output, one line per, per line, one per line, blank line
+concatenate strings | string | message, greeting, says, concatenate, append + string, plus + string, dialogue, whole string
+format a string with values | string 1.1 | format, printf, placeholder, interpolate, interpolation, template + string, decimals, decimal places, one decimal, of the form, percent + string, filled into, right-aligned, printf-style, strings like
+convert a string to lowercase | string 1.1 | lowercase, lower case, lower-case, down-cased, case-insensitive, case-insensitively, ignoring case, case insensitive, capitalisation
+convert a string to uppercase | string 1.1 | uppercase, upper case, upper-case, capitals, shout, yell, yelling, toUpperCase
 capitalise the first letter | string | capitalize, capitalise, capitalized, capitalised
-trim whitespace from a string | string | trim, whitespace, surrounding, strip, leading + trailing, trailing, spaces at the end
-remove leading or trailing characters | string | leading zeros, without + leading, slashes, strip, stars, trailing
-replace part of a string | string | replace + string, replace + character, replaced by, without + dot, spaces to, punctuation, remove + spaces, ignore + punctuation, clean up, doubled, removed + spaces, swap, underscore
-check if a string starts with a prefix | string | starts with, begins with, starting with, begin with, prefix
-check if a string ends with a suffix | string | ends with, ending with, suffix, end with, extension
-check if a string contains another | string | contains + string, substring, contain, occurs in the string
-get part of a string | string | substring, slice, first n, first + characters, last + characters, series, contiguous, middle, truncate
+trim whitespace from a string | string 1.1 | trim, whitespace, surrounding, leading + trailing, spaces at the end
+remove leading or trailing characters | string | leading zeros, without + leading, slashes + end, strip, stars, without + suffix
+replace part of a string | string 1.1 | replace + string, replace + character, replaced by, without + dot, spaces to, punctuation, remove + spaces, ignore + punctuation, clean up, doubled, removed + spaces, underscore, underscores, without the dot, dashes
+check if a string starts with a prefix | string | starts with, begins with, starting with, begin with, prefix, starting + by
+check if a string ends with a suffix | string | ends with, ending with, suffix, extension
+check if a string contains a substring | string | contains + string, substring, occurs in the string, contain + text, contain + string
+get a slice of a string | string | substring, slice, slices, first n, first + characters, last + characters, series, contiguous, truncate, middle + letters, middle + string, remaining + letters, positions + string
 first character of a string | string | first letter, first character, initial, initials
-length of a string | string | length + string, characters long, number of characters, string + longer, how long
-pad a string to a width | string | pad, padded, aligned, left-aligned, right-aligned, columns wide, zero padded, leading zero, two digits, rectangle
-repeat a string | string | repeat + times, repeated + string, bar chart, as many, times + string
-reverse a string | string | reverse + string, palindrome, reversed + string, backwards, reversed
-convert a character to its code point | string | cipher, caesar, ascii, alphabet, shift, unicode, code point, codepoint, keys + letter, encode + letter, utf-8
-escape special characters in a string | string | escape, escaped, quoted, quoting, backslashes, escaping
-write a raw string without escaping | string | backslashes, raw string, verbatim
+length of a string | string | length + string, characters long, number of characters, string + longer, length of message
+pad a string to a width | string | pad, padded, aligned, left-aligned, right-aligned, columns wide, zero padded, zero-padded, leading zero, two digits, fixed width
+repeat a string n times | string | repeat + string, repeated + string, bar chart, as many, times + string, checkerboard, indent + string
+reverse a string | string 1.1 | reverse + string, palindrome, palindromes, reversed + string, backwards
+convert a character to its code point | string | cipher, caesar, ascii, alphabet, shift + letter, unicode, code point, codepoint, keys + letter, encode + letter, shifted
+UTF-8 bytes of a string | string | utf-8, bytes + string
+escape special characters in a string | string | escape, escaped, quoted, quoting, escaping, quoted safely
+write a string without escaping backslashes | string | backslashes, raw string, verbatim
 write a multi-line string | string | text block, multi-line, multiline, heredoc, triple, block of text
 match a string with a regular expression | string | regex, regular expression, log line, regexp
-compare two strings | string | alphabetical, alphabetically, lexicographic, case-insensitively + compare
-parse a string as an integer | number | digits + string, parse + number, numbers + string, input + number, numeric, isbn, luhn, phone number, as numbers, string + integer, question + math, octal, checksum
-parse a number in another base | number | hex, octal, hexadecimal
-convert a number to a string | number | number + string, to string, as string, as strings, digits, must come out as strings, numerals, values + strings, key + strings
-remainder of an integer division | number | divisible, remainder, modulo, mod, multiples, multiple of, prime, factors, leap, evenly, gcd, odd, even, fizzbuzz, wrapping around, wrapping, round robin, factor
-divide two numbers | number | average, mean, ratio, divide, quotient, half, percentage, percent, avg, divided, per second
-round a number | number | round, rounded, nearest, rounds, precision, whole number, rounded down, floor, ceil, rounded up, truncate, decimal
+compare two strings | string 0.8 | lexicographic, compare + case-insensitively, strings + compare
+parse a string as an integer | number 1.1 | digits + string, parse + number, numbers + string, as numbers, isbn, luhn, phone number, string + integer, question + math, checksum, string + numbers, string->int
+parse hexadecimal or octal numbers | number | hex, octal, hexadecimal
+convert an integer to a string | number 1.1 | number + string, as string, as strings, digits, must come out as strings, numerals, values + strings, key + strings, int->string
+remainder of an integer division | number 1.1 | divisible, remainder, modulo, mod, multiples, multiple of, prime, primes, factors, leap, evenly, gcd, fizzbuzz, wrapping around, wrapping, round robin, factor, aliquot, n odd
+divide two numbers | number 0.9 | average, mean, ratio, divide, quotient, half, percentage, percent, avg, divided, per second
+average of a {list} of numbers | number | avg, average, mean
+round a number | number 1.1 | round, rounded, nearest integer, rounds, precision, whole number, whole units, rounded down, floor, ceil, rounded up, truncated, decimal, whole cents, cents
 square root of a number | number | square root, sqrt, distance, hypotenuse, standard deviation, radius, triplet, perfect square
 raise a number to a power | number | power, exponent, doubles, squared, compounding, grains, base + digits, armstrong, squares
 sine and cosine | number | sin, cos, angle, degrees, trigonometry
 logarithm of a number | number | log base, logarithm
-absolute value of a number | number | absolute, difference between, absolute terms, deviation
-smaller or larger of two numbers | number | never under, at most + number, at least + number, minimum of, clamp, between + and never, limit + between
+absolute value of a number | number | absolute, difference between, absolute terms, deviation, largest change
+minimum and maximum of two numbers | number | never under, never above, at most + number, minimum of, clamp, limit + between, no less than, capped, never below
 convert an integer to a float | number | float + int, decimal + integer, temperature, seconds + years, rate
-bitwise operations | number | bits, bitwise, bit operations, binary, flags, handshake, bitmask, bit mode, allergies
-convert a number to another base | number | binary, hexadecimal, hex, octal, base, decimal number
-random numbers | number | random, randomly, dice, roll + dice
-check if a number is even or odd | number | even, odd
-largest or smallest value in a {list} | list | largest, biggest, maximum, highest, max, longest, latest, minimum, smallest, lowest, min, cheapest, shortest, nearest, most
-sum of a {list} of numbers | list | sum, total, add up, sum up, sums, totals, price of, score
-multiply all numbers of a {list} | list | product of, multiply
-fold a {list} into one value | list | fold, accumulate, running, reduce, score, balance, keep track, combine, combines, tally, left to right, aggregate
-count elements that match a condition | list | count, how many, number of, occurrences, tally, frequency, occurs, count how often, how often, times + appears
-apply a function to each element of a {list} | list | each, every, map, transform, turn, convert + list, all the, apply, entries, translate, each of, for each, for every
-filter a {list} | list | filter, only + which, keep, discard, exclude, ignore, only the, take only, select, drop, those, throw away, ones that, without
-remove an element from a {list} | list | remove + list, without the element, delete + list, without + index, withdraw, removing
-check if a {list} contains a value | list | contains, includes, include, member, is in, present, among, appears, in common, belongs
-check that all elements satisfy a condition | list | all + pass, every + true, all of, valid, pangram, all checks
-check if any element satisfies a condition | list | any of, at least one, if any, any + passes, exists
-find the first element that matches | list | find, search, look for, locate, lookup, finding, find the
-find the position of an element | list | index of, position of, positions, where + occurs, offset, indexes
-get an element by its index | list | index, nth, position, second, element at, at position, third, row + column
-loop with the index of each element | list | numbered, index, numbering, 1-based, counting, zero-based, array order, position, coordinates, row + column, in order, with their index
-sort a {list} | list | sort, sorted, order, ascending, descending, alphabetically, alphabetical, rank, ranking, sorting
-sort by a key or with a custom order | list | sort + by, sorted by, order by, descending, ranking, highest + first, best first, sorting + by, leaderboard, grade
-reverse a {list} | list | reverse, backwards, reversed, descending, reverse the
-remove duplicates from a {list} | list | unique, duplicates, distinct, duplicate, repeated, once, dedupe, repeating, more than once, different + letters
-set operations: union, intersection and difference | list | union, intersection, common, difference + lists, sets, subset, disjoint, either, custom set, in both
-group elements by a key | list | group, grouped, categories, buckets, group by, per team, by grade, classify
-zip two {list}s together | list | zip, corresponding, pairs, compare + strands, side by side, same position, pair, matching positions
-split a {list} into chunks | list | chunk, chunks, groups of, every three, page size, pagination, codons, batches, pieces, rows + length, split + into + rows
-consecutive pairs of elements | list | consecutive, adjacent, neighbouring, neighbors, sliding, window, surrounding, next to
-flatten a nested {list} | list | flatten, nested + list, nested + array, nesting, flat, arbitrarily deep, flat list, nested arrays
-transpose rows and columns | list | transpose, columns, matrix, grid, column
-nested loops over two {list}s | list | all combinations, matrix, every + every, cartesian, grid, for each + each, checkerboard, board
-combinations of elements | list | combinations, permutations, possible + combinations, subset, sets of, arrangements
-{list} of numbers in a range | list | range, numbers from, from 1, up to, numbers between, first n, less than or equal, to n, 1 to, numbered from
-append an element to a {list} | list | add + list, append, insert, push, adds, appends, prepend, adding, added, enqueue, at the end
-take or drop the first elements | list | take, first + elements, drop, top, best three, first + last, the first n
-first and rest of a {list} | list | head, tail, first element, rest of, remaining, sublist, top card
-length of a {list} | list | length, size + list, number of elements, number of items, number of, how many
-create an empty {list} | list | empty list, empty array
-get a value from a {dict} by key | dict | lookup, look up, table, mapping, following table, corresponding + value, name of, code + value, scoring, legend, translation, encoded as, translates, by name, key
-default value for a missing key | dict | default, missing, absent, not have, optional + field, null or, may have no, fall back, lacking, missing alltogether
-update a value in a {dict} | dict | update + key, inventory, increment, counts, increase, tally, occurrences, replace + value
-keys of a {dict} | dict | keys, names of the fields, field names, key, names of all, by name
-loop over the keys and values of a {dict} | dict | each entry, every entry, for each + key, keyed by, object keyed, key + value, entries, every field, over all the entries, each value
-build a {dict} from a {list} | dict | keyed by, object + from, into an object, from list + object, object by, lookup table, list + object, to an object, name -> value
-merge two {dict}s | dict | merge, merged, combine + object, overrides, deep merge, deep-merge, inventory, merges, on top, patch
-remove a key from a {dict} | dict | remove + key, delete + key, without + field, drop + field, dropped, gone
-check if a key exists in a {dict} | dict | has + field, exists, field + present, known, not in the defaults, there at all, missing
+bitwise operations | number | bitwise, bit operations, binary + digits, handshake, bitmask, bits, allergies
+convert a number to binary | number | binary, convert + base, base + digits
+random numbers | number | random, randomly, dice
+check if a number is even or odd | number 0.9 | even, odd
+largest or smallest value in a {list} | list | largest, biggest, maximum, highest, max, longest, latest, minimum, smallest, lowest, min, cheapest, shortest, nearest
+sum a {list} of numbers | list 1.1 | sum, total, add up, sum up, sums, totals, total price
+multiply all numbers in a {list} | list 0.9 | product of, multiply all
+fold a {list} into one value | list 1.2 | fold, accumulate, running, reduce, balance, keep track, combine, tally, left to right, aggregate, folding, over + transactions, list->int
+count elements that match a condition | list 0.9 | count, how many, occurrences, tally, count how often, how often, times + appears
+count how often each element occurs | list | frequency, occurrences, count + each, how many + each, histogram, how often + each
+map over a {list} | list 1.4 | map, transform, turn, convert + each, convert + list, translate, each of, for each, for every, list->list, every + becomes, each + string, each + object, make every, given list, sequence, names of
+filter a {list} | list 1.2 | filter, only + which, keep, discard, exclude, ignore, take only, select, throw away, ones that, only the, those + with, drop + with, skip, not + greater, those + ending, those + starting
+remove an element from a {list} | list | remove + list, without the element, delete + list, without + index, removing + list, without the first
+check if a {list} contains a value | list | list + contains, includes, include, member, present, among, in common, belongs, list + contain, is in
+check that all elements satisfy a condition | list | all + pass, every + true, all of + are, pangram, all checks, every letter + alphabet
+check if any element satisfies a condition | list | any of, if any, any + passes, at least one + passes
+find the first element that matches | list | search for, find the first, cheapest + with, locate, find an element, looking up
+find the position of an element | list | index of, position of, all positions, where + occurs, offset, indexes
+get the element at an index | list | nth, position + list, second + element, element at, at position, element + index, row + column, by number
+loop with the index of each element | list 1.1 | numbered, with the index, index, numbering, 1-based, zero-based, array order, coordinates, row + column, counting from, in array order, in order + number, place + number
+sort a {list} | list 1.2 | sort, sorted, ascending, alphabetical, alphabetically, rank, ranking, sorting, order + by, in order
+sort a {list} by a key or a custom order | list | sort + by, sorted by, order by, descending, ranking, highest + first, best first, sorting + by, leaderboard, best three
+reverse the order of a {list} | list 1.2 | reverse, backwards, reversed, descending, reverse order, rightmost, right to left
+remove duplicates from a {list} | list 1.1 | unique, duplicates, distinct, duplicate, repeated, dedupe, repeating, more than once, different + letters, once + each, all of them once, duplicate-free
+union, intersection and difference of sets | list | union, intersection, sets, in common, subset, disjoint, either + lists, custom set, in both, but not in
+check if a value is in a set | list 0.8 | set, sets, seen before, already
+group elements by a key | list | group by, grouped, buckets, per team, by grade, group + by, classify, categories
+zip two {list}s together | list 1.1 | zip, corresponding, compare + strands, side by side, same position, pair up, matching positions, both lists, dot product
+split a {list} into chunks | list | chunk, chunks, groups of, every three, page size, pagination, codons, batches, rows + length, two per row
+consecutive pairs of elements | list | consecutive, adjacent, neighbouring, neighbors, sliding, window, next to
+flatten a nested {list} | list 1.1 | flatten, nested + list, nested + array, nesting, flat, flat list, nested arrays, one flat, deeply nested, no matter how deep
+transpose rows and columns | list | transpose, columns + rows, matrix, row + column
+all combinations of two {list}s | list | all combinations, cartesian, every + every, matrix + jobs, checkerboard, for each + each, truth table
+combinations and permutations of elements | list | combinations, permutations, possible + combinations, arrangements
+{list} of numbers in a range | list 1.2 | range, numbers from, from 1, up to, numbers between, first n, less than or equal, to n, 1 to, through, n + first, weeks, countdown, down to, at position + number, n numbers, triangle + rows, first 20, int->list
+append an element to a {list} | list 1.1 | add + list, append, push, appends, prepend, enqueue, adds + end, appended, goes at the end, adds, at the end
+take the first elements of a {list} | list | first + elements, top three, best three, first + last, take the first, first two, last two, drop + first
+first and rest of a {list} | list 0.9 | head, tail, first element, rest of, remaining, sublist, top card, list->list, empty list
+number of elements of a {list} | list 1.2 | length, size of, number of elements, number of items, how many, number of, computed number, list + long, at least + elements
+get a value from a {dict} by key | dict 1.1 | lookup, look up, mapping, following table, corresponding + value, legend, translation, encoded as, translates, scoring, score + letter, value + table, codon, letter + value, each + maps, dict->int
+default value for a missing key | dict | missing, absent, not have, optional + field, may have no, fall back, lacking, default + key, not be there, missing + default
+update a value in a {dict} | dict | update + key, inventory, increment, tally, occurrences, replace + value, counts, ->dict
+{dict} with string keys | dict 0.8 | following table, lookup table, mapping
+field names of an {dict} | dict 1.1 | keys, names of the fields, field names, names of all, fields + names, keys + object, object keys, each entry, number of + keys
+loop over the keys and values of a {dict} | dict 1.2 | each entry, every entry, for each + key, entries, key + value, every field, over all the entries, each value, keyed + object, map + name, per target, every service, object + each, its key, map + service
+build a {dict} from a {list} | dict 1.1 | keyed by, object + from, into an object, from list + object, object by, lookup table, list + object, to an object, object name, output object, object with keys, object keyed, object comprehension
+merge two {dict}s | dict 1.1 | merge, merged, combine + object, overrides, deep merge, deep-merge, merges, on top, patch, merge patch
+remove a key from a {dict} | dict | remove + key, delete + key, without + field, drop + field, dropped + field, gone
+check if a key exists in a {dict} | dict | has + field, exists, field + present, not in the defaults, there at all, missing + key, must be there
 swap keys and values | dict | invert, inverse, reverse mapping, one-to-one, old + new
-default value for an optional | optional | optional, option, optionally, maybe, unknown, not given, none, null, without a name, don't know, may be null, nullable
-return an error | error | error, invalid, fail, fails, fail with, illegal, abort, raise, unknown, reject, signal, throw, must be valid, raises, die, evaluation should
-handle the result of a function that can fail | error | result, error, fails, either, recover, errors
-assert a condition | error | assert, asserts, assertion, validate, validation, ensure, verify, has to check, constraint
-define a custom type | record | define + type, custom type, variants, type with, union type, define the
-create a record with fields | record | record, fields, labelled, model, coach, create + with, character, player
-update a field of a record | record | replace + field, change + field, update, updated, modify, reset, new player, replace the
-override a field of an object | record | override, overriding, overrides, prod, production, environment, changes + config, derived object, tweak
-extend a nested object without replacing it | record | nested + merge, inherits, deep-merge, appends, added, extends, nested-merge, keeping everything
-inherit from an object | record | inherit, inherits, inheritance, mixin, mixins, extends, derived, super, base, levels of, on top of
-refer to another field of the same object | record | self, own name, same object, computed from, derived from, follows automatically, outermost, depends on, its own
-hidden fields | record | hidden, hide, private, secret, not appear, internal, stay in the source, visible
-add a field only if a condition holds | record | only if, absent otherwise, only present, only where, conditional field, optional field, conditionally
-computed field names | record | field name, dynamic key, keys are, computed key, keyed by, key is
+default value for an optional | optional | optional, option, optionally, maybe, not given, none, without a name, don't know, may be null, nullable, null + default
+return an error | error | error, invalid, fail with, illegal, raise, signal, must be valid, raises, die, fails + message, error + message, abort, unknown + error, throw
+handle the result of a function that can fail | error 0.9 | result, recover, ->error
+unwrap a result with a default | error 0.9 | fall back, ->error
+assert a condition | error | assert, asserts, assertion, validation, ensure + error, has to check, constraint, validate, between + message
+compare two values and fail the test | error | test + fails, expected + actual, test file, fails + differ
+define a custom type | record | define + type, custom type, variants, type with, union type
+create a record with fields | record 0.7 | record + fields, labelled, model, create + type, player
+update a field of a record | record | replace + field, change + field, updated, modify, reset, new player, replace the, sets + to
+override a field of an object | record | override, overriding, overrides, prod, production, changes + config, derived object, tweak, overridden
+extend a nested object without replacing it | record | nested + merge, deep-merge, appends + has, extends, nested-merge, keeping everything, nested + override, adds + object, survive
+inherit from an object | record | inherit, inherits, inheritance, mixin, mixins, extends, derived, super, levels of, on top of, base + object
+use the inherited value of a field | record | super, doubles, doubled, inherits + adds, whatever + has, existing + value, parent
+refer to another field of the same object | record | self, own name, same object, computed from, follows automatically, outermost, depends on, its own, computed + field, derived + field
+hidden fields | record | hidden, hide, private, secret, not appear, internal, stay in the source, helper, shown
+add a field only if a condition holds | record | absent otherwise, only present, only where, conditional field, optional field, conditionally, only if + true, keys + absent, only if
+computed field names | record 0.8 | field name, dynamic key, keys are, computed key, key is, name + key, with the value as key
+object comprehension | record 0.9 | object + each, keyed by, object comprehension, for each + object
 opaque type | record | opaque, secure, encapsulate, hide + type
-type alias | record | alias, aliases
-generic types | record | generic, generics, any type, type parameter, type variable
-tuples | record | tuple, tuples, pair of, pairs
-match on several cases | | cases, pattern matching, pattern match, depending on, otherwise, depends, rules, if it is, one of, variants, enum
-conditional expression | | ternary, if/else, either + or, else, depending, otherwise, cases
-guards in a case expression | | greater than, less than, or more, above, below, between, at least, at most
-combine boolean conditions | | true if, both, neither, boolean, unless, and not, xor, only if, false, touching
-recursive function | function | recursion, recursive, until, step, steps, recursively, keep, tail-recursive, tree, sequence, process, at every depth, repeat, nested objects
-function with default arguments | function | default argument, optional argument, defaults to, parameter, default, default parameter, threshold
-anonymous function | function | anonymous, lambda, closure, return a function, callback, higher-order, function + argument, predicate, given function, function which takes
-define a function | function | write a function, method, function that, define the function, function, implement + function
-function pipeline | function | pipeline, pipe, chain, compose, composed, left to right
-labelled arguments | function | labelled, named arguments, argument names, labels
-variables and constants | function | constant, variable, local, locals, let, define + constant, assignment, reassign
-comprehension | list | comprehension, comprehensions
-tree data structure | record | tree, node, nodes, branch, leaf, zipper, subtree
-import another file | | import, library, separate file, imported, files
+type alias | record | type alias, aliases
+generic types | record 0.8 | generic + type, generics, any type, type parameter, type variable
+tuples | record | tuple, tuples
+match on several cases | | cases, pattern matching, pattern match, depending on, rules, variants, enum, match + on
+if, else if and else | 0.9 | ternary, if/else, depending on, otherwise, else, kind
+guards in a case expression | 0.8 | greater than, less than, or more, above, below, at least
+combine boolean conditions | 0.8 | true if, both + true, neither, boolean, unless, xor, false, touching
+recursive function | function 1.1 | recursion, recursive, steps, recursively, tail-recursive, tree, collatz, at every depth, nested objects, keep + until, repeat + until, process + until, transitive
+function with default arguments | function 1.1 | default argument, optional argument, defaults to, default + parameter, default parameter, threshold, optional + function, default
+return a function from a function | function | return a function, returns a function, higher-order, closure
+anonymous function | function | anonymous, lambda, callback, function + argument, predicate, given function, function which takes, each + function
+define a function | function 0.7 | write a function, method, define the function, hidden methods
+function pipeline | function | pipeline, pipe, chain, compose, composed
+labelled arguments | function | labelled, named arguments, argument names
+local variables | function 0.8 | variable, local, locals, assignment, reassign, at the top
+constants | function 0.7 | constant, constants
+list comprehension with a condition | list 0.8 | comprehension, comprehensions, for loop
+tree data structure | record | node, nodes, branch, leaf, zipper, subtree
+import another file | | import, separate file, imported, relative path, relative to
 read an external variable | | external variable, environment variable, extvar, command line argument, parameterise, top-level argument
-comments and documentation | | comment, comments, documented
-print a value for debugging | | print, debug, debugging, trace, stderr, log message, standard output
-type of a value | | type of, type introspection, type names, dispatching on the type, a string or, single string or, type names, can be a
-check equality of two values | | equal, equality, same value, deep equality, identical, compare + versions
-generate JSON text | string | as json, json + string, json text, pretty-printed, json string, minified
-generate YAML text | string | yaml
-parse YAML | string | yaml + parse, yaml string
-parse JSON | string | json + parse, json + decode, json document
-generate an INI file | string | ini, ini file
-generate TOML text | string | toml
-generate XML | string | xml, html, svg
-generate CSV text | string | csv
-base64 encoding and decoding | string | base64
-hash of a string | string | hash, md5, sha, digest
-bytes and bit arrays | | bytes, bit array, binary data, binary value, bits
-date and time | | timestamp, datetime, clock, time of day, birthday
+print a value for debugging | | debug, debugging, trace, stderr, log message, standard output
+type of a value | 0.9 | type introspection, type names, dispatching on the type, a string or, single string or, can be a, be a number, must be a string, type of each
+check equality of two values | 0.8 | equality, deep equality, identical, compare + versions
+convert a value to a JSON string | string | as json, json + string, json text, pretty-printed, json string, minified
+generate YAML text | string 1.3 | yaml
+parse YAML | string 1.2 | yaml + parse, yaml string
+parse JSON | string | json + parse, json + decode, json document + parse
+generate an INI file | string 1.3 | ini, ini file
+generate TOML text | string 1.3 | toml
+generate XML | string 1.2 | xml, html, svg
+generate CSV text | string 1.2 | csv
+base64 encoding and decoding | string 1.3 | base64
+hash of a string | string 1.2 | hash, md5, sha, digest
+bytes and bit arrays | | bytes, bit array, binary data, binary value
+date and time | | timestamp, datetime, time of day, birthday
 call code of another language | | external function, foreign, ffi, erlang, external
 concurrency with processes | | concurrent, process + message, actor, parallel
-read and write files | | read + file, write + file, file path
+read and write files | 0.8 | read + file, write to + file
 queue or stack | list | queue, stack, circular, buffer, deque, fifo
+remove nulls and empty values | dict | throw away, prune, nulls + empty, all nulls, clean + null
+infinite sequence | list 0.8 | infinite, lazily, generate + endless
+logical xor of booleans | | xor, exactly one of
+resolve a relative path | string | relative path, relative to, resolve + path
 """
 
 
@@ -179,8 +196,13 @@ def _terms(alternative: str) -> frozenset[str]:
 
 
 def _read(table: str) -> tuple[Operation, ...]:
-    rows = [[cell.strip() for cell in line.split("|")] for line in table.strip().splitlines()]
-    return tuple(Operation(ask, kind, tuple(_terms(sign) for sign in signs.split(","))) for ask, kind, signs in rows)
+    operations: list[Operation] = []
+    for line in table.strip().splitlines():
+        ask, about, signs = (cell.strip() for cell in line.split("|"))
+        kind = about.rstrip("0123456789. ")
+        weight = float(about.removeprefix(kind) or 1)
+        operations.append(Operation(ask, kind, weight, tuple(_terms(sign) for sign in signs.split(","))))
+    return tuple(operations)
 
 
 OPERATIONS = _read(_TABLE)
@@ -202,9 +224,9 @@ def operations_in(stems: list[str]) -> dict[Operation, float]:
     """Return the operations that a sentence speaks of, with a strength: longer signs say more than single words."""
     terms = {*stems, *(f"{a} {b}" for a, b in zip(stems, stems[1:], strict=False))}
     found: dict[Operation, float] = {}
-    for term in terms:
+    for term in sorted(terms):
         for operation, sign in _INDEX.get(term, ()):
             if sign <= terms:
-                strength = 1.0 if len(sign) == 1 and " " not in min(sign) else 1.6
+                strength = operation.weight * (1.0 if len(sign) == 1 and " " not in term else 1.5)
                 found[operation] = max(found.get(operation, 0.0), strength)
     return found

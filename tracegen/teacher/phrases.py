@@ -44,6 +44,7 @@ _HOW = re.compile(
 _EXISTS = re.compile(r"(?:is|are)\s+there\s+(?:already\s+)?(?:an?|any|some)\s+(?P<rest>(?!way\b)\S.*)", re.IGNORECASE)
 _WHAT = re.compile(r"(?:^|\s)(?P<rest>(?:what\s+(?:does|do|is|are)|how\s+(?:does|do))\s+\S.*)", re.IGNORECASE)
 _AFTER_QUESTION = re.compile(r"\s(?:look\s+like|mean|work|do)$", re.IGNORECASE)
+_DULL_VERBS = frozenset("build call create define evaluate implement make output pass produce return run set show store take use write".split())
 _BEFORE_VERB = frozenset(["to", "and", "then", "that", "which", "please", "must", "should", "can", "could", "will", "also", "or", "you", "we", "i", "it", "either", "just", "not"])
 
 
@@ -146,20 +147,21 @@ def _is_sound(text: str, *, strict: bool) -> bool:
     if len(words) < 2 or len(text) > 90 or not text.isprintable():
         return False
     lower = [word.lower() for word in words]
-    if lower[1] in PRONOUNS or lower[1] in {"and", "or", "if", "when"} or any(word in {"you", "your", "i", "we", "us"} for word in lower):
+    if lower[1].split("'")[0] in PRONOUNS or lower[1] in {"and", "or", "if", "when", "from", "nothing"} or any(word in {"you", "your", "i", "we", "us"} for word in lower):
         return False
     content = [word for word in words[1:] if word.lower() not in STOP_WORDS]
-    known = [word for word in content if stem(word) in TECHNICAL]
+    known = [word for word in content if _technical([word])]
     strange = len(content) - len(known)
     return bool(known) and strange <= (1 if strict else 3) and (not strict or len(known) >= strange)
 
 
 def _technical(words: list[str]) -> bool:
-    return any(stem(word.strip("`?")) in TECHNICAL for word in words)
+    return any(stem(part) in TECHNICAL for word in words for part in word.strip("`?").split("/"))
 
 
 def _weight(text: str) -> float:
     """Return how good a phrase is as a query: several words about programming, little else."""
     content = [word for word in WORD.findall(text) if word.lower() not in STOP_WORDS]
     known = sum(stem(word) in TECHNICAL for word in content)
-    return (1.0 + 0.5 * min(known, 4)) * known / max(1, len(content))
+    dull = 0.5 if text.split()[0] in _DULL_VERBS else 1.0
+    return dull * (1.0 + 0.5 * min(known, 4)) * known / max(1, len(content))

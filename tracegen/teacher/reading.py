@@ -34,7 +34,8 @@ _DOTTED = re.compile(r"(?<![\w./@:\"'-])[A-Za-z_]\w*(?:\.[A-Za-z_]\w*){1,3}(?![\
 _MODULE = re.compile(r"^\s*(?:import|from|use|require|open|include)\s+[\"']?([A-Za-z_][\w/:-]*(?:\.[a-z]\w*)*)", re.MULTILINE)
 _OPERATOR = re.compile(r"(?<!\S)[+\-*/%<>=!&|^~?:.$@]{2,3}(?!\S)|(?<=\w)(?:\+?:{1,3}|\?\.)(?=\s)")
 _COMMON_OPERATORS = frozenset(["+", "-", "*", "/", "=", "==", "!=", "<", ">", "<=", ">=", "&&", "||", "!", ".", ":", "->", "=>", "%", "?", "&", "|", "//", "...", "..", "--", "---", "**", "$", "@", "***", "===", "~", "^", "*/", "/*", "++", "+=", "-=", "::"])
-_TYPE = re.compile(r"(?:[:>(,|]|->)\s*([A-Z][A-Za-z]+)\b")
+_TYPE = re.compile(r"(?::|->)\s*((?:#\()?[A-Z][\w(), ]*)")
+_SIGNATURE = re.compile(r"\((?P<takes>[^()]*(?:\([^()]*(?:\([^()]*\)[^()]*)*\)[^()]*)*)\)\s*->\s*(?P<returns>[A-Z]\w*(?:\([^\n{]*)?)")
 _DEFINED = re.compile(r"\b(?:type|class|struct|enum|interface|trait|record|data)\s+([A-Z]\w*)[^{\n]*(\{[^}]*\})?")
 _FUNCTION = re.compile(r"\b(?:fn|function|def|func|fun)\s+\w+\s*\(|\blocal\s+\w+\(")
 _ERROR = re.compile(r"\b(?:error|exception|panic(?:ked)?)\b[^\n:]{0,30}:\s*(\S[^\n]{5,160})", re.IGNORECASE)
@@ -81,7 +82,7 @@ def read_prompt(text: str) -> Prompt:
     prose, code, labels = split_code(text)
     words = len(WORD.findall(prose))
     sentences = sentences_of(prose)
-    types = library_types(code)
+    types = library_types(prose, code)
     phrases = [
         Phrase(phrase.text, phrase.weight * weight)
         for sentence, weight in sentences
@@ -150,22 +151,37 @@ def errors_in(text: str) -> list[Phrase]:
     return [Phrase(message, 5.0) for message in dict.fromkeys(found)][:2]
 
 
-def library_types(code: str) -> tuple[str, ...]:
-    """Return the types in the signatures of some code that it does not define itself, without the plainest ones."""
-    own: set[str] = set()
+def library_types(prose: str, code: str) -> tuple[str, ...]:
+    """Return the types in the signatures of some code that are not its own, without the plainest ones."""
+    own = {name for name in re.findall(r"[`'\"]([A-Z]\w*)[`'\"]", prose)} | set(re.findall(r"the '?([A-Z]\w*)'? ", code))
     for name, body in _DEFINED.findall(code):
         own |= {name, *re.findall(r"[A-Z]\w*", body)}
-    return tuple(dict.fromkeys(name for name in _TYPE.findall(code) if name not in own and name not in _PLAIN_TYPES))
+    found = [name for expression in _TYPE.findall(code) for name in re.findall(r"\b[A-Z][a-z]\w*", expression)]
+    return tuple(dict.fromkeys(name for name in found if name not in own and name not in _PLAIN_TYPES))
+
+
+def signatures_in(code: str) -> list[str]:
+    """Return what functions take and return, in general words: `string->list`, `->error`."""
+    found: dict[str, None] = {}
+    for match in _SIGNATURE.finditer(code[:20_000]):
+        takes, returns = _kinds_in(match["takes"]), _kinds_in(match["returns"])
+        found.update(dict.fromkeys(f"->{kind}" for kind in returns))
+        found.update(dict.fromkeys(f"{a}->{b}" for a in takes for b in returns))
+    return list(found)
+
+
+def _kinds_in(code: str) -> list[str]:
+    words = (_KINDS.get(word.lower()) for word in re.findall(r"\b[A-Z][a-z]+\b", code))
+    return list(dict.fromkeys("int" if kind == "number" else kind for kind in words if kind))
 
 
 def names_in(prose: str, code: str) -> list[str]:
     """Return the names and operators of a prompt that documentation may explain, those spoken of in the prose first."""
-    spoken = [name for name in _SPOKEN_CODE.findall(prose) if _DOTTED.fullmatch(name) or _is_special(name)]
+    spoken = [name for name in _SPOKEN_CODE.findall(prose) if _is_special(name)]
     written = [name for name in _DOTTED.findall(f"{prose}\n{code}") if name.split(".")[0] not in {"self", "this", "super", "e", "i"}]
     modules = [name for name in _MODULE.findall(code) if len(name) > 2]
-    # A root that occurs with two members is a module; with one it is more often a variable or a file.
-    roots = [name.split(".")[0] for name in set(written)]
-    written = [name for name in written if roots.count(name.split(".")[0]) > 1 or name in spoken]
+    # What is called belongs to a module more often than to a variable, a file or a host.
+    written = [name for name in written if re.search(rf"\b{re.escape(name)}\(", f"{prose}\n{code}")]
     operators = [operator for operator in _OPERATOR.findall(code) if _is_special(operator)]
     return list(dict.fromkeys([*spoken, *modules, *written, *operators]))[:8]
 
@@ -181,6 +197,8 @@ def rank_operations(sentences: list[tuple[str, float]], code: str, types: tuple[
         for operation, strength in operations_in(stems_of(sentence)).items():
             # The second mention says less than the first.
             score[operation] = score.get(operation, 0.0) * 0.6 + strength * weight if operation in score else strength * weight
+    for operation, strength in operations_in(signatures_in(code)).items():
+        score[operation] = score.get(operation, 0.0) + 0.6 * strength
     kinds = {_KINDS[word.lower()] for word in {*re.findall(r"\b[A-Za-z]+\b", code), *types} if word.lower() in _KINDS}
     ranked = [(operation, value * _fit(operation, kinds)) for operation, value in score.items()]
     return tuple(sorted(ranked, key=lambda pair: -pair[1]))

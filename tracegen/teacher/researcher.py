@@ -9,6 +9,7 @@ desired output is not among them.
 import json
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import Any
@@ -26,6 +27,7 @@ FRUITLESS_LIMIT = 2
 INTERESTING = 0.9
 """From this interest on a name that returns show is followed up."""
 
+_ARTICLE = re.compile(r"\b(a) (array|object)\b")
 _FRAME = frozenset(["how", "to", "what", "does", "do", "is", "in", "the", "a", "an", "of", "example", "use", "function", "functions", "module", "type", "error"])
 
 
@@ -131,7 +133,7 @@ def from_prompt(conversation: Conversation) -> Iterator[str]:
     words = _list_and_dict_words(conversation)
     candidates: list[tuple[float, str]] = [(question.weight, question.text) for question in prompt.questions]
     candidates += [(phrase.weight, phrase.text) for phrase in prompt.phrases[:12]]
-    candidates += [(value, operation.ask.format_map(words)) for operation, value in prompt.operations[:16]]
+    candidates += [(value, _ARTICLE.sub(r"\1n \2", operation.ask.format_map(words))) for operation, value in prompt.operations[:16]]
     candidates += [(2.2 - 0.2 * place, name) for place, name in enumerate(prompt.names)]
     for weight, text in sorted(candidates, key=lambda candidate: -candidate[0]):
         del weight
@@ -231,9 +233,10 @@ def _variant(conversation: Conversation) -> int:
 def _list_and_dict_words(conversation: Conversation) -> dict[str, str]:
     """Return what prompt and documentation call a list and a dictionary."""
     text = " ".join([conversation.prompt[:12_000], *conversation.returns]).lower()
+    counts = Counter(re.findall(r"\b(list|array|dict|object|dictionary|dictionarie)s?\b", text))
     return {
-        "list": max(("list", "array"), key=lambda word: len(re.findall(rf"\b{word}s?\b", text))),
-        "dict": max(("dict", "object", "dictionary"), key=lambda word: len(re.findall(rf"\b{word}s?\b", text))),
+        "list": max(("list", "array"), key=lambda word: counts[word]),
+        "dict": max(("dict", "object", "dictionary"), key=lambda word: counts[word]),
     }
 
 

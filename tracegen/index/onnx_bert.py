@@ -1,0 +1,354 @@
+"""The default model without torch: a BERT with mean pooling, run by onnxruntime on the weights as they lie on disk.
+
+The vectors are those of sentence-transformers (within 1e-6, tests/index/test_onnx_bert.py), so an index made one way is searched
+the other way. It saves four seconds when a search starts, and half of the time of indexing on a CPU. Only models that are
+understood in full are run like this, see `supports`; sentence-transformers runs all others.
+
+    ids, mask, positions -> embeddings -> layers x (attention, feed-forward) -> pooling -> vectors, each of length 1
+
+The graph is written anew in every process, in a few milliseconds: it holds no weights, only their places in
+model.safetensors, which onnxruntime maps into memory. Making a session of it takes 0.1 s.
+"""
+
+import json
+import math
+import os
+import struct
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property, lru_cache
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tracegen.errors import EmbedderError
+from tracegen.index import models
+from tracegen.index.embedder import BATCH_SIZE, QUERY_CACHE, WINDOW, Vectors, well_formed
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+    from tokenizers import Tokenizer
+
+WEIGHTS = "model.safetensors"
+
+
+class OnnxBert:
+    """A BERT model in a folder that `supports` is true of. Safe to use from several threads."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.name = name
+        self.fingerprint = models.fingerprint(folder)
+        self.dimension: int = _read(folder / "config.json")["hidden_size"]
+        self._limit: int = _read(folder / "sentence_bert_config.json")["max_seq_length"]
+        self.max_tokens = self._limit - 2  # [CLS] and [SEP]
+        self._folder = folder
+        self._lock = Lock()
+        self._cached_query = lru_cache(QUERY_CACHE)(self._embed_query)
+
+    @cached_property
+    def _loaded(self) -> "InferenceSession":
+        return _load(self._folder)
+
+    @property
+    def _session(self) -> "InferenceSession":
+        with self._lock:  # many conversations begin at once: one of them loads
+            return self._loaded
+
+    # Two tokenizers, because one must not be changed while other threads use it ("Already borrowed").
+    @cached_property
+    def _counter(self) -> "Tokenizer":
+        return _load_tokenizer(self._folder)
+
+    @cached_property
+    def _tokenizer(self) -> "Tokenizer":
+        tokenizer = _load_tokenizer(self._folder)
+        tokenizer.enable_truncation(self._limit)
+        return tokenizer
+
+    def count_tokens(self, text: str) -> int:
+        """Return the number of tokens of a text, without special tokens and however long it is."""
+        return len(self._counter.encode(well_formed(text), add_special_tokens=False).ids)
+
+    def embed_documents(self, texts: Sequence[str], progress: Callable[[int, int], None] | None = None) -> Vectors:
+        """Return one vector of length 1 for each text, shape (n, dimension); progress gets texts done and in all."""
+        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        # A thread for each core, each running whole batches, is faster than all cores on one batch. The longest come first,
+        # so that no core is left alone with a long batch at the end of a window.
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for start in range(0, len(texts), WINDOW):
+                tokens = list(pool.map(self._encode, texts[start : start + WINDOW]))
+                order = sorted(range(len(tokens)), key=lambda place: -len(tokens[place]))
+                batches = [order[at : at + BATCH_SIZE] for at in range(0, len(order), BATCH_SIZE)]
+                inputs = [[tokens[place] for place in batch] for batch in batches]
+                for batch, found in zip(batches, pool.map(self._run, inputs), strict=True):
+                    vectors[start + np.array(batch)] = found
+                if progress:
+                    progress(start + len(tokens), len(texts))
+        return vectors
+
+    def embed_query(self, text: str) -> Vectors:
+        """Return the query's vector of length 1, shape (dimension,); the last few thousand queries are remembered."""
+        return self._cached_query(text)
+
+    def _embed_query(self, text: str) -> Vectors:
+        # Alone and unpadded, on one thread: the same bits every time.
+        vector = self._run([self._encode(text)])[0]
+        vector.setflags(write=False)  # it is shared by all who ask the same
+        return vector
+
+    def _encode(self, text: str) -> list[int]:
+        ids: list[int] = self._tokenizer.encode(well_formed(text)).ids
+        return ids
+
+    def _run(self, tokens: Sequence[Sequence[int]]) -> Vectors:
+        """Return the vectors of some texts, given as token ids with the special ones, in one batch."""
+        positions = np.arange(max(map(len, tokens)))
+        mask = positions < np.array([[len(ids)] for ids in tokens])
+        padded = np.zeros(mask.shape, dtype=np.int64)
+        padded[mask] = [token for ids in tokens for token in ids]
+        inputs = {"ids": padded, "mask": mask.astype(np.int32), "positions": positions.astype(np.int64)}
+        vectors: Vectors = self._session.run(["vectors"], inputs)[0]
+        return vectors
+
+
+def _load(folder: Path) -> "InferenceSession":
+    import onnxruntime
+    from onnxruntime.capi import onnxruntime_pybind11_state as errors
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3  # errors only
+    # Of the file itself: a hub cache holds links to it, and onnxruntime follows none that leave the folder.
+    weights = (folder / WEIGHTS).resolve()
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(weights.parent))
+    try:
+        return onnxruntime.InferenceSession(_bert(folder), options, providers=["CPUExecutionProvider"])
+    except (errors.Fail, errors.InvalidArgument, errors.InvalidGraph, errors.NotImplemented, errors.RuntimeException) as error:
+        raise EmbedderError(
+            f"onnxruntime {onnxruntime.__version__} cannot load the model in {folder}: {error}. "
+            "Get the model again, or another onnxruntime (pip install --upgrade onnxruntime)."
+        ) from error
+
+
+def _load_tokenizer(folder: Path) -> "Tokenizer":
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+# --- which models are understood -----------------------------------------------------------------------------------------
+
+# What a setting may be; None is its absence. The tokenizer is that of an uncased BERT, which sentence-transformers 6.2 builds
+# from the vocabulary and these settings, whatever else tokenizer.json says.
+UNDERSTOOD: dict[str, dict[str, tuple[Any, ...]]] = {
+    "config.json": {
+        "model_type": ("bert",),
+        "hidden_act": ("gelu",),
+        "position_embedding_type": (None, "absolute"),
+        "is_decoder": (None, False),
+        "add_cross_attention": (None, False),
+        "dtype": (None, "float32"),
+        "torch_dtype": (None, "float32"),
+        "quantization_config": (None,),
+    },
+    "tokenizer_config.json": {
+        "tokenizer_class": ("BertTokenizer", "BertTokenizerFast"),
+        "do_lower_case": (None, True),
+        "tokenize_chinese_chars": (None, True),
+        "strip_accents": (None,),
+        "truncation_side": (None, "right"),
+    },
+    "tokenizer.json": {
+        "normalizer": (
+            {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": None, "lowercase": True},
+        ),
+        "pre_tokenizer": ({"type": "BertPreTokenizer"},),
+    },
+}
+KINDS = ["Transformer", "Pooling", "Normalize"]  # without the last one, too: every vector is normalised anyway
+TEMPLATE = [{"SpecialToken": {"id": "[CLS]"}}, {"Sequence": {"id": "A"}}, {"SpecialToken": {"id": "[SEP]"}}]
+SPECIAL = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"}
+
+
+def supports(folder: Path) -> bool:
+    """Say whether the model in a folder is understood in full, each setting and each weight, and may be run as OnnxBert."""
+    try:
+        settings = {file: _read(folder / file) for file in UNDERSTOOD}
+        agreed = all(settings[file].get(key) in may for file, keys in UNDERSTOOD.items() for key, may in keys.items())
+        return agreed and _is_plain_tokenizer(settings["tokenizer.json"]) and _are_plain_modules(folder) and bool(_bert(folder))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, struct.error):
+        return False
+
+
+def _is_plain_tokenizer(tokenizer: dict[str, Any]) -> bool:
+    template = [{kind: {"id": part["id"]} for kind, part in step.items()} for step in tokenizer["post_processor"]["single"]]
+    vocabulary = {key: value for key, value in tokenizer["model"].items() if key != "vocab"}
+    return (
+        template == TEMPLATE
+        and {token["content"] for token in tokenizer["added_tokens"]} == SPECIAL
+        and vocabulary.get("type", "WordPiece") == "WordPiece"
+        and (vocabulary["unk_token"], vocabulary["continuing_subword_prefix"]) == ("[UNK]", "##")
+        and vocabulary["max_input_chars_per_word"] == 100
+    )
+
+
+def _are_plain_modules(folder: Path) -> bool:
+    """Say whether the texts go through BERT and mean pooling with nothing before, between or after them."""
+    modules = [(module["type"].split(".")[0], module["type"].split(".")[-1]) for module in _read(folder / "modules.json")]
+    transformer, pooling = [module["path"] for module in _read(folder / "modules.json")][:2]
+    text = _read(folder / "sentence_bert_config.json")
+    whole = folder / "config_sentence_transformers.json"
+    prompts = _read(whole) if whole.exists() else {}
+    prompts.update(prompts.pop("prompts", None) or {})
+    longest = _read(folder / "config.json")["max_position_embeddings"]
+    return (
+        modules in [[("sentence_transformers", kind) for kind in KINDS[:count]] for count in (2, 3)]
+        and transformer == ""
+        and 2 < text["max_seq_length"] <= longest
+        and _switched_on(text, "max_seq_length") == {}
+        and _switched_on(prompts, "__version__", "similarity_fn_name") in ({}, {"model_type": "SentenceTransformer"})
+        and _switched_on(_read(folder / pooling / "config.json"), "word_embedding_dimension", "embedding_dimension", "include_prompt")
+        in ({"pooling_mode_mean_tokens": True}, {"pooling_mode": "mean"})
+    )
+
+
+def _switched_on(settings: dict[str, Any], *harmless: str) -> dict[str, Any]:
+    return {key: value for key, value in settings.items() if value and key not in harmless}
+
+
+def _read(file: Path) -> Any:
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+# --- the graph -----------------------------------------------------------------------------------------------------------
+
+
+def _bert(folder: Path) -> bytes:
+    """Return the model as an ONNX file, as in Devlin et al. 2018 (arXiv 1810.04805) and transformers' modeling_bert.py.
+
+    Raises ValueError or KeyError where the weights are not what config.json says.
+    """
+    config = _read(folder / "config.json")
+    size, inner, eps = config["hidden_size"], config["intermediate_size"], config["layer_norm_eps"]
+    graph = _Graph(folder / WEIGHTS)
+    op, weight = graph.op, graph.weight
+
+    def linear(x: str, name: str, rows: int, columns: int) -> str:
+        # The transposed weights are computed once, when the session is made.
+        product = op("MatMul", x, op("Transpose", weight(f"{name}.weight", rows, columns), perm=[1, 0]))
+        return op("Add", product, weight(f"{name}.bias", rows))
+
+    def norm(x: str, name: str) -> str:
+        scale, shift = weight(f"{name}.LayerNorm.weight", size), weight(f"{name}.LayerNorm.bias", size)
+        return op("LayerNormalization", x, scale, shift, axis=-1, epsilon=float(eps))
+
+    words = weight("embeddings.word_embeddings.weight", config["vocab_size"], size)
+    places = weight("embeddings.position_embeddings.weight", config["max_position_embeddings"], size)
+    types = weight("embeddings.token_type_embeddings.weight", config["type_vocab_size"], size)
+    first_type = op("Gather", types, op("Constant", value_int=0))
+    x = op("Add", op("Add", op("Gather", words, "ids"), first_type), op("Gather", places, "positions"))
+    x = norm(x, "embeddings")
+    for layer in range(config["num_hidden_layers"]):
+        name = f"encoder.layer.{layer}"
+        attended = (linear(x, f"{name}.attention.self.{part}", size, size) for part in ("query", "key", "value"))
+        # onnxruntime's own operator (docs/ContribOperators.md): no bias; 0 in the mask hides a token from all others.
+        y = op("MultiHeadAttention", *attended, "", "mask", domain="com.microsoft", num_heads=config["num_attention_heads"])
+        x = norm(op("Add", linear(y, f"{name}.attention.output.dense", size, size), x), f"{name}.attention.output")
+        y = op("Gelu", linear(x, f"{name}.intermediate.dense", inner, size))
+        x = norm(op("Add", linear(y, f"{name}.output.dense", size, inner), x), f"{name}.output")
+    # The sum of the tokens that are no padding: divided by their number or not, it becomes the same vector of length 1.
+    pooled = op("Einsum", op("Cast", "mask", to=FLOAT), x, equation="bt,bth->bh")
+    op("LpNormalization", pooled, output="vectors", axis=-1, p=2)
+    return graph.encode({"ids": (INT64, 2), "mask": (INT32, 2), "positions": (INT64, 1)}, {"vectors": (FLOAT, 2)})
+
+
+# Numbers from onnx.proto3 (github.com/onnx/onnx, read 2026-11): data types, and the fields of each message below.
+FLOAT, INT32, INT64 = 1, 6, 7
+EXTERNAL = 1
+
+
+class _Graph:
+    """An ONNX graph while it is written: the encoded operators and initializers; every value is known by its name."""
+
+    def __init__(self, weights: Path) -> None:
+        weights = weights.resolve()
+        with weights.open("rb") as file:
+            # https://huggingface.co/docs/safetensors: length of the header, header in JSON, data in the header's order.
+            (length,) = struct.unpack("<Q", file.read(8))
+            self._header = json.loads(file.read(length))
+        self._header.pop("__metadata__", None)
+        self._start = 8 + length
+        self._file = weights.name
+        if weights.stat().st_size != self._start + max(tensor["data_offsets"][1] for tensor in self._header.values()):
+            raise ValueError(f"{weights} is cut off")
+        self._operators: list[bytes] = []
+        self._initializers: dict[str, bytes] = {}
+
+    def op(self, kind: str, *inputs: str, output: str = "", domain: str = "", **attributes: Any) -> str:
+        """Add an operator and return the name of its output."""
+        output = output or f"{kind}{len(self._operators)}"
+        encoded = [_field(5, _attribute(key, value)) for key, value in attributes.items()]
+        names = [_field(1, name) for name in inputs]
+        self._operators.append(b"".join([*names, _field(2, output), _field(4, kind), *encoded, _field(7, domain)]))
+        return output
+
+    def weight(self, name: str, *shape: int) -> str:
+        """Add a tensor of the weights' file, by its place there, and return its name."""
+        tensor = self._header[name]
+        begin, end = tensor["data_offsets"]
+        if (tensor["dtype"], tuple(tensor["shape"]), end - begin) != ("F32", shape, 4 * math.prod(shape)):
+            raise ValueError(f"{name} is {tensor}, not F32 of shape {shape}")
+        place = {"location": self._file, "offset": self._start + begin, "length": end - begin}
+        entries = [_field(13, _field(1, key) + _field(2, str(value))) for key, value in place.items()]
+        dimensions = [_field(1, dimension) for dimension in shape]
+        self._initializers[name] = b"".join([*dimensions, _field(2, FLOAT), _field(8, name), *entries, _field(14, EXTERNAL)])
+        return name
+
+    def encode(self, inputs: dict[str, tuple[int, int]], outputs: dict[str, tuple[int, int]]) -> bytes:
+        """Return the whole as an ONNX file; inputs and outputs are given as data type and number of dimensions."""
+        graph = [
+            *(_field(1, operator) for operator in self._operators),
+            _field(2, "bert"),
+            *(_field(5, initializer) for initializer in self._initializers.values()),
+            *(_field(11, _value(name, *kind)) for name, kind in inputs.items()),
+            *(_field(12, _value(name, *kind)) for name, kind in outputs.items()),
+        ]
+        # IR version 9 and operator set 20, the first with Gelu: onnxruntime 1.17 and later.
+        versions = [_field(8, _field(1, domain) + _field(2, number)) for domain, number in (("", 20), ("com.microsoft", 1))]
+        return b"".join([_field(1, 9), _field(7, b"".join(graph)), *versions])
+
+
+def _value(name: str, kind: int, dimensions: int) -> bytes:
+    shape = b"".join(_field(1, b"") for _ in range(dimensions))  # of any length
+    return _field(1, name) + _field(2, _field(1, _field(1, kind) + _field(2, shape)))
+
+
+def _attribute(name: str, value: float | str | list[int]) -> bytes:
+    if isinstance(value, list):
+        return _field(1, name) + b"".join(_field(8, number) for number in value) + _field(20, 7)
+    field, kind = {float: (2, 1), int: (3, 2), str: (4, 3)}[type(value)]
+    return _field(1, name) + _field(field, value) + _field(20, kind)
+
+
+def _field(number: int, value: float | str | bytes) -> bytes:
+    """Encode one field of a message (https://protobuf.dev/programming-guides/encoding)."""
+    if isinstance(value, float):
+        return _varint(number << 3 | 5) + struct.pack("<f", value)
+    if isinstance(value, int):
+        return _varint(number << 3) + _varint(value)
+    data = value.encode() if isinstance(value, str) else value
+    return _varint(number << 3 | 2) + _varint(len(data)) + data
+
+
+def _varint(value: int) -> bytes:
+    value %= 1 << 64  # negative numbers are in two's complement
+    groups = []
+    while value > 127:
+        groups.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*groups, value])
