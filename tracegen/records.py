@@ -42,7 +42,7 @@ class Document(Record):
     path: str
     """Path relative to the indexed folder, with forward slashes: what a reader of a search return sees."""
     title: str
-    """Title from front matter, first heading, HTML title or file name, in that order."""
+    """Title from front matter, first heading, HTML title or file name with its folder, in that order."""
     sha256: str
     """Digest of the file's bytes."""
     blocks: tuple[Block, ...]

@@ -73,7 +73,7 @@ def embedder() -> FakeEmbedder:
 
 @pytest.fixture
 def docs(tmp_path: Path) -> Path:
-    """A folder of documentation that the test may change."""
+    """Make a folder of documentation that the test may change."""
     root = tmp_path / "docs"
     for name, text in PAGES.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -83,5 +83,5 @@ def docs(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def real_embedder() -> Embedder:
-    """The default model, from the packaged weights."""
+    """Load the default model from the packaged weights."""
     return load_embedder()

@@ -6,9 +6,9 @@ import chromadb
 import numpy as np
 import pytest
 
-from index.conftest import FakeEmbedder
+from tests.index.conftest import FakeEmbedder
 from tracegen.errors import BusyError, InputError, OutputError, SettingsError
-from tracegen.index import build, build_index, open_index, store
+from tracegen.index import build, build_index, models, open_index, store
 from tracegen.records import Skipped
 
 
@@ -16,7 +16,7 @@ def _generation(path: Path) -> Path:
     return store.current_generation(path)
 
 
-def test_an_index_is_built_and_its_counts_agree(docs: Path, tmp_path: Path, embedder: FakeEmbedder):
+def test_an_index_is_built_and_its_counts_agree(docs: Path, tmp_path: Path, embedder: FakeEmbedder) -> None:
     stages: list[tuple[str, int, int]] = []
     (docs / "logo.png").write_bytes(b"\x89PNG\r\n\x1a\n\x00\x00")
     summary = build_index([docs], tmp_path / "index", embedder=embedder, progress=lambda *stage: stages.append(stage))
@@ -31,7 +31,7 @@ def test_an_index_is_built_and_its_counts_agree(docs: Path, tmp_path: Path, embe
         assert set(index.manifest.documents) == {"arrays.md", "guide/strings.md", "imports.txt"}
 
 
-def test_chroma_own_client_gives_all_chunks(docs: Path, tmp_path: Path, embedder: FakeEmbedder):
+def test_chroma_own_client_gives_all_chunks(docs: Path, tmp_path: Path, embedder: FakeEmbedder) -> None:
     summary = build_index([docs], tmp_path / "index", embedder=embedder)
     client = chromadb.PersistentClient(_generation(tmp_path / "index") / "chroma")
     try:
@@ -62,19 +62,19 @@ def test_chroma_own_client_gives_all_chunks(docs: Path, tmp_path: Path, embedder
 
 def test_an_unchanged_folder_is_left_alone_and_no_model_is_loaded(
     docs: Path, tmp_path: Path, embedder: FakeEmbedder, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     first = build_index([docs], tmp_path / "index", embedder=embedder)
     monkeypatch.setattr(build, "load_embedder", lambda model: pytest.fail("the model is not needed"))
     before = sorted((tmp_path / "index").rglob("*"))
     # The name alone is compared.
-    monkeypatch.setattr(build.models, "canonical_name", lambda model: model)
+    monkeypatch.setattr(models, "canonical_name", lambda model: model)
     second = build_index([docs], tmp_path / "index", model="tests/fake")
     assert not second.changed
     assert (second.id, second.chunks, second.reused, second.embedded) == (first.id, first.chunks, first.chunks, 0)
     assert sorted((tmp_path / "index").rglob("*")) == before
 
 
-def test_only_what_changed_is_embedded_and_what_is_gone_is_removed(docs: Path, tmp_path: Path, embedder: FakeEmbedder):
+def test_only_what_changed_is_embedded_and_what_is_gone_is_removed(docs: Path, tmp_path: Path, embedder: FakeEmbedder) -> None:
     first = build_index([docs], tmp_path / "index", embedder=embedder)
     embedder.embedded.clear()
     page = docs / "guide/strings.md"
@@ -95,7 +95,7 @@ def test_only_what_changed_is_embedded_and_what_is_gone_is_removed(docs: Path, t
         assert all(hit.chunk.path != "guide/strings.md" for hit in index.search("length of a string", k=100))
 
 
-def test_reused_vectors_are_those_of_their_texts(docs: Path, tmp_path: Path, embedder: FakeEmbedder):
+def test_reused_vectors_are_those_of_their_texts(docs: Path, tmp_path: Path, embedder: FakeEmbedder) -> None:
     build_index([docs], tmp_path / "index", embedder=embedder)
     (docs / "arrays.md").unlink()
     (docs / "a-new-first.md").write_text("# New\n\nSomething else stands here now.\n")
@@ -105,7 +105,7 @@ def test_reused_vectors_are_those_of_their_texts(docs: Path, tmp_path: Path, emb
     assert np.array_equal(updated, fresh)
 
 
-def test_equal_texts_are_embedded_once(tmp_path: Path, embedder: FakeEmbedder):
+def test_equal_texts_are_embedded_once(tmp_path: Path, embedder: FakeEmbedder) -> None:
     docs = tmp_path / "docs"
     for folder in ("v1", "v2"):
         (docs / folder).mkdir(parents=True)
@@ -115,7 +115,7 @@ def test_equal_texts_are_embedded_once(tmp_path: Path, embedder: FakeEmbedder):
     assert summary.embedded == len(embedder.embedded) == len(set(embedder.embedded))
 
 
-def test_the_same_documents_give_the_same_index(docs: Path, tmp_path: Path, embedder: FakeEmbedder):
+def test_the_same_documents_give_the_same_index(docs: Path, tmp_path: Path, embedder: FakeEmbedder) -> None:
     build_index([docs], tmp_path / "a", embedder=embedder)
     docs.rename(tmp_path / "moved")
     build_index([tmp_path / "moved"], tmp_path / "b", embedder=embedder)
@@ -126,7 +126,7 @@ def test_the_same_documents_give_the_same_index(docs: Path, tmp_path: Path, embe
         assert one.id == other.id
 
 
-def test_another_chunk_size_builds_again(docs: Path, tmp_path: Path, embedder: FakeEmbedder):
+def test_another_chunk_size_builds_again(docs: Path, tmp_path: Path, embedder: FakeEmbedder) -> None:
     first = build_index([docs], tmp_path / "index", embedder=embedder)
     second = build_index([docs], tmp_path / "index", embedder=embedder, max_tokens=40)
     assert second.changed
@@ -135,7 +135,7 @@ def test_another_chunk_size_builds_again(docs: Path, tmp_path: Path, embedder: F
         build_index([docs], tmp_path / "index", embedder=embedder, max_tokens=3)
 
 
-def test_another_model_is_refused_with_the_way_out(docs: Path, tmp_path: Path, embedder: FakeEmbedder):
+def test_another_model_is_refused_with_the_way_out(docs: Path, tmp_path: Path, embedder: FakeEmbedder) -> None:
     build_index([docs], tmp_path / "index", embedder=embedder)
     other = FakeEmbedder(name="tests/other", fingerprint="0" * 64)
     with pytest.raises(SettingsError, match=r"built with the model tests/fake, not with tests/other\. Use --model tests/fake"):
@@ -144,7 +144,7 @@ def test_another_model_is_refused_with_the_way_out(docs: Path, tmp_path: Path, e
     assert not build_index([docs], tmp_path / "index", embedder=FakeEmbedder(name="tests/copy")).changed
 
 
-def test_new_weights_under_the_old_name_embed_everything_again(docs: Path, tmp_path: Path, embedder: FakeEmbedder):
+def test_new_weights_under_the_old_name_embed_everything_again(docs: Path, tmp_path: Path, embedder: FakeEmbedder) -> None:
     first = build_index([docs], tmp_path / "index", embedder=embedder)
     renewed = FakeEmbedder(fingerprint="0" * 64)
     summary = build_index([docs], tmp_path / "index", embedder=renewed)
@@ -152,12 +152,12 @@ def test_new_weights_under_the_old_name_embed_everything_again(docs: Path, tmp_p
 
 
 @pytest.mark.parametrize("content", [{}, {"a.bin": b"\x00\x01\x02", "b.md": b""}])
-def test_nothing_to_read_says_what_was_left_out(tmp_path: Path, embedder: FakeEmbedder, content: dict[str, bytes]):
+def test_nothing_to_read_says_what_was_left_out(tmp_path: Path, embedder: FakeEmbedder, content: dict[str, bytes]) -> None:
     docs = tmp_path / "docs"
     docs.mkdir()
     for name, data in content.items():
         (docs / name).write_bytes(data)
-    with pytest.raises(InputError, match="no readable text in .*docs") as caught:
+    with pytest.raises(InputError, match=r"no readable text in .*docs") as caught:
         build_index([docs], tmp_path / "index", embedder=embedder)
     assert all(name in str(caught.value) for name in content)
     with pytest.raises(InputError):
@@ -165,26 +165,28 @@ def test_nothing_to_read_says_what_was_left_out(tmp_path: Path, embedder: FakeEm
     assert not (tmp_path / "never").exists()
 
 
-def test_a_long_list_of_skipped_files_is_cut():
+def test_a_long_list_of_skipped_files_is_cut() -> None:
     message = str(build._nothing_to_read([Path("docs")], [Skipped(path=f"{n}.bin", reason="binary content") for n in range(9)]))
     assert "4.bin: binary content; and 4 more." in message
     assert "5.bin" not in message
 
 
-def test_a_second_builder_is_told_so(docs: Path, tmp_path: Path, embedder: FakeEmbedder, monkeypatch: pytest.MonkeyPatch):
+def test_a_second_builder_is_told_so(
+    docs: Path, tmp_path: Path, embedder: FakeEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(store, "LOCK_WAIT_S", 0.05)
     with store.locked(tmp_path / "index"), pytest.raises(BusyError, match="Another process is building"):
         build_index([docs], tmp_path / "index", embedder=embedder)
 
 
-def test_a_folder_with_other_things_is_not_touched(docs: Path, embedder: FakeEmbedder):
+def test_a_folder_with_other_things_is_not_touched(docs: Path, embedder: FakeEmbedder) -> None:
     before = sorted(docs.rglob("*"))
     with pytest.raises(SettingsError, match=r"is no index and not empty: it holds arrays\.md"):
         build_index([docs], docs, embedder=embedder)
     assert sorted(docs.rglob("*")) == before
 
 
-def test_an_index_inside_the_documentation_does_not_read_itself(docs: Path, embedder: FakeEmbedder):
+def test_an_index_inside_the_documentation_does_not_read_itself(docs: Path, embedder: FakeEmbedder) -> None:
     first = build_index([docs], docs / "index", embedder=embedder)
     second = build_index([docs], docs / "index", embedder=embedder)
     assert not second.changed
@@ -192,7 +194,7 @@ def test_an_index_inside_the_documentation_does_not_read_itself(docs: Path, embe
     assert second.skipped == ()
 
 
-def test_a_place_that_cannot_be_written_is_a_sentence(docs: Path, tmp_path: Path, embedder: FakeEmbedder):
+def test_a_place_that_cannot_be_written_is_a_sentence(docs: Path, tmp_path: Path, embedder: FakeEmbedder) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="Cannot write"):
         build_index([docs], tmp_path / "file" / "index", embedder=embedder)
@@ -200,7 +202,7 @@ def test_a_place_that_cannot_be_written_is_a_sentence(docs: Path, tmp_path: Path
         build_index([docs], tmp_path / "file", embedder=embedder)
 
 
-def test_a_damaged_index_is_built_again(docs: Path, tmp_path: Path, embedder: FakeEmbedder):
+def test_a_damaged_index_is_built_again(docs: Path, tmp_path: Path, embedder: FakeEmbedder) -> None:
     first = build_index([docs], tmp_path / "index", embedder=embedder)
     (_generation(tmp_path / "index") / "vectors.npy").write_bytes(b"")
     second = build_index([docs], tmp_path / "index", embedder=embedder)
@@ -209,7 +211,7 @@ def test_a_damaged_index_is_built_again(docs: Path, tmp_path: Path, embedder: Fa
     assert len(list((tmp_path / "index").glob("gen-*"))) == 1
 
 
-def test_a_lost_chroma_folder_is_built_again_without_embedding(docs: Path, tmp_path: Path, embedder: FakeEmbedder):
+def test_a_lost_chroma_folder_is_built_again_without_embedding(docs: Path, tmp_path: Path, embedder: FakeEmbedder) -> None:
     build_index([docs], tmp_path / "index", embedder=embedder)
     (_generation(tmp_path / "index") / "chroma" / "chroma.sqlite3").unlink()
     second = build_index([docs], tmp_path / "index", embedder=embedder)

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from index.conftest import FakeEmbedder
+from tests.index.conftest import FakeEmbedder
 from tracegen.index import build_index, open_index
 
-TESTS = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 # Kills itself with SIGKILL at the n-th call of a function that a build makes.
 KILLED = """
 import importlib, os, signal, sys
 from pathlib import Path
-from index.conftest import FakeEmbedder
+from tests.index.conftest import FakeEmbedder
 from tracegen.index import build_index
 
 docs, path, module, name, call = sys.argv[1:]
@@ -36,7 +36,7 @@ build_index([Path(docs)], Path(path), embedder=FakeEmbedder())
 FULL = """
 import resource, sys
 from pathlib import Path
-from index.conftest import FakeEmbedder
+from tests.index.conftest import FakeEmbedder
 from tracegen.errors import OutputError
 from tracegen.index import build_index
 import chromadb
@@ -52,7 +52,7 @@ except OutputError as error:
 
 def _run(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", script, *map(str, arguments)]
-    return subprocess.run(command, cwd=TESTS, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def _run(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
 )
 def test_a_killed_build_leaves_the_old_index_or_the_new(
     docs: Path, tmp_path: Path, embedder: FakeEmbedder, module: str, name: str, call: int, outcome: str
-):
+) -> None:
     path = tmp_path / "index"
     first = build_index([docs], path, embedder=embedder)
     (docs / "more.md").write_text("# More\n\nA page that came later.\n")
@@ -86,7 +86,9 @@ def test_a_killed_build_leaves_the_old_index_or_the_new(
 
 
 @pytest.mark.parametrize("limit", [100, 8_000, 150_000])
-def test_a_full_disk_is_a_sentence_and_the_old_index_stays(docs: Path, tmp_path: Path, embedder: FakeEmbedder, limit: int):
+def test_a_full_disk_is_a_sentence_and_the_old_index_stays(
+    docs: Path, tmp_path: Path, embedder: FakeEmbedder, limit: int
+) -> None:
     path = tmp_path / "index"
     first = build_index([docs], path, embedder=embedder)
     (docs / "more.md").write_text("# More\n\nA page that came later.\n")

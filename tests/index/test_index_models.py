@@ -23,13 +23,13 @@ PACKAGED = Path(str(models._find_packaged()))
 
 @pytest.fixture
 def no_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The extra tracegen[offline] is not installed."""
+    """Take away the extra tracegen[offline]."""
     monkeypatch.setattr(models, "PACKAGE", "no_such_package_of_weights")
 
 
 @pytest.fixture
 def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The hub's cache is empty, and in a folder of the test."""
+    """Empty the hub's cache: it is in a folder of the test."""
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
@@ -44,7 +44,7 @@ def _cache(cache: Path, name: str, leave_out: tuple[str, ...] = ()) -> Path:
     return snapshot
 
 
-def test_one_name_for_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_one_name_for_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine").mkdir()
     assert models.canonical_name("mine") == str(tmp_path / "mine")
@@ -53,13 +53,13 @@ def test_one_name_for_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     assert models.canonical_name("all-MiniLM-L6-v2") == DEFAULT_MODEL
 
 
-def test_the_packaged_weights_are_the_official_ones(real_embedder: Embedder):
+def test_the_packaged_weights_are_the_official_ones(real_embedder: Embedder) -> None:
     assert real_embedder.name == DEFAULT_MODEL
     assert real_embedder.fingerprint == models.OFFICIAL_SHA256["model.safetensors"]
 
 
 @pytest.mark.parametrize("file", ["model.safetensors", "tokenizer.json"])
-def test_other_packaged_weights_are_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str):
+def test_other_packaged_weights_are_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str) -> None:
     package = tmp_path / "tampered_weights"
     shutil.copytree(PACKAGED, package / "model")
     (package / "__init__.py").write_text("raise AssertionError('the package is not imported')")
@@ -72,7 +72,7 @@ def test_other_packaged_weights_are_not_used(tmp_path: Path, monkeypatch: pytest
 
 
 @pytest.mark.usefixtures("no_package", "empty_cache")
-def test_without_hub_and_package_the_error_names_three_ways_out(monkeypatch: pytest.MonkeyPatch):
+def test_without_hub_and_package_the_error_names_three_ways_out(monkeypatch: pytest.MonkeyPatch) -> None:
     # Offline by setting, offline by a dead network, and offline by an answer that says nothing.
     def dead(*arguments: object, **options: object) -> None:
         raise httpx2.ConnectError("[Errno -2] Name or service not known")
@@ -88,7 +88,7 @@ def test_without_hub_and_package_the_error_names_three_ways_out(monkeypatch: pyt
 
 
 @pytest.mark.usefixtures("no_package", "empty_cache")
-def test_a_hub_that_does_not_answer_is_given_up_soon(monkeypatch: pytest.MonkeyPatch):
+def test_a_hub_that_does_not_answer_is_given_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     silent = socket.socket()
     silent.bind(("127.0.0.1", 0))
     silent.listen()
@@ -101,7 +101,7 @@ def test_a_hub_that_does_not_answer_is_given_up_soon(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.usefixtures("no_package")
-def test_the_cache_is_used_and_half_a_download_is_not(empty_cache: Path, tmp_path: Path):
+def test_the_cache_is_used_and_half_a_download_is_not(empty_cache: Path, tmp_path: Path) -> None:
     snapshot = _cache(empty_cache, DEFAULT_MODEL)
     assert models.find_model(DEFAULT_MODEL) == snapshot
     _cache(empty_cache, "owner/half", leave_out=("model.safetensors",))
@@ -109,7 +109,7 @@ def test_the_cache_is_used_and_half_a_download_is_not(empty_cache: Path, tmp_pat
 
 
 @pytest.mark.usefixtures("no_package", "empty_cache")
-def test_a_model_is_downloaded_without_what_other_runtimes_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_model_is_downloaded_without_what_other_runtimes_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = ["config.json", "model.safetensors", "pytorch_model.bin", "onnx/model.onnx", "onnx/config.json"]
     info = SimpleNamespace(siblings=[SimpleNamespace(rfilename=file) for file in files])
     asked: dict[str, Any] = {}
@@ -136,7 +136,7 @@ def test_a_model_is_downloaded_without_what_other_runtimes_need(tmp_path: Path, 
         ({"config.json": b"{}"}, "There are no model weights"),
     ],
 )
-def test_a_folder_without_a_model_is_refused(tmp_path: Path, content: dict[str, bytes] | None, message: str):
+def test_a_folder_without_a_model_is_refused(tmp_path: Path, content: dict[str, bytes] | None, message: str) -> None:
     folder = tmp_path / "model"
     if content is not None:
         folder.mkdir()
@@ -146,7 +146,7 @@ def test_a_folder_without_a_model_is_refused(tmp_path: Path, content: dict[str, 
         load_embedder(str(folder))
 
 
-def test_a_damaged_model_is_a_sentence(tmp_path: Path):
+def test_a_damaged_model_is_a_sentence(tmp_path: Path) -> None:
     folder = tmp_path / "model"
     shutil.copytree(PACKAGED, folder)
     (folder / "model.safetensors").write_bytes(b"\x00" * 100)
@@ -155,7 +155,7 @@ def test_a_damaged_model_is_a_sentence(tmp_path: Path):
         embedder.embed_query("anything")
 
 
-def test_a_name_that_cannot_be_one(empty_cache: Path):
+def test_a_name_that_cannot_be_one(empty_cache: Path) -> None:
     with pytest.raises(EmbedderError, match="There is no embedding model"):
         load_embedder("a/b/c d")
 
@@ -163,7 +163,7 @@ def test_a_name_that_cannot_be_one(empty_cache: Path):
 # --- the real model ------------------------------------------------------------------------------------------------------
 
 
-def test_vectors_are_those_of_sentence_transformers(real_embedder: Embedder):
+def test_vectors_are_those_of_sentence_transformers(real_embedder: Embedder) -> None:
     texts = ["Arrays hold values in order.", "A", "word " * 600, "lone \ud800 surrogate"]
     vectors = real_embedder.embed_documents(texts)
     assert vectors.shape == (4, real_embedder.dimension) == (4, 384)
@@ -173,7 +173,7 @@ def test_vectors_are_those_of_sentence_transformers(real_embedder: Embedder):
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
 
-def test_a_query_has_one_vector_whatever_was_embedded_before(real_embedder: Embedder):
+def test_a_query_has_one_vector_whatever_was_embedded_before(real_embedder: Embedder) -> None:
     fresh = load_embedder()
     first = fresh.embed_query("how do I fold an array")
     real_embedder.embed_documents(["something else"] * 9)
@@ -182,20 +182,20 @@ def test_a_query_has_one_vector_whatever_was_embedded_before(real_embedder: Embe
     assert real_embedder.embed_documents([]).shape == (0, 384)
 
 
-def test_tokens_are_counted_beyond_what_the_model_reads(real_embedder: Embedder):
+def test_tokens_are_counted_beyond_what_the_model_reads(real_embedder: Embedder) -> None:
     assert real_embedder.max_tokens == 254
     assert real_embedder.count_tokens("fold") == 1
     assert real_embedder.count_tokens("word " * 1000) == 1000
     assert real_embedder.count_tokens("\udce9") >= 1
 
 
-def test_progress_counts_texts(real_embedder: Embedder):
+def test_progress_counts_texts(real_embedder: Embedder) -> None:
     seen: list[tuple[int, int]] = []
     real_embedder.embed_documents(["a", "b"], lambda done, total: seen.append((done, total)))
     assert seen == [(2, 2)]
 
 
-def test_loading_is_silent_and_leaves_the_environment_alone():
+def test_loading_is_silent_and_leaves_the_environment_alone() -> None:
     script = (
         "import os; from tracegen.index import load_embedder; before = dict(os.environ)\n"
         "load_embedder().embed_query('hello')\n"
@@ -207,7 +207,7 @@ def test_loading_is_silent_and_leaves_the_environment_alone():
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
 
 
-def test_meaning_is_found_without_a_common_word(docs: Path, tmp_path: Path, real_embedder: Embedder):
+def test_meaning_is_found_without_a_common_word(docs: Path, tmp_path: Path, real_embedder: Embedder) -> None:
     build_index([docs], tmp_path / "index", embedder=real_embedder)
     with open_index(tmp_path / "index") as index:
         best = index.search("concatenating text")[0]
@@ -215,7 +215,7 @@ def test_meaning_is_found_without_a_common_word(docs: Path, tmp_path: Path, real
     assert best.dense_rank == 1
 
 
-def test_the_same_weights_in_a_folder_are_the_same_model(docs: Path, tmp_path: Path, real_embedder: Embedder):
+def test_the_same_weights_in_a_folder_are_the_same_model(docs: Path, tmp_path: Path, real_embedder: Embedder) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(PACKAGED, folder)
     build_index([docs], tmp_path / "index", embedder=real_embedder)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.conftest import FakeEmbedder
+from tests.index.conftest import FakeEmbedder
 from tracegen.errors import StoreError
 from tracegen.index import Index, build_index, open_index, store
 from tracegen.index.lexical import Lexical, query_words, tokenize
@@ -19,10 +19,12 @@ from tracegen.index.search import _best
 from tracegen.index.tool import NOTHING_FOUND, TOOL, render
 from tracegen.records import Chunk, Hit
 
+ROOT = Path(__file__).parents[2]
+
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
-    """An index of twelve pages, one function each, two of them with the same text."""
+    """Build an index of ten pages, one function each, and two with the same text."""
     root = tmp_path_factory.mktemp("search")
     (root / "docs").mkdir()
     names = ["foldl", "foldr", "map", "filter", "join", "split", "range", "slice", "sort", "uniq"]
@@ -34,7 +36,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
     return open_index(root / "index", embedder=FakeEmbedder())
 
 
-def test_the_passage_with_the_name_comes_first_and_carries_its_reasons(index: Index):
+def test_the_passage_with_the_name_comes_first_and_carries_its_reasons(index: Index) -> None:
     hits = index.search("std.foldl", k=5)
     assert [hit.rank for hit in hits] == [1, 2, 3, 4, 5]
     first = hits[0]
@@ -45,7 +47,7 @@ def test_the_passage_with_the_name_comes_first_and_carries_its_reasons(index: In
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
 
 
-def test_a_passage_without_a_word_of_the_query_has_no_lexical_rank(index: Index):
+def test_a_passage_without_a_word_of_the_query_has_no_lexical_rank(index: Index) -> None:
     hits = {hit.chunk.path: hit for hit in index.search("twins", k=100)}
     assert len(hits) == len(index) == 12
     assert hits["sort.md"].lexical_rank is None
@@ -53,13 +55,13 @@ def test_a_passage_without_a_word_of_the_query_has_no_lexical_rank(index: Index)
     assert hits["sort.md"].dense_rank is not None
 
 
-def test_equal_scores_are_in_the_order_of_the_documentation(index: Index):
+def test_equal_scores_are_in_the_order_of_the_documentation(index: Index) -> None:
     first, second = index.search("say the same thing twice", k=2)
     assert (first.chunk.path, second.chunk.path) == ("twin_a.md", "twin_b.md")
     assert first.dense_score == second.dense_score
 
 
-def test_a_query_needs_a_character_and_k_a_number(index: Index):
+def test_a_query_needs_a_character_and_k_a_number(index: Index) -> None:
     for query in ("", "  \n\t"):
         with pytest.raises(ValueError, match="empty"):
             index.search(query)
@@ -67,7 +69,7 @@ def test_a_query_needs_a_character_and_k_a_number(index: Index):
         index.search("map", k=0)
 
 
-def test_an_empty_query_of_a_model_gets_a_return_that_says_so(index: Index):
+def test_an_empty_query_of_a_model_gets_a_return_that_says_so(index: Index) -> None:
     returned = index.call(" ")
     assert returned.error
     assert returned.text.startswith("Error:")
@@ -75,23 +77,23 @@ def test_an_empty_query_of_a_model_gets_a_return_that_says_so(index: Index):
 
 
 @given(query=st.text(min_size=1, alphabet=st.characters()).filter(lambda text: bool(text.strip())))
-def test_any_query_gives_the_same_passages_twice(index: Index, query: str):
+def test_any_query_gives_the_same_passages_twice(index: Index, query: str) -> None:
     assert index.search(query, k=3) == index.search(query, k=3)
 
 
 @pytest.mark.parametrize("query", ["\ud800", "fold\udce9", "\x00", "?!", "的", "x" * 100_000, "the of and", "a\nb"])
-def test_strange_queries_are_answered(index: Index, query: str):
+def test_strange_queries_are_answered(index: Index, query: str) -> None:
     assert len(index.search(query)) == 5
     index.call(query).text.encode("utf-8")
 
 
-def test_many_threads_get_what_one_gets(index: Index):
+def test_many_threads_get_what_one_gets(index: Index) -> None:
     queries = [f"std.{name} of an array" for name in ("map", "sort", "join", "split", "uniq")] * 20
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(index.call, queries)) == [index.call(query) for query in queries]
 
 
-def test_a_closed_index_says_so(index: Index, docs: Path, tmp_path: Path, embedder: FakeEmbedder):
+def test_a_closed_index_says_so(index: Index, docs: Path, tmp_path: Path, embedder: FakeEmbedder) -> None:
     build_index([docs], tmp_path / "index", embedder=embedder)
     with open_index(tmp_path / "index", embedder=embedder) as opened:
         pass
@@ -100,7 +102,7 @@ def test_a_closed_index_says_so(index: Index, docs: Path, tmp_path: Path, embedd
 
 
 @given(scores=st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0]), min_size=1, max_size=40), count=st.integers(1, 10))
-def test_the_best_are_those_of_a_stable_sort(scores: list[float], count: int):
+def test_the_best_are_those_of_a_stable_sort(scores: list[float], count: int) -> None:
     expected = sorted(range(len(scores)), key=lambda i: (-scores[i], i))[:count]
     assert _best(np.array(scores, dtype=np.float32), count) == expected
 
@@ -108,17 +110,17 @@ def test_the_best_are_those_of_a_stable_sort(scores: list[float], count: int):
 # --- the tool ------------------------------------------------------------------------------------------------------------
 
 
-def test_the_text_of_a_return():
+def test_the_text_of_a_return() -> None:
     chunk = Chunk(id="0" * 16, path="std/arrays.md", title="Arrays", headings=(), text="Text.", start_line=1, end_line=2)
-    named = chunk.model_copy(update={"headings": ("Arrays", "std.foldl"), "text": "One.\n\nTwo.", "start_line": 41, "end_line": 63})
-    hits = [Hit(chunk=named, rank=1, score=0.2), Hit(chunk=chunk, rank=2, score=0.1)]
-    assert render(hits) == (
-        "[1] std/arrays.md:41-63 Arrays > std.foldl\nOne.\n\nTwo.\n\n[2] std/arrays.md:1-2 Arrays\nText."
+    named = chunk.model_copy(
+        update={"headings": ("Arrays", "std.foldl"), "text": "One.\n\nTwo.", "start_line": 41, "end_line": 63}
     )
+    hits = [Hit(chunk=named, rank=1, score=0.2), Hit(chunk=chunk, rank=2, score=0.1)]
+    assert render(hits) == ("[1] std/arrays.md:41-63 Arrays > std.foldl\nOne.\n\nTwo.\n\n[2] std/arrays.md:1-2 Arrays\nText.")
     assert render([]) == NOTHING_FOUND
 
 
-def test_a_call_returns_what_the_search_found(index: Index):
+def test_a_call_returns_what_the_search_found(index: Index) -> None:
     assert index.tool is TOOL
     returned = index.call("sort an array")
     hits = index.search("sort an array", k=TOOL.k)
@@ -127,7 +129,7 @@ def test_a_call_returns_what_the_search_found(index: Index):
     assert not returned.error
 
 
-def test_the_definition_is_the_one_models_were_trained_with():
+def test_the_definition_is_the_one_models_were_trained_with() -> None:
     # A change here changes what tuned models expect: raise RENDERING, and say so in the changelog.
     assert TOOL.rendering == 1
     assert TOOL.definition["function"]["name"] == "search_docs"
@@ -138,14 +140,14 @@ def test_the_definition_is_the_one_models_were_trained_with():
 # --- words ---------------------------------------------------------------------------------------------------------------
 
 
-def test_words_are_stems_and_stop_words_leave_queries_only():
+def test_words_are_stems_and_stop_words_leave_queries_only() -> None:
     assert tokenize("Joining std.foldl and snake_case") == ["join", "std", "foldl", "and", "snake_cas"]
     assert query_words("how do I join the arrays, please join") == ["join", "array"]
     assert query_words("what is it") == ["what", "is", "it"]
     assert query_words("?!") == []
 
 
-def test_texts_without_words_can_be_indexed(tmp_path: Path):
+def test_texts_without_words_can_be_indexed(tmp_path: Path) -> None:
     Lexical.build(["?!", "..."]).save(tmp_path / "bm25")
     assert Lexical.load(tmp_path / "bm25").scores("word ?").tolist() == [0.0, 0.0]
 
@@ -153,21 +155,23 @@ def test_texts_without_words_can_be_indexed(tmp_path: Path):
 # --- opening -------------------------------------------------------------------------------------------------------------
 
 
-def test_no_index_names_the_command(tmp_path: Path):
+def test_no_index_names_the_command(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"There is no index in .*missing\. Build one: tracegen index DOCS"):
         open_index(tmp_path / "missing")
 
 
-def test_another_embedder_is_refused_by_both_names(docs: Path, tmp_path: Path, embedder: FakeEmbedder):
+def test_another_embedder_is_refused_by_both_names(docs: Path, tmp_path: Path, embedder: FakeEmbedder) -> None:
     build_index([docs], tmp_path / "index", embedder=embedder)
     other = FakeEmbedder(name="tests/other", fingerprint="0" * 64)
-    with pytest.raises(StoreError, match=r"built with the model tests/fake .weights f{12}., not with tests/other .weights 0{12}."):
+    with pytest.raises(
+        StoreError, match=r"built with the model tests/fake .weights f{12}., not with tests/other .weights 0{12}."
+    ):
         open_index(tmp_path / "index", embedder=other)
 
 
 @pytest.mark.parametrize("name", ["CURRENT", "manifest.json", "chunks.jsonl", "vectors.npy", "bm25/vocab.index.json"])
 @pytest.mark.parametrize("damage", ["deleted", "emptied", "scribbled", "same size"])
-def test_a_damaged_index_is_a_sentence(docs: Path, tmp_path: Path, embedder: FakeEmbedder, name: str, damage: str):
+def test_a_damaged_index_is_a_sentence(docs: Path, tmp_path: Path, embedder: FakeEmbedder, name: str, damage: str) -> None:
     path = tmp_path / "index"
     build_index([docs], path, embedder=embedder)
     file = path / name if name == "CURRENT" else store.current_generation(path) / name
@@ -180,7 +184,7 @@ def test_a_damaged_index_is_a_sentence(docs: Path, tmp_path: Path, embedder: Fak
         index.search("arrays")
 
 
-def test_another_format_is_not_called_damage(docs: Path, tmp_path: Path, embedder: FakeEmbedder):
+def test_another_format_is_not_called_damage(docs: Path, tmp_path: Path, embedder: FakeEmbedder) -> None:
     build_index([docs], tmp_path / "index", embedder=embedder)
     file = store.current_generation(tmp_path / "index") / "manifest.json"
     manifest = json.loads(file.read_text())
@@ -195,7 +199,7 @@ def test_another_format_is_not_called_damage(docs: Path, tmp_path: Path, embedde
 
 def test_a_reader_that_is_late_takes_the_new_generation(
     docs: Path, tmp_path: Path, embedder: FakeEmbedder, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     path = tmp_path / "index"
     build_index([docs], path, embedder=embedder)
     pointer = store.current_generation
@@ -208,7 +212,9 @@ def test_a_reader_that_is_late_takes_the_new_generation(
         assert "more.md" in index.manifest.documents
 
 
-def test_searching_writes_nothing_and_loads_neither_chroma_nor_torch(docs: Path, tmp_path: Path, embedder: FakeEmbedder):
+def test_searching_writes_nothing_and_loads_neither_chroma_nor_torch(
+    docs: Path, tmp_path: Path, embedder: FakeEmbedder
+) -> None:
     path = tmp_path / "index"
     build_index([docs], path, embedder=embedder)
     before = {file: file.stat().st_mtime_ns for file in path.rglob("*")}
@@ -216,10 +222,10 @@ def test_searching_writes_nothing_and_loads_neither_chroma_nor_torch(docs: Path,
         "import sys; from pathlib import Path\n"
         "import tracegen.index\n"
         "assert not {'numpy', 'torch', 'chromadb', 'sentence_transformers', 'huggingface_hub'} & set(sys.modules)\n"
-        "from index.conftest import FakeEmbedder\n"
+        "from tests.index.conftest import FakeEmbedder\n"
         "from tracegen.index import open_index\n"
         "assert open_index(Path(sys.argv[1]), embedder=FakeEmbedder()).search('arrays')\n"
         "assert not {'torch', 'chromadb', 'sentence_transformers'} & set(sys.modules)\n"
     )
-    subprocess.run([sys.executable, "-c", script, str(path)], check=True, cwd=Path(__file__).parent.parent, env=None)
+    subprocess.run([sys.executable, "-c", script, str(path)], check=True, cwd=ROOT)
     assert {file: file.stat().st_mtime_ns for file in path.rglob("*")} == before

@@ -106,31 +106,12 @@ def build_index(
             counts = Counts(embedded=0, reused=manifest.chunks, removed=0)
         else:
             embedder = embedder or load_embedder(model)
-            budget = min(max_tokens, embedder.max_tokens - MARGIN_TOKENS)
-            chunks = _cut(documents, embedder, budget)
+            chunks = _cut(documents, embedder, _budget(max_tokens, embedder))
             if not chunks:
                 raise _nothing_to_read(roots, skipped)
             embedded, counts = _embed(chunks, embedder, previous, report)
-            manifest = _write(
-                path,
-                Manifest(
-                    format=store.FORMAT,
-                    id=_index_id(embedder, chunks),
-                    model=embedder.name,
-                    fingerprint=embedder.fingerprint,
-                    dimension=embedder.dimension,
-                    version=__version__,
-                    lexical=lexical.VERSION,
-                    max_tokens=max_tokens,
-                    budget=budget,
-                    roots=tuple(str(root) for root in roots),
-                    documents={document.path: document.sha256 for document in documents},
-                    chunks=len(chunks),
-                    files={},
-                ),
-                embedded,
-                report,
-            )
+            manifest = _manifest(roots, documents, chunks, embedder, max_tokens)
+            manifest = _write(path, manifest, embedded, report)
     return IndexSummary(
         id=manifest.id,
         documents=len(documents),
@@ -211,6 +192,11 @@ def _is_current(previous: Sidecar, documents: Sequence[Document], max_tokens: in
     )
 
 
+def _budget(max_tokens: int, embedder: Embedder) -> int:
+    """Return the tokens that a chunk may have: no more than the model reads."""
+    return min(max_tokens, embedder.max_tokens - MARGIN_TOKENS)
+
+
 def _cut(documents: Sequence[Document], embedder: Embedder, budget: int) -> list[Chunk]:
     """Return the chunks of all documents, each id once: of files that are the same in path and text one is enough."""
     chunks: dict[str, Chunk] = {}
@@ -243,6 +229,27 @@ def _known_vectors(previous: Sidecar | None, embedder: Embedder) -> dict[str, Ve
         return {}
     digests = (previous.folder / store.TEXT_DIGESTS).read_text(encoding="ascii").split()
     return dict(zip(digests, previous.vectors, strict=True))
+
+
+def _manifest(
+    roots: Sequence[Path], documents: Sequence[Document], chunks: Sequence[Chunk], embedder: Embedder, max_tokens: int
+) -> Manifest:
+    """Return the manifest of a generation that is not written yet."""
+    return Manifest(
+        format=store.FORMAT,
+        id=_index_id(embedder, chunks),
+        model=embedder.name,
+        fingerprint=embedder.fingerprint,
+        dimension=embedder.dimension,
+        version=__version__,
+        lexical=lexical.VERSION,
+        max_tokens=max_tokens,
+        budget=_budget(max_tokens, embedder),
+        roots=tuple(str(root) for root in roots),
+        documents={document.path: document.sha256 for document in documents},
+        chunks=len(chunks),
+        files={},
+    )
 
 
 def _index_id(embedder: Embedder, chunks: Sequence[Chunk]) -> str:

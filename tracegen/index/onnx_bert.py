@@ -1,17 +1,16 @@
 """The default model without torch: a BERT with mean pooling, run by onnxruntime on the weights as they lie on disk.
 
-The vectors are those of sentence-transformers (within 1e-6, tests/index/test_onnx_bert.py), so an index made one way is searched
-the other way. It saves four seconds when a search starts, and half of the time of indexing on a CPU. Only models that are
-understood in full are run like this, see `supports`; sentence-transformers runs all others.
-
     ids, mask, positions -> embeddings -> layers x (attention, feed-forward) -> pooling -> vectors, each of length 1
+
+The vectors are those of sentence-transformers (within 1e-6, see the tests), so an index made one way is searched the other way.
+Only models that are understood in full are run like this, see `supports`; sentence-transformers runs all others.
 
 The graph is written anew in every process, in a few milliseconds: it holds no weights, only their places in
 model.safetensors, which onnxruntime maps into memory. Making a session of it takes 0.1 s.
 """
 
+import hashlib
 import json
-import math
 import os
 import struct
 from collections.abc import Callable, Sequence
@@ -26,6 +25,7 @@ import numpy as np
 from tracegen.errors import EmbedderError
 from tracegen.index import models
 from tracegen.index.embedder import BATCH_SIZE, QUERY_CACHE, WINDOW, Vectors, well_formed
+from tracegen.index.onnx_file import FLOAT, INT32, INT64, Graph
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -109,8 +109,7 @@ class OnnxBert:
         padded = np.zeros(mask.shape, dtype=np.int64)
         padded[mask] = [token for ids in tokens for token in ids]
         inputs = {"ids": padded, "mask": mask.astype(np.int32), "positions": positions.astype(np.int64)}
-        vectors: Vectors = self._session.run(["vectors"], inputs)[0]
-        return vectors
+        return np.asarray(self._session.run(["vectors"], inputs)[0], dtype=np.float32)
 
 
 def _load(folder: Path) -> "InferenceSession":
@@ -143,8 +142,7 @@ def _load_tokenizer(folder: Path) -> "Tokenizer":
 
 # --- which models are understood -----------------------------------------------------------------------------------------
 
-# What a setting may be; None is its absence. The tokenizer is that of an uncased BERT, which sentence-transformers 6.2 builds
-# from the vocabulary and these settings, whatever else tokenizer.json says.
+# What a setting may be; None is its absence.
 UNDERSTOOD: dict[str, dict[str, tuple[Any, ...]]] = {
     "config.json": {
         "model_type": ("bert",),
@@ -156,6 +154,7 @@ UNDERSTOOD: dict[str, dict[str, tuple[Any, ...]]] = {
         "torch_dtype": (None, "float32"),
         "quantization_config": (None,),
     },
+    # sentence-transformers 6.2 makes the tokenizer of these and the vocabulary, whatever else tokenizer.json says.
     "tokenizer_config.json": {
         "tokenizer_class": ("BertTokenizer", "BertTokenizerFast"),
         "do_lower_case": (None, True),
@@ -163,56 +162,46 @@ UNDERSTOOD: dict[str, dict[str, tuple[Any, ...]]] = {
         "strip_accents": (None,),
         "truncation_side": (None, "right"),
     },
-    "tokenizer.json": {
-        "normalizer": (
-            {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": None, "lowercase": True},
-        ),
-        "pre_tokenizer": ({"type": "BertPreTokenizer"},),
-    },
 }
-KINDS = ["Transformer", "Pooling", "Normalize"]  # without the last one, too: every vector is normalised anyway
-TEMPLATE = [{"SpecialToken": {"id": "[CLS]"}}, {"Sequence": {"id": "A"}}, {"SpecialToken": {"id": "[SEP]"}}]
-SPECIAL = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"}
+TOKENIZER_SHA256 = "66854eac0051205f3bc495b01f6e3db009bf68ae4357305b44d34019134e42f7"
+"""Digest of the tokenizer of an uncased BERT, the default model's: JSON with sorted keys, without truncation and padding."""
+MODULES = ["Transformer", "Pooling", "Normalize"]  # the last may be missing: every vector is normalised anyway
 
 
 def supports(folder: Path) -> bool:
     """Say whether the model in a folder is understood in full, each setting and each weight, and may be run as OnnxBert."""
     try:
-        settings = {file: _read(folder / file) for file in UNDERSTOOD}
-        agreed = all(settings[file].get(key) in may for file, keys in UNDERSTOOD.items() for key, may in keys.items())
-        return agreed and _is_plain_tokenizer(settings["tokenizer.json"]) and _are_plain_modules(folder) and bool(_bert(folder))
+        return _settings_agree(folder) and _modules_agree(folder) and bool(_bert(folder))
     except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, struct.error):
         return False
 
 
-def _is_plain_tokenizer(tokenizer: dict[str, Any]) -> bool:
-    template = [{kind: {"id": part["id"]} for kind, part in step.items()} for step in tokenizer["post_processor"]["single"]]
-    vocabulary = {key: value for key, value in tokenizer["model"].items() if key != "vocab"}
-    return (
-        template == TEMPLATE
-        and {token["content"] for token in tokenizer["added_tokens"]} == SPECIAL
-        and vocabulary.get("type", "WordPiece") == "WordPiece"
-        and (vocabulary["unk_token"], vocabulary["continuing_subword_prefix"]) == ("[UNK]", "##")
-        and vocabulary["max_input_chars_per_word"] == 100
-    )
+def _settings_agree(folder: Path) -> bool:
+    for file, expected in UNDERSTOOD.items():
+        settings = _read(folder / file)
+        if any(settings.get(key) not in allowed for key, allowed in expected.items()):
+            return False
+    tokenizer = {key: value for key, value in _read(folder / "tokenizer.json").items() if key not in ("truncation", "padding")}
+    return hashlib.sha256(json.dumps(tokenizer, sort_keys=True).encode()).hexdigest() == TOKENIZER_SHA256
 
 
-def _are_plain_modules(folder: Path) -> bool:
-    """Say whether the texts go through BERT and mean pooling with nothing before, between or after them."""
-    modules = [(module["type"].split(".")[0], module["type"].split(".")[-1]) for module in _read(folder / "modules.json")]
-    transformer, pooling = [module["path"] for module in _read(folder / "modules.json")][:2]
+def _modules_agree(folder: Path) -> bool:
+    """Say whether a text goes through BERT and mean pooling, with nothing before, between and after them."""
+    modules = _read(folder / "modules.json")
+    kinds = [module["type"].rpartition(".")[2] for module in modules if module["type"].startswith("sentence_transformers.")]
     text = _read(folder / "sentence_bert_config.json")
+    pooling = _read(folder / modules[1]["path"] / "config.json")
     whole = folder / "config_sentence_transformers.json"
     prompts = _read(whole) if whole.exists() else {}
     prompts.update(prompts.pop("prompts", None) or {})
-    longest = _read(folder / "config.json")["max_position_embeddings"]
     return (
-        modules in [[("sentence_transformers", kind) for kind in KINDS[:count]] for count in (2, 3)]
-        and transformer == ""
-        and 2 < text["max_seq_length"] <= longest
+        len(kinds) == len(modules)
+        and kinds in (MODULES, MODULES[:2])
+        and modules[0]["path"] == ""
+        and 2 < text["max_seq_length"] <= _read(folder / "config.json")["max_position_embeddings"]
         and _switched_on(text, "max_seq_length") == {}
         and _switched_on(prompts, "__version__", "similarity_fn_name") in ({}, {"model_type": "SentenceTransformer"})
-        and _switched_on(_read(folder / pooling / "config.json"), "word_embedding_dimension", "embedding_dimension", "include_prompt")
+        and _switched_on(pooling, "word_embedding_dimension", "embedding_dimension", "include_prompt")
         in ({"pooling_mode_mean_tokens": True}, {"pooling_mode": "mean"})
     )
 
@@ -234,8 +223,10 @@ def _bert(folder: Path) -> bytes:
     Raises ValueError or KeyError where the weights are not what config.json says.
     """
     config = _read(folder / "config.json")
-    size, inner, eps = config["hidden_size"], config["intermediate_size"], config["layer_norm_eps"]
-    graph = _Graph(folder / WEIGHTS)
+    size, inner, heads = config["hidden_size"], config["intermediate_size"], config["num_attention_heads"]
+    if size % heads:
+        raise ValueError(f"{size} dimensions cannot be shared among {heads} heads")
+    graph = Graph(folder / WEIGHTS)
     op, weight = graph.op, graph.weight
 
     def linear(x: str, name: str, rows: int, columns: int) -> str:
@@ -245,7 +236,7 @@ def _bert(folder: Path) -> bytes:
 
     def norm(x: str, name: str) -> str:
         scale, shift = weight(f"{name}.LayerNorm.weight", size), weight(f"{name}.LayerNorm.bias", size)
-        return op("LayerNormalization", x, scale, shift, axis=-1, epsilon=float(eps))
+        return op("LayerNormalization", x, scale, shift, axis=-1, epsilon=float(config["layer_norm_eps"]))
 
     words = weight("embeddings.word_embeddings.weight", config["vocab_size"], size)
     places = weight("embeddings.position_embeddings.weight", config["max_position_embeddings"], size)
@@ -257,7 +248,7 @@ def _bert(folder: Path) -> bytes:
         name = f"encoder.layer.{layer}"
         attended = (linear(x, f"{name}.attention.self.{part}", size, size) for part in ("query", "key", "value"))
         # onnxruntime's own operator (docs/ContribOperators.md): no bias; 0 in the mask hides a token from all others.
-        y = op("MultiHeadAttention", *attended, "", "mask", domain="com.microsoft", num_heads=config["num_attention_heads"])
+        y = op("MultiHeadAttention", *attended, "", "mask", domain="com.microsoft", num_heads=heads)
         x = norm(op("Add", linear(y, f"{name}.attention.output.dense", size, size), x), f"{name}.attention.output")
         y = op("Gelu", linear(x, f"{name}.intermediate.dense", inner, size))
         x = norm(op("Add", linear(y, f"{name}.output.dense", size, inner), x), f"{name}.output")
@@ -265,90 +256,3 @@ def _bert(folder: Path) -> bytes:
     pooled = op("Einsum", op("Cast", "mask", to=FLOAT), x, equation="bt,bth->bh")
     op("LpNormalization", pooled, output="vectors", axis=-1, p=2)
     return graph.encode({"ids": (INT64, 2), "mask": (INT32, 2), "positions": (INT64, 1)}, {"vectors": (FLOAT, 2)})
-
-
-# Numbers from onnx.proto3 (github.com/onnx/onnx, read 2026-11): data types, and the fields of each message below.
-FLOAT, INT32, INT64 = 1, 6, 7
-EXTERNAL = 1
-
-
-class _Graph:
-    """An ONNX graph while it is written: the encoded operators and initializers; every value is known by its name."""
-
-    def __init__(self, weights: Path) -> None:
-        weights = weights.resolve()
-        with weights.open("rb") as file:
-            # https://huggingface.co/docs/safetensors: length of the header, header in JSON, data in the header's order.
-            (length,) = struct.unpack("<Q", file.read(8))
-            self._header = json.loads(file.read(length))
-        self._header.pop("__metadata__", None)
-        self._start = 8 + length
-        self._file = weights.name
-        if weights.stat().st_size != self._start + max(tensor["data_offsets"][1] for tensor in self._header.values()):
-            raise ValueError(f"{weights} is cut off")
-        self._operators: list[bytes] = []
-        self._initializers: dict[str, bytes] = {}
-
-    def op(self, kind: str, *inputs: str, output: str = "", domain: str = "", **attributes: Any) -> str:
-        """Add an operator and return the name of its output."""
-        output = output or f"{kind}{len(self._operators)}"
-        encoded = [_field(5, _attribute(key, value)) for key, value in attributes.items()]
-        names = [_field(1, name) for name in inputs]
-        self._operators.append(b"".join([*names, _field(2, output), _field(4, kind), *encoded, _field(7, domain)]))
-        return output
-
-    def weight(self, name: str, *shape: int) -> str:
-        """Add a tensor of the weights' file, by its place there, and return its name."""
-        tensor = self._header[name]
-        begin, end = tensor["data_offsets"]
-        if (tensor["dtype"], tuple(tensor["shape"]), end - begin) != ("F32", shape, 4 * math.prod(shape)):
-            raise ValueError(f"{name} is {tensor}, not F32 of shape {shape}")
-        place = {"location": self._file, "offset": self._start + begin, "length": end - begin}
-        entries = [_field(13, _field(1, key) + _field(2, str(value))) for key, value in place.items()]
-        dimensions = [_field(1, dimension) for dimension in shape]
-        self._initializers[name] = b"".join([*dimensions, _field(2, FLOAT), _field(8, name), *entries, _field(14, EXTERNAL)])
-        return name
-
-    def encode(self, inputs: dict[str, tuple[int, int]], outputs: dict[str, tuple[int, int]]) -> bytes:
-        """Return the whole as an ONNX file; inputs and outputs are given as data type and number of dimensions."""
-        graph = [
-            *(_field(1, operator) for operator in self._operators),
-            _field(2, "bert"),
-            *(_field(5, initializer) for initializer in self._initializers.values()),
-            *(_field(11, _value(name, *kind)) for name, kind in inputs.items()),
-            *(_field(12, _value(name, *kind)) for name, kind in outputs.items()),
-        ]
-        # IR version 9 and operator set 20, the first with Gelu: onnxruntime 1.17 and later.
-        versions = [_field(8, _field(1, domain) + _field(2, number)) for domain, number in (("", 20), ("com.microsoft", 1))]
-        return b"".join([_field(1, 9), _field(7, b"".join(graph)), *versions])
-
-
-def _value(name: str, kind: int, dimensions: int) -> bytes:
-    shape = b"".join(_field(1, b"") for _ in range(dimensions))  # of any length
-    return _field(1, name) + _field(2, _field(1, _field(1, kind) + _field(2, shape)))
-
-
-def _attribute(name: str, value: float | str | list[int]) -> bytes:
-    if isinstance(value, list):
-        return _field(1, name) + b"".join(_field(8, number) for number in value) + _field(20, 7)
-    field, kind = {float: (2, 1), int: (3, 2), str: (4, 3)}[type(value)]
-    return _field(1, name) + _field(field, value) + _field(20, kind)
-
-
-def _field(number: int, value: float | str | bytes) -> bytes:
-    """Encode one field of a message (https://protobuf.dev/programming-guides/encoding)."""
-    if isinstance(value, float):
-        return _varint(number << 3 | 5) + struct.pack("<f", value)
-    if isinstance(value, int):
-        return _varint(number << 3) + _varint(value)
-    data = value.encode() if isinstance(value, str) else value
-    return _varint(number << 3 | 2) + _varint(len(data)) + data
-
-
-def _varint(value: int) -> bytes:
-    value %= 1 << 64  # negative numbers are in two's complement
-    groups = []
-    while value > 127:
-        groups.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*groups, value])

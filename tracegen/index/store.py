@@ -16,6 +16,7 @@ Chroma's own files do not survive being killed while they are written, so they a
 """
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -23,7 +24,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from pydantic import ValidationError
 
 from tracegen.errors import BusyError, SettingsError, StoreError
 from tracegen.jsonl import cannot_write, replacing
@@ -129,16 +129,16 @@ def read_manifest(path: Path, generation: Path) -> Manifest:
     Raises StoreError where they are not, or where the generation is of another format.
     """
     try:
-        text = (generation / MANIFEST).read_text(encoding="utf-8")
-        manifest = Manifest.model_validate_json(text)
-    except ValidationError:
-        if not re.search(rf'"format": {FORMAT}\b', text):
+        value = json.loads((generation / MANIFEST).read_bytes())
+        if isinstance(value, dict) and value.get("format", FORMAT) != FORMAT:
             raise StoreError(
                 f"The index {path} was built by another version of tracegen. Build it again: tracegen index DOCS --index {path}"
-            ) from None
+            )
+        manifest = Manifest.model_validate_json(json.dumps(value))
+    except OSError as error:
+        raise damaged(path, f"{MANIFEST}: {error.strerror}") from None
+    except ValueError:
         raise damaged(path, f"{MANIFEST} is not a manifest") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise damaged(path, f"{MANIFEST}: {error}") from None
     for name, size in manifest.files.items():
         found = (generation / name).stat().st_size if (generation / name).is_file() else None
         if found != size:

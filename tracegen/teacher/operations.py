@@ -27,7 +27,7 @@ class Operation(NamedTuple):
 # Terms with an arrow are signatures in the prompt's code: `string->string` takes a string and returns one. A weight says how
 # often programs need the operation, and how far its signs can be trusted.
 _TABLE = """
-convert a string to a list of characters | string 1.5 | each character, every character, individual character, characters, letters, each letter, every letter, acronym, anagram, vowel, graphemes, brackets, character + position, cipher, plaintext, digits + string, occur + letter, string->string, one character
+convert a string to a list of characters | string 1.3 | each character, every character, individual character, characters, letters, each letter, every letter, acronym, anagram, vowel, graphemes, brackets, character + position, cipher, plaintext, digits + string, occur + letter, string->string, one character
 split a string on a separator | string 1.2 | split, separated by, comma-separated, separator, delimiter, words, sentence, hyphen, dash, tokens, segments, space separated, colon, dotted path, line + parse, between slashes
 split a string into lines | string | each line, newlines + split, multi-line + parse, rows + string, log lines, lines + parse, grid + string, lines + input
 split only at the first separator | string | split + first, split + once, one split, split + limited, split + last
@@ -58,7 +58,7 @@ write a multi-line string | string | text block, multi-line, multiline, heredoc,
 match a string with a regular expression | string | regex, regular expression, log line, regexp
 compare two strings | string 0.8 | lexicographic, compare + case-insensitively, strings + compare
 parse a string as an integer | number 1.1 | digits + string, parse + number, numbers + string, as numbers, isbn, luhn, phone number, string + integer, question + math, checksum, string + numbers, string->int
-parse hexadecimal or octal numbers | number | hex, octal, hexadecimal
+parse hexadecimal or octal numbers | number 1.3 | hex, octal, hexadecimal
 convert an integer to a string | number 1.1 | number + string, as string, as strings, digits, must come out as strings, numerals, values + strings, key + strings, int->string
 remainder of an integer division | number 1.1 | divisible, remainder, modulo, mod, multiples, multiple of, prime, primes, factors, leap, evenly, gcd, fizzbuzz, wrapping around, wrapping, round robin, factor, aliquot, n odd
 divide two numbers | number 0.9 | average, mean, ratio, divide, quotient, half, percentage, percent, avg, divided, per second
@@ -81,8 +81,8 @@ multiply all numbers in a {list} | list 0.9 | product of, multiply all
 fold a {list} into one value | list 1.2 | fold, accumulate, running, reduce, balance, keep track, combine, tally, left to right, aggregate, folding, over + transactions, list->int
 count elements that match a condition | list 0.9 | count, how many, occurrences, tally, count how often, how often, times + appears
 count how often each element occurs | list | frequency, occurrences, count + each, how many + each, histogram, how often + each
-map over a {list} | list 1.4 | map, transform, turn, convert + each, convert + list, translate, each of, for each, for every, list->list, every + becomes, each + string, each + object, make every, given list, sequence, names of
-filter a {list} | list 1.2 | filter, only + which, keep, discard, exclude, ignore, take only, select, throw away, ones that, only the, those + with, drop + with, skip, not + greater, those + ending, those + starting
+map over a {list} | list 1.1 | map, transform, turn, convert + each, convert + list, translate, each of, for each, for every, list->list, every + becomes, each + string, each + object, make every, given list, sequence, names of
+filter a {list} | list 1.1 | filter, only + which, keep, discard, exclude, ignore, take only, select, throw away, ones that, only the, those + with, drop + with, skip, not + greater, those + ending, those + starting
 remove an element from a {list} | list | remove + list, without the element, delete + list, without + index, removing + list, without the first
 check if a {list} contains a value | list | list + contains, includes, include, member, present, among, in common, belongs, list + contain, is in
 check that all elements satisfy a condition | list | all + pass, every + true, all of + are, pangram, all checks, every letter + alphabet
@@ -95,7 +95,7 @@ sort a {list} | list 1.2 | sort, sorted, ascending, alphabetical, alphabetically
 sort a {list} by a key or a custom order | list | sort + by, sorted by, order by, descending, ranking, highest + first, best first, sorting + by, leaderboard, best three
 reverse the order of a {list} | list 1.2 | reverse, backwards, reversed, descending, reverse order, rightmost, right to left
 remove duplicates from a {list} | list 1.1 | unique, duplicates, distinct, duplicate, repeated, dedupe, repeating, more than once, different + letters, once + each, all of them once, duplicate-free
-union, intersection and difference of sets | list | union, intersection, sets, in common, subset, disjoint, either + lists, custom set, in both, but not in
+union, intersection and difference of sets | list 1.2 | union, intersection, sets, in common, subset, disjoint, either + lists, custom set, in both, but not in
 check if a value is in a set | list 0.8 | set, sets, seen before, already
 group elements by a key | list | group by, grouped, buckets, per team, by grade, group + by, classify, categories
 zip two {list}s together | list 1.1 | zip, corresponding, compare + strands, side by side, same position, pair up, matching positions, both lists, dot product
@@ -114,8 +114,8 @@ get a value from a {dict} by key | dict 1.1 | lookup, look up, mapping, followin
 default value for a missing key | dict | missing, absent, not have, optional + field, may have no, fall back, lacking, default + key, not be there, missing + default
 update a value in a {dict} | dict | update + key, inventory, increment, tally, occurrences, replace + value, counts, ->dict
 {dict} with string keys | dict 0.8 | following table, lookup table, mapping
-field names of an {dict} | dict 1.1 | keys, names of the fields, field names, names of all, fields + names, keys + object, object keys, each entry, number of + keys
-loop over the keys and values of a {dict} | dict 1.2 | each entry, every entry, for each + key, entries, key + value, every field, over all the entries, each value, keyed + object, map + name, per target, every service, object + each, its key, map + service
+field names of a {dict} | dict 1.1 | keys, names of the fields, field names, names of all, fields + names, keys + object, object keys, each entry, number of + keys
+loop over the keys and values of a {dict} | dict 1.1 | each entry, every entry, for each + key, entries, key + value, every field, over all the entries, each value, keyed + object, map + name, per target, every service, object + each, its key, map + service
 build a {dict} from a {list} | dict 1.1 | keyed by, object + from, into an object, from list + object, object by, lookup table, list + object, to an object, object name, output object, object with keys, object keyed, object comprehension
 merge two {dict}s | dict 1.1 | merge, merged, combine + object, overrides, deep merge, deep-merge, merges, on top, patch, merge patch
 remove a key from a {dict} | dict | remove + key, delete + key, without + field, drop + field, dropped + field, gone
@@ -123,7 +123,7 @@ check if a key exists in a {dict} | dict | has + field, exists, field + present,
 swap keys and values | dict | invert, inverse, reverse mapping, one-to-one, old + new
 default value for an optional | optional | optional, option, optionally, maybe, not given, none, without a name, don't know, may be null, nullable, null + default
 return an error | error | error, invalid, fail with, illegal, raise, signal, must be valid, raises, die, fails + message, error + message, abort, unknown + error, throw
-handle the result of a function that can fail | error 0.9 | result, recover, ->error
+handle the result of a function that can fail | error 0.9 | recover, ->error, result + error
 unwrap a result with a default | error 0.9 | fall back, ->error
 assert a condition | error | assert, asserts, assertion, validation, ensure + error, has to check, constraint, validate, between + message
 compare two values and fail the test | error | test + fails, expected + actual, test file, fails + differ
@@ -156,7 +156,7 @@ function pipeline | function | pipeline, pipe, chain, compose, composed
 labelled arguments | function | labelled, named arguments, argument names
 local variables | function 0.8 | variable, local, locals, assignment, reassign, at the top
 constants | function 0.7 | constant, constants
-list comprehension with a condition | list 0.8 | comprehension, comprehensions, for loop
+comprehension with a condition | list 0.8 | comprehension, comprehensions, for loop
 tree data structure | record | node, nodes, branch, leaf, zipper, subtree
 import another file | | import, separate file, imported, relative path, relative to
 read an external variable | | external variable, environment variable, extvar, command line argument, parameterise, top-level argument
@@ -179,7 +179,7 @@ call code of another language | | external function, foreign, ffi, erlang, exter
 concurrency with processes | | concurrent, process + message, actor, parallel
 read and write files | 0.8 | read + file, write to + file
 queue or stack | list | queue, stack, circular, buffer, deque, fifo
-remove nulls and empty values | dict | throw away, prune, nulls + empty, all nulls, clean + null
+remove nulls and empty values | dict 1.3 | throw away, prune, nulls + empty, all nulls, clean + null
 infinite sequence | list 0.8 | infinite, lazily, generate + endless
 logical xor of booleans | | xor, exactly one of
 resolve a relative path | string | relative path, relative to, resolve + path
@@ -220,6 +220,16 @@ def _by_term(operations: Iterable[Operation]) -> dict[str, list[tuple[Operation,
 _INDEX = _by_term(OPERATIONS)
 
 
+_COMMON = frozenset(
+    stem(word)
+    for word in """add adds already appears base cases code contains counts cases default digits every include includes index keys known
+    length letters lists lookup map mapping name names number order parameter position present range record rules score select
+    sequence series set sets steps table threshold turn unknown update updated words columns model player local characters method
+    remaining repeated head square message prefix""".split()
+)
+"""Signs that are everyday words as well: alone they say little."""
+
+
 def operations_in(stems: list[str]) -> dict[Operation, float]:
     """Return the operations that a sentence speaks of, with a strength: longer signs say more than single words."""
     terms = {*stems, *(f"{a} {b}" for a, b in zip(stems, stems[1:], strict=False))}
@@ -227,6 +237,7 @@ def operations_in(stems: list[str]) -> dict[Operation, float]:
     for term in sorted(terms):
         for operation, sign in _INDEX.get(term, ()):
             if sign <= terms:
-                strength = operation.weight * (1.0 if len(sign) == 1 and " " not in term else 1.5)
+                single = len(sign) == 1 and " " not in term
+                strength = operation.weight * (0.6 if sign <= _COMMON else 1.0 if single else 1.5)
                 found[operation] = max(found.get(operation, 0.0), strength)
     return found

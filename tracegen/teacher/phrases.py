@@ -123,7 +123,10 @@ def noun_phrase(sentence: str) -> str | None:
     """Return what a short request without a verb is about (`nested loops with a condition`), or None."""
     rest = cut(_ORDER.sub("", _CHATTER.sub("", sentence, count=1) if _CHATTER.match(sentence) else sentence, count=1))
     words = rest.split()
-    return rest if 2 <= len(words) <= MAX_WORDS and _technical(words) and not PRONOUNS & {w.lower() for w in words} else None
+    content = [word for word in words if word.lower() not in STOP_WORDS]
+    known = [word for word in content if _technical([word])]
+    sound = 2 <= len(words) <= MAX_WORDS and 2 * len(known) >= len(content) > 0 and not PRONOUNS & {w.lower() for w in words}
+    return rest if sound else None
 
 
 def _stands_as_verb(words: list[str], place: int, verb: str) -> bool:

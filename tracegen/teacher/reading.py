@@ -118,11 +118,19 @@ def split_code(text: str) -> tuple[str, str, tuple[str, ...]]:
             prose.append("")
         elif mark and mark[1].startswith(fence):
             fence = ""
-        elif fence or (_CODE_LINE.match(line[:200]) and not line.rstrip().endswith((".", "?"))):
+        elif fence or _looks_like_code(line):
             code.append(line)
         else:
             prose.append(line)
     return "\n".join(prose), "\n".join(code), tuple(labels)
+
+
+def _looks_like_code(line: str) -> bool:
+    """Return whether a line outside of a fence is code or data: it has the form, and not many words besides."""
+    if not _CODE_LINE.match(line[:200]) or line.rstrip().endswith((".", "?")):
+        return False
+    spoken = re.findall(r"(?<!\S)[A-Za-z][a-z']*(?=[\s,.]|$)", _LITERAL.sub(" ", line[:400]))
+    return len(spoken) < 5
 
 
 def sentences_of(prose: str) -> list[tuple[str, float]]:

@@ -24,9 +24,12 @@ MAX_QUERY_CHARS = 120
 """A query is never longer; people's are shorter."""
 FRUITLESS_LIMIT = 2
 """So many searches in a row that bring nothing new end the research."""
-INTERESTING = 0.9
+ENOUGH = 2
+"""With so many queries made, a poor query is worse than none."""
+INTERESTING = 0.8
 """From this interest on a name that returns show is followed up."""
 
+_ONE_WORD = {"array": "list", "object": "dict", "dictionary": "dict"}
 _ARTICLE = re.compile(r"\b(a) (array|object)\b")
 _FRAME = frozenset(["how", "to", "what", "does", "do", "is", "in", "the", "a", "an", "of", "example", "use", "function", "functions", "module", "type", "error"])
 
@@ -112,7 +115,8 @@ def next_query(conversation: Conversation, max_queries: int) -> str | None:
     follow_up_turn = len(asked) % 2 == 1
     own, met = from_prompt(conversation), follow_ups(conversation)
     streams += [met, own] if follow_up_turn else [own, met]
-    streams.append(fallbacks(conversation))
+    if len(asked) < ENOUGH:
+        streams.append(fallbacks(conversation))
     for stream in streams:
         for candidate in stream:
             query = clean(candidate)
@@ -124,7 +128,7 @@ def next_query(conversation: Conversation, max_queries: int) -> str | None:
 def budget(prompt: Prompt) -> int:
     """Return how many queries a prompt deserves: two for a short simple one, more for what has many words and parts."""
     size = prompt.words + 12 * prompt.parts + 4 * len(prompt.operations)
-    return 2 + sum(size >= limit for limit in (25, 60, 110, 180))
+    return 2 + sum(size >= limit for limit in (14, 34, 70, 120))
 
 
 def from_prompt(conversation: Conversation) -> Iterator[str]:
@@ -171,7 +175,7 @@ def fallbacks(conversation: Conversation) -> Iterator[str]:
     """Yield queries for prompts that give nothing to go on, such as those in a language without known words."""
     prompt, language = conversation.read, conversation.language
     for line in re.split(r"[\n.!?;:,。！？；：，、]+", prompt.prose)[:40]:
-        words = [word for word in WORD.findall(line) if word.isprintable()][:8]
+        words = [word for word in WORD.findall(line) if len(word) <= 30][:8]
         if len(words) >= 2 or (words and len(words[0]) > 3):
             yield " ".join(words)[:60]
     yield f"{language} syntax" if language else "getting started"
@@ -217,7 +221,7 @@ def is_repeated(query: str, asked: Sequence[str], language: str) -> bool:
 def _content(query: str, language: str) -> frozenset[str]:
     """Return the stems that make out a query; a name counts by its words."""
     parts = re.sub(r"([a-z])([A-Z])", r"\1 \2", query.replace(".", " ").replace("_", " ").replace("/", " "))
-    stems = {stem(word) for word in WORD.findall(parts)} or set(query.split())
+    stems = {_ONE_WORD.get(word, word) for word in map(stem, WORD.findall(parts))} or set(query.split())
     return frozenset(stems - {stem(word) for word in _FRAME | STOP_WORDS} - {stem(language)}) or frozenset(stems)
 
 

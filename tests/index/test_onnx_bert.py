@@ -1,0 +1,259 @@
+"""The default model run by onnxruntime, against sentence-transformers: the same vectors, and `supports` in doubt says no."""
+
+import json
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tracegen.errors import EmbedderError
+from tracegen.index import models
+from tracegen.index.embedder import SentenceEmbedder, Vectors
+from tracegen.index.onnx_bert import WEIGHTS, OnnxBert, supports
+
+SENTENCE = "A fold applies the function to each element from the left and carries `std.foldl(f, arr, 0)` along."
+WORDS = SENTENCE.split()
+TEXTS = [
+    "",
+    " ",
+    "\n\t\x00",
+    "fold",
+    *(" ".join((WORDS * 20)[:count]) for count in (2, 3, 5, 8, 13, 40, 90, 100, 140, 180, 300)),
+    " ".join(WORDS * 500)[:60_000],  # 10,000 words and more
+    "x" * 5_000,
+    "Größe café naïve ÅÄÖ ﬁ ΣΊΣΥΦΟΣ İstanbul straße",
+    "日本語のテキスト 中文字符 한국어 العربية עברית हिन्दी",
+    "🙂🚀 a\u0301 \u200b\ufeff\u202e zero width; lone \ud800 surrogate",
+    "[CLS] [PAD] [PAD] [SEP] [MASK] <s> </s>",
+    "local f(x) = { a: x, ['b' + x]:: [i * 2 for i in std.range(0, 9) if i % 2 == 0] };",
+]
+
+
+@pytest.fixture(scope="module")
+def folder() -> Path:
+    found = models.find_model(models.DEFAULT_MODEL)
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope="module")
+def bert(folder: Path) -> OnnxBert:
+    return OnnxBert(models.DEFAULT_MODEL, folder)
+
+
+@pytest.fixture(scope="module")
+def reference(folder: Path) -> SentenceEmbedder:
+    return SentenceEmbedder(models.DEFAULT_MODEL, folder)
+
+
+@pytest.fixture
+def copy(folder: Path, tmp_path: Path) -> Path:
+    """Return a copy of the model's folder that the test may change, all but the weights."""
+    copied = tmp_path / "model"
+    shutil.copytree(folder, copied, ignore=shutil.ignore_patterns(WEIGHTS))
+    (copied / WEIGHTS).symlink_to(folder / WEIGHTS)
+    return copied
+
+
+def assert_same(found: Vectors, expected: Vectors, within: float) -> None:
+    assert found.dtype == np.float32
+    assert found.shape == expected.shape
+    assert np.abs(found - expected).max() < within
+    assert np.abs(np.linalg.norm(found, axis=-1) - 1).max() < 1e-6
+
+
+# --- the same as sentence-transformers -----------------------------------------------------------------------------------
+
+
+def test_its_facts_are_those_of_sentence_transformers(bert: OnnxBert, reference: SentenceEmbedder) -> None:
+    def facts(embedder: OnnxBert | SentenceEmbedder) -> tuple[Any, ...]:
+        return embedder.name, embedder.fingerprint, embedder.max_tokens, embedder.dimension
+
+    assert facts(bert) == facts(reference)
+    assert facts(bert)[2:] == (254, 384)
+
+
+def test_documents_get_the_vectors_of_sentence_transformers(bert: OnnxBert, reference: SentenceEmbedder) -> None:
+    found, expected = bert.embed_documents(TEXTS), reference.embed_documents(TEXTS)
+    assert_same(found, expected, within=1e-6)
+    assert (found * expected).sum(axis=1).min() > 0.99999
+
+
+def test_queries_get_the_vectors_of_sentence_transformers(bert: OnnxBert, reference: SentenceEmbedder) -> None:
+    for text in TEXTS:
+        assert_same(bert.embed_query(text), reference.embed_query(text), within=1e-6)
+
+
+def test_tokens_are_counted_as_sentence_transformers_does(bert: OnnxBert, reference: SentenceEmbedder) -> None:
+    assert [bert.count_tokens(text) for text in TEXTS] == [reference.count_tokens(text) for text in TEXTS]
+
+
+def test_a_longer_text_is_cut_off_at_max_tokens(bert: OnnxBert) -> None:
+    whole = "a " * bert.max_tokens
+    assert bert.count_tokens(whole) == bert.max_tokens
+    assert np.array_equal(bert.embed_query(whole), bert.embed_query(whole + "b"))
+    assert not np.array_equal(bert.embed_query(whole), bert.embed_query("a " * (bert.max_tokens - 1) + "b"))
+
+
+# --- whatever else runs --------------------------------------------------------------------------------------------------
+
+
+def test_a_vector_does_not_depend_on_the_other_texts(bert: OnnxBert) -> None:
+    alone = np.array([bert.embed_documents([text])[0] for text in TEXTS])
+    assert_same(bert.embed_documents(TEXTS), alone, within=1e-6)
+    assert_same(bert.embed_documents(TEXTS[::-1])[::-1], alone, within=1e-6)
+    assert_same(bert.embed_documents([TEXTS[3]] * 20), alone[[3] * 20], within=1e-6)
+
+
+def test_a_query_has_the_same_bits_in_every_thread_and_in_another_embedder(bert: OnnxBert, folder: Path) -> None:
+    fresh = OnnxBert("another", folder)
+    found: dict[int, list[Vectors]] = {}
+    busy = threading.Thread(target=bert.embed_documents, args=(TEXTS,))
+    askers = [
+        threading.Thread(target=lambda n=n: found.update({n: [fresh._embed_query(text) for text in TEXTS]})) for n in range(6)
+    ]
+    for thread in (busy, *askers):
+        thread.start()
+    for thread in (busy, *askers):
+        thread.join()
+    expected = np.array([bert.embed_query(text) for text in TEXTS])
+    assert len(found) == 6
+    assert all(np.array_equal(np.array(vectors), expected) for vectors in found.values())
+
+
+def test_a_query_is_remembered_and_cannot_be_changed(bert: OnnxBert) -> None:
+    vector = bert.embed_query("remember me")
+    assert bert.embed_query("remember me") is vector
+    with pytest.raises(ValueError, match="read-only"):
+        vector[0] = 1
+
+
+def test_progress_tells_the_texts_done_and_in_all(bert: OnnxBert) -> None:
+    told: list[tuple[int, int]] = []
+    texts = [f"text {number}" for number in range(300)]
+    vectors = bert.embed_documents(texts, lambda done, total: told.append((done, total)))
+    assert told == [(256, 300), (300, 300)]
+    assert_same(vectors[[0, 255, 256, 299]], bert.embed_documents([texts[place] for place in (0, 255, 256, 299)]), within=1e-6)
+
+
+def test_no_texts_have_no_vectors(bert: OnnxBert) -> None:
+    assert bert.embed_documents([]).shape == (0, 384)
+
+
+def test_torch_is_not_loaded(folder: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from tracegen.index.onnx_bert import OnnxBert, supports\n"
+        f"folder = Path({str(folder)!r}); assert supports(folder); OnnxBert('any', folder).embed_query('any')\n"
+        "print(*{'torch', 'transformers', 'sentence_transformers', 'chromadb'} & set(sys.modules))"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert (result.stdout.strip(), result.stderr) == ("", "")
+
+
+# --- which models are understood -----------------------------------------------------------------------------------------
+
+
+def changed(file: Path, change: Callable[[Any], Any]) -> None:
+    content = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps(change(content) or content), encoding="utf-8")
+
+
+def test_the_default_model_is_understood(folder: Path, copy: Path) -> None:
+    assert supports(folder)
+    assert supports(copy)
+
+
+def test_a_linked_file_of_weights_is_found(copy: Path, bert: OnnxBert) -> None:
+    assert np.array_equal(OnnxBert("linked", copy).embed_query("fold"), bert.embed_query("fold"))
+
+
+@pytest.mark.parametrize(
+    ("file", "settings"),
+    [
+        ("config_sentence_transformers.json", {"prompts": {"query": "", "document": ""}, "default_prompt_name": None}),
+        ("config_sentence_transformers.json", {"model_type": "SentenceTransformer", "similarity_fn_name": "cosine"}),
+        ("config.json", {"dtype": "float32", "is_decoder": False, "use_cache": False}),
+        ("sentence_bert_config.json", {"max_seq_length": 512}),
+        ("tokenizer.json", {"truncation": None, "padding": None}),
+    ],
+)
+def test_what_changes_nothing_is_understood(copy: Path, file: str, settings: dict[str, Any]) -> None:
+    changed(copy / file, lambda content: content.update(settings))
+    assert supports(copy)
+
+
+@pytest.mark.parametrize(
+    ("file", "settings"),
+    [
+        ("config.json", {"model_type": "roberta"}),
+        ("config.json", {"hidden_act": "gelu_new"}),
+        ("config.json", {"position_embedding_type": "relative_key"}),
+        ("config.json", {"is_decoder": True}),
+        ("config.json", {"dtype": "bfloat16"}),
+        ("config.json", {"torch_dtype": "float16"}),
+        ("config.json", {"hidden_size": 768}),
+        ("config.json", {"vocab_size": 30523}),
+        ("config.json", {"num_hidden_layers": 7}),
+        ("config.json", {"num_attention_heads": 7}),
+        ("config.json", {"max_position_embeddings": 128}),
+        ("sentence_bert_config.json", {"max_seq_length": 1024}),
+        ("sentence_bert_config.json", {"max_seq_length": None}),
+        ("sentence_bert_config.json", {"do_lower_case": True}),
+        ("sentence_bert_config.json", {"unpad_inputs": True}),
+        ("config_sentence_transformers.json", {"prompts": {"query": "query: "}}),
+        ("config_sentence_transformers.json", {"prompts": {"passage": ""}, "default_prompt_name": "passage"}),
+        ("config_sentence_transformers.json", {"model_type": "SparseEncoder"}),
+        ("1_Pooling/config.json", {"pooling_mode_cls_token": True}),
+        ("1_Pooling/config.json", {"pooling_mode_mean_tokens": False}),
+        ("1_Pooling/config.json", {"pooling_mode": "cls"}),
+        ("tokenizer_config.json", {"do_lower_case": False}),
+        ("tokenizer_config.json", {"tokenizer_class": "XLMRobertaTokenizer"}),
+        ("tokenizer.json", {"normalizer": None}),
+        ("tokenizer.json", {"added_tokens": []}),
+    ],
+)
+def test_an_altered_setting_is_not_understood(copy: Path, file: str, settings: dict[str, Any]) -> None:
+    changed(copy / file, lambda content: content.update(settings))
+    assert not supports(copy)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda modules: modules[:1],
+        lambda modules: [*modules, {"type": "sentence_transformers.models.Dense", "path": "3_Dense"}],
+        lambda modules: [modules[0], {"type": "sentence_transformers.models.Dense", "path": "3_Dense"}, modules[2]],
+        lambda modules: [{**modules[0], "type": "somebody.Transformer"}, *modules[1:]],
+        lambda modules: [{**modules[0], "path": "0_Transformer"}, *modules[1:]],
+        lambda _: {"not": "a list"},
+    ],
+)
+def test_other_modules_are_not_understood(copy: Path, change: Callable[[Any], Any]) -> None:
+    changed(copy / "modules.json", change)
+    assert not supports(copy)
+
+
+@pytest.mark.parametrize("file", ["config.json", "modules.json", "tokenizer.json", "tokenizer_config.json", WEIGHTS])
+def test_a_missing_or_broken_file_is_not_understood(copy: Path, file: str) -> None:
+    (copy / file).unlink()
+    assert not supports(copy)
+    (copy / file).write_bytes(b"\xff{")
+    assert not supports(copy)
+
+
+def test_weights_that_are_cut_off_are_not_understood(copy: Path, folder: Path) -> None:
+    (copy / WEIGHTS).unlink()
+    (copy / WEIGHTS).write_bytes((folder / WEIGHTS).read_bytes()[:-4])
+    assert not supports(copy)
+
+
+def test_what_onnxruntime_cannot_load_is_our_error(copy: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tracegen.index.onnx_bert._bert", lambda folder: b"no model")
+    with pytest.raises(EmbedderError, match="onnxruntime"):
+        OnnxBert("broken", copy).embed_query("any")
