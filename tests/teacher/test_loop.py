@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from tracegen.records import Message, RawCall, Response, Row, Source, Tool, ToolReturn, Trace, Usage
 from tracegen.teacher import Failure
-from tracegen.teacher.loop import MAX_QUERY_CHARS, NUDGE, Ask, Finish, Loop, Search
+from tracegen.teacher.loop import NUDGE, Ask, Finish, Loop, Search
+from tracegen.tool_call import MAX_QUERY_CHARS
 
 SECRET = "THE-DESIRED-OUTPUT"
 TOOL = Tool(name="search_docs", description="d", parameters={"type": "object"}, k=5, rendering=1)

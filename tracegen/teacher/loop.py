@@ -21,9 +21,7 @@ from typing import Any, NamedTuple
 
 from tracegen.records import Ending, Hop, RawCall, Response, Row, Tool, ToolCall, ToolReturn, Trace, Usage
 from tracegen.teacher import Failure, ToolChoice
-
-MAX_QUERY_CHARS = 2_000
-"""A longer query goes back as an error: no embedder reads that far."""
+from tracegen.tool_call import read_call
 
 NUDGE = "You have not searched yet. Call {name} before you answer."
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}\Z")
@@ -116,17 +114,17 @@ class Loop:
 
     def _begin(self, raw: RawCall, content: str | None) -> None:
         """Make the next call the current one, or answer a malformed one with an error right away."""
-        problem, query = _read_call(raw, self._tool)
+        query, error = read_call(raw, self._tool)
         # Some servers refuse a history with arguments that are no JSON object, so malformed ones are repaired in it.
         call = ToolCall(
             id=call_id(self._row, len(self._hops)),
             name=raw.name if _NAME.match(raw.name) else self._tool.name,
             arguments={"query": query},
         )
-        if problem is None:
+        if error is None:
             self._current = (call, content)
         else:
-            self._add_hop(call, ToolReturn(text=f"Error: {problem}", error=True), content)
+            self._add_hop(call, error, content)
 
     def _add_hop(self, call: ToolCall, returned: ToolReturn, content: str | None) -> None:
         self._hops.append(Hop(call=call, returned=returned, content=content))
@@ -177,25 +175,3 @@ def opening(row: Row, prompt: str | None) -> list[dict[str, Any]]:
 def call_id(row: Row, number: int) -> str:
     """Return the id of a row's call: stable across runs, 29 characters (OpenAI takes at most 40)."""
     return "call_" + hashlib.sha256(f"{row.id}:{number}".encode()).hexdigest()[:24]
-
-
-def _read_call(raw: RawCall, tool: Tool) -> tuple[str | None, str]:
-    """Return what is wrong with a call, or None, and its query ("" where there is none)."""
-    if raw.name != tool.name:
-        return f"there is no function {raw.name[:64]!r}. Call {tool.name}.", ""
-    form = f'Call {tool.name} with {{"query": "..."}}.'
-    try:
-        arguments = json.loads(raw.arguments)
-        if isinstance(arguments, str):  # some servers encode twice
-            arguments = json.loads(arguments)
-    except (ValueError, RecursionError):
-        return f"the arguments are not JSON. {form}", ""
-    query = arguments.get("query") if isinstance(arguments, dict) else None
-    if not isinstance(query, str):
-        return f"the arguments have no text `query`. {form}", ""
-    query = query.encode("utf-16", "surrogatepass").decode("utf-16", "replace").strip()
-    if not query:
-        return f"the query is empty. {form}", ""
-    if len(query) > MAX_QUERY_CHARS:
-        return f"the query has {len(query)} characters. Ask for one thing, in at most {MAX_QUERY_CHARS}.", query[:80]
-    return None, query
