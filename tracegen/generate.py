@@ -100,7 +100,8 @@ async def generate_async(
             settings = {
                 "teacher": chosen.name,
                 "index": opened.id,
-                "tool": opened.tool.model_dump(),
+                # Without what is as always, so that a run goes on when a later version knows more settings of a tool.
+                "tool": opened.tool.model_dump(exclude_defaults=True),
                 "prompt": system_prompt,
                 "max_hops": max_hops,
             }

@@ -144,6 +144,12 @@ class Tool(Record):
     """Number of passages in a return."""
     rendering: int
     """Version of the way hits become the text of a return; a new one when that text changes."""
+    max_chars: int | None = None
+    """Most characters of a return, or None."""
+    max_tokens: int | None = None
+    """Most tokens of a return, as the embedding model counts them, or None."""
+    nothing_found: str = "No passage found."
+    """Text of a return without any passage."""
 
     @property
     def definition(self) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from tracegen.errors import StoreError
 from tracegen.index import Index, build_index, open_index, store
 from tracegen.index.lexical import Lexical, query_words, tokenize
 from tracegen.index.search import _best
-from tracegen.index.tool import NOTHING_FOUND, TOOL, render
+from tracegen.index.tool import DEFAULT_TOOL as TOOL
+from tracegen.index.tool import render
 from tracegen.records import Chunk, Hit
 
 ROOT = Path(__file__).parents[2]
@@ -117,11 +118,11 @@ def test_the_text_of_a_return() -> None:
     )
     hits = [Hit(chunk=named, rank=1, score=0.2), Hit(chunk=chunk, rank=2, score=0.1)]
     assert render(hits) == ("[1] std/arrays.md:41-63 Arrays > std.foldl\nOne.\n\nTwo.\n\n[2] std/arrays.md:1-2 Arrays\nText.")
-    assert render([]) == NOTHING_FOUND
+    assert render([]) == TOOL.nothing_found
 
 
 def test_a_call_returns_what_the_search_found(index: Index) -> None:
-    assert index.tool is TOOL
+    assert index.tool == TOOL
     returned = index.call("sort an array")
     hits = index.search("sort an array", k=TOOL.k)
     assert returned.text == render(hits)

@@ -22,21 +22,33 @@ SKIPPED_SHOWN = 10
     default=None,
     help="Embedding model: a sentence-transformers name, or the path of one.  [default: all-MiniLM-L6-v2]",
 )
+@click.option(
+    "--tool",
+    "tool_file",
+    type=click.Path(path_type=Path),
+    default=None,
+    metavar="FILE",
+    help="TOML file with the name, description and returns of the tool (docs/tool.md), or `default`.  [default: as before]",
+)
 @click.option("--all-skipped", is_flag=True, help="List every file that was left out, not only the first ones.")
 @quiet_option
-def command(docs: tuple[Path, ...], index_path: Path, model: str | None, all_skipped: bool, quiet: bool) -> None:
+def command(
+    docs: tuple[Path, ...], index_path: Path, model: str | None, tool_file: Path | None, all_skipped: bool, quiet: bool
+) -> None:
     """Build or update the index of the documentation in DOCS (folders or files).
 
     Only what changed since the last time is embedded again; what is gone from DOCS is removed.
     """
     from tracegen.index import DEFAULT_MODEL, build_index
+    from tracegen.index.toolfile import read_tool
 
+    tool = read_tool(tool_file) if tool_file else None
     with Bar(quiet=quiet, unit="") as progress:
 
         def report(stage: str, done: int, total: int) -> None:
             progress.show(stage, done, total)
 
-        summary = build_index(docs, index_path, model=model or DEFAULT_MODEL, progress=report)
+        summary = build_index(docs, index_path, model=model or DEFAULT_MODEL, tool=tool, progress=report)
     if not quiet:
         click.echo(_summary_text(summary, index_path, all_skipped), err=True)
 

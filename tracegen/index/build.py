@@ -19,8 +19,9 @@ from tracegen.index.lexical import Lexical
 from tracegen.index.models import DEFAULT_MODEL
 from tracegen.index.search import Sidecar, read_sidecar
 from tracegen.index.store import Manifest
+from tracegen.index.tool import DEFAULT_TOOL, RENDERING
 from tracegen.jsonl import cannot_write, write_lines
-from tracegen.records import Chunk, Document, Record, Skipped
+from tracegen.records import Chunk, Document, Record, Skipped, Tool
 
 DEFAULT_MAX_TOKENS = 220
 SMALLEST_MAX_TOKENS = 32
@@ -81,11 +82,14 @@ def build_index(
     model: str = DEFAULT_MODEL,
     max_tokens: int = DEFAULT_MAX_TOKENS,
     embedder: Embedder | None = None,
+    tool: Tool | None = None,
     progress: Progress | None = None,
 ) -> IndexSummary:
     """Build the index of some folders or files, or bring it up to date: only new text is embedded.
 
-    `max_tokens` bounds a chunk, in tokens of the model. An index that needs no change is not touched, and the model not loaded.
+    `max_tokens` bounds a chunk, in tokens of the model. `tool` is the retrieval function as models see it, by default the one
+    that the index has, or else tracegen's own; a change of it embeds nothing. An index that needs no change is not touched, and
+    the model not loaded.
     Raises InputError where there is nothing to read, SettingsError where the index was built with another model, EmbedderError
     where the model cannot be had, OutputError where the index cannot be written, BusyError where another process builds it.
     """
@@ -101,8 +105,9 @@ def build_index(
         documents, skipped = _read(corpus, _paths_in_roots(path, roots), report)
         if not documents:
             raise _nothing_to_read(roots, skipped)
+        tool = _tool(tool, previous)
         if previous and _is_current(previous, documents, max_tokens, embedder):
-            manifest = previous.manifest
+            manifest = _with_tool(previous, tool)
             counts = Counts(embedded=0, reused=manifest.chunks, removed=0)
         else:
             embedder = embedder or load_embedder(model)
@@ -110,7 +115,7 @@ def build_index(
             if not chunks:
                 raise _nothing_to_read(roots, skipped)
             embedded, counts = _embed(chunks, embedder, previous, report)
-            manifest = _manifest(roots, documents, chunks, embedder, max_tokens)
+            manifest = _manifest(roots, documents, chunks, embedder, max_tokens).model_copy(update={"tool": tool})
             manifest = _write(path, manifest, embedded, report)
     return IndexSummary(
         id=manifest.id,
@@ -190,6 +195,21 @@ def _is_current(previous: Sidecar, documents: Sequence[Document], max_tokens: in
         and (embedder is None or embedder.fingerprint == manifest.fingerprint)
         and chroma.exists(previous.folder / store.CHROMA)
     )
+
+
+def _tool(wanted: Tool | None, previous: Sidecar | None) -> Tool:
+    """Return the tool of the index, rendered as this program does: the one wanted, else the one it has, else the default."""
+    tool = wanted or (previous.manifest.tool if previous else DEFAULT_TOOL)
+    return tool.model_copy(update={"rendering": RENDERING})
+
+
+def _with_tool(previous: Sidecar, tool: Tool) -> Manifest:
+    """Return the manifest with this tool; it is written anew where it had another one."""
+    if tool == previous.manifest.tool:
+        return previous.manifest
+    manifest = previous.manifest.model_copy(update={"tool": tool})
+    store.write_manifest(previous.folder, manifest)
+    return manifest
 
 
 def _budget(max_tokens: int, embedder: Embedder) -> int:
@@ -273,7 +293,7 @@ def _write(path: Path, manifest: Manifest, embedded: Embedded, report: Progress)
             (folder / store.TEXT_DIGESTS).write_text("".join(f"{digest}\n" for digest in digests), encoding="ascii")
             Lexical.build(map(_lexical_text, chunks)).save(folder / store.BM25)
             manifest = manifest.model_copy(update={"files": store.file_sizes(folder)})
-            (folder / store.MANIFEST).write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
+            store.write_manifest(folder, manifest)
     except OSError as error:
         raise cannot_write(path, error) from None
     return manifest

@@ -94,7 +94,8 @@ class Index:
 
     def __init__(self, sidecar: Sidecar, embedder: Embedder) -> None:
         self.manifest = sidecar.manifest
-        self.tool: Tool = tool.TOOL
+        # What is stored is what was asked for; how hits are rendered is this program's doing.
+        self.tool: Tool = sidecar.manifest.tool.model_copy(update={"rendering": tool.RENDERING})
         self._sidecar: Sidecar | None = sidecar
         self._embedder = embedder
 
@@ -116,15 +117,17 @@ class Index:
         """Let go of the memory; searching afterwards raises ValueError."""
         self._sidecar = None
 
-    def search(self, query: str, k: int = tool.TOOL.k) -> list[Hit]:
+    def search(self, query: str, k: int | None = None) -> list[Hit]:
         """Return the k best chunks, best first; equally good ones in the order of the documentation.
 
-        There are always k, or all chunks where there are fewer: whether they answer is for the reader to say.
+        Without `k` it is the tool's. There are always k, or all chunks where there are fewer: whether they answer is for the
+        reader to say.
         Raises ValueError for a query without any character, and for k below 1.
         """
         query = well_formed(query).strip()
         if not query:
             raise ValueError("The query is empty.")
+        k = self.tool.k if k is None else k
         if k < 1:
             raise ValueError(f"k is {k}, but has to be at least 1.")
         if self._sidecar is None:
@@ -157,8 +160,8 @@ class Index:
         """
         if not query.strip():
             return ToolReturn(text=tool.EMPTY_QUERY, error=True)
-        hits = self.search(query, self.tool.k)
-        return ToolReturn(text=tool.render(hits), sources=tuple(hit.source() for hit in hits))
+        hits = tool.within_budget(self.search(query), self.tool, self._embedder.count_tokens)
+        return ToolReturn(text=tool.render(hits, self.tool.nothing_found), sources=tuple(hit.source() for hit in hits))
 
 
 def _best(scores: NDArray[np.float32], count: int) -> list[int]:

@@ -26,8 +26,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from tracegen.errors import BusyError, SettingsError, StoreError
+from tracegen.index.tool import DEFAULT_TOOL
 from tracegen.jsonl import cannot_write, replacing
-from tracegen.records import Record
+from tracegen.records import Record, Tool
 
 FORMAT = 1
 """Version of the files in a generation; an index with another one is built again."""
@@ -74,6 +75,8 @@ class Manifest(Record):
     """Number of chunks."""
     files: dict[str, int]
     """Size in bytes of each file that a search reads."""
+    tool: Tool = DEFAULT_TOOL
+    """The retrieval function over this index; no part of the id, and the one thing that may be written anew."""
 
 
 @contextlib.contextmanager
@@ -144,6 +147,15 @@ def read_manifest(path: Path, generation: Path) -> Manifest:
         if found != size:
             raise damaged(path, f"{name} is missing" if found is None else f"{name} has {found} bytes instead of {size}")
     return manifest
+
+
+def write_manifest(generation: Path, manifest: Manifest) -> None:
+    """Write the manifest of a generation, whole or not at all.
+
+    Raises OutputError where it cannot be written.
+    """
+    with replacing(generation / MANIFEST) as file:
+        file.write(manifest.model_dump_json(indent=1))
 
 
 def damaged(path: Path, detail: str) -> StoreError:

@@ -1,16 +1,17 @@
 """The retrieval function as the model sees it: the same file serves research, training and production.
 
 What a model reads is trained on: whoever changes the definition or the text of a return changes what a tuned model expects.
-Raise RENDERING when `render` gives another text for the same hits.
+Raise RENDERING when `render` or `within_budget` gives another text for the same hits and the same tool.
 """
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 
 from tracegen.records import Hit, Tool
 
 RENDERING = 1
 
-TOOL = Tool(
+DEFAULT_TOOL = Tool(
     name="search_docs",
     description=(
         "Search the documentation. Returns the passages that match best, each with its file, lines and headings. "
@@ -27,17 +28,44 @@ TOOL = Tool(
     rendering=RENDERING,
 )
 
-NOTHING_FOUND = "No passage found."
+CUT = "\n..."
+"""What stands behind a passage that was cut."""
 EMPTY_QUERY = "Error: the query is empty. Say what to look for."
 
 
-def render(hits: Sequence[Hit]) -> str:
+def within_budget(hits: Sequence[Hit], tool: Tool, count_tokens: Callable[[str], int]) -> list[Hit]:
+    """Return the first hits, as many as the tool's return has room for; where not even one fits, the first one, cut.
+
+    A passage is cut at the end of a line where that is possible: the start of a page still says where to look on.
+    """
+    size, budget = (len, tool.max_chars) if tool.max_chars else (count_tokens, tool.max_tokens)
+    if not budget or not hits:
+        return list(hits)
+    count = next((n for n in range(len(hits), 0, -1) if size(render(hits[:n])) <= budget), 0)
+    return list(hits[:count]) or [_cut(hits[0], lambda hit: size(render([hit])), budget)]
+
+
+def _cut(hit: Hit, size: Callable[[Hit], int], budget: int) -> Hit:
+    """Return a hit whose text is cut to the budget."""
+    text = hit.chunk.text
+
+    def shortened(length: int) -> Hit:
+        kept = text[:length]
+        return hit.model_copy(update={"chunk": hit.chunk.model_copy(update={"text": kept + CUT})})
+
+    # The longest beginning that fits; not even the heading may fit, then the text is cut off whole.
+    length = max(bisect_right(range(len(text)), budget, key=lambda length: size(shortened(length))) - 1, 0)
+    line_end = text.rfind("\n", 0, length + 1)
+    return shortened(line_end if line_end > 0 else length)
+
+
+def render(hits: Sequence[Hit], nothing_found: str = DEFAULT_TOOL.nothing_found) -> str:
     """Return the text of a return: the passages in order, a blank line between them.
 
     [1] std/arrays.md:41-63 Arrays > std.foldl
     `std.foldl(func, arr, init)` calls the function on ...
     """
-    return "\n\n".join(map(_passage, hits)) or NOTHING_FOUND
+    return "\n\n".join(map(_passage, hits)) or nothing_found
 
 
 def _passage(hit: Hit) -> str:

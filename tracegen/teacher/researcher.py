@@ -84,9 +84,8 @@ class Researcher:
 
     name = "built-in researcher"
 
-    def __init__(self, tool_name: str = "search_docs", max_queries: int = 6) -> None:
-        """Call the function `tool_name`, at most `max_queries` times for a row."""
-        self.tool_name = tool_name
+    def __init__(self, max_queries: int = 6) -> None:
+        """Call the function that a request offers, at most `max_queries` times for a row."""
         self.max_queries = max_queries
 
     async def reply(
@@ -97,7 +96,7 @@ class Researcher:
         query = None if tool_choice == "none" else next_query(conversation, self.max_queries)
         if query is None:
             return Response(content=_closing(conversation), finish_reason="stop", model=self.name, usage=Usage(requests=1))
-        call = RawCall(name=self.tool_name, arguments=json.dumps({"query": query}, ensure_ascii=False))
+        call = RawCall(name=tools[0]["function"]["name"], arguments=json.dumps({"query": query}, ensure_ascii=False))
         return Response(calls=(call,), finish_reason="tool_calls", model=self.name, usage=Usage(requests=1))
 
 
