@@ -26,11 +26,15 @@ ALLOWED = {
     "targets": COMMON | {"traces"},
     "review": COMMON | {"traces"},
     "research": COMMON | {"teacher", "traces"},
+    "serve": COMMON | {"tool_call", "index", "traces"},
     "export": COMMON | {"traces", "targets"},
     "generate": COMMON | {"prompts", "dataset", "index", "teacher", "traces", "targets", "research", "export"},
 }
 """What each module or package at the top of tracegen may import of the others; `cli` may import them all."""
-HEAVY = {"torch", "sentence_transformers", "transformers", "chromadb", "openai", "numpy", "bm25s", "bs4", "markdown_it"}
+HEAVY = {
+    *("torch", "sentence_transformers", "transformers", "chromadb", "openai", "numpy", "bm25s", "bs4", "markdown_it"),
+    *("mcp", "starlette", "uvicorn"),
+}
 
 
 def imports(path: Path) -> Iterator[tuple[str, bool]]:

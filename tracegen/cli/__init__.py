@@ -13,7 +13,7 @@ import click
 import tracegen
 from tracegen.errors import TracegenError
 
-COMMANDS = ("index", "search", "generate", "inspect", "export")
+COMMANDS = ("index", "search", "generate", "inspect", "export", "serve")
 """The commands in the order of their use; `index` lives in `tracegen/cli/index.py`, and so on."""
 
 
