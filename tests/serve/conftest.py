@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tracegen.index import Index, open_index
 
 
 @contextmanager
@@ -19,7 +20,7 @@ def serving(index: Path, *words: str) -> Iterator[tuple[subprocess.Popen[str], s
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stderr is not None
-            lines = []
+            lines: list[str] = []
             # The socket listens before this is said, so a request that comes early waits.
             while not (match := re.search(r"MCP: (http://\S+)/mcp", lines[-1] if lines else "")):
                 lines.append(process.stderr.readline())
@@ -34,3 +35,10 @@ def address(sample_index: Path) -> Iterator[str]:
     """Return the address of a server of the sample's index."""
     with serving(sample_index) as (_, address):
         yield address
+
+
+@pytest.fixture(scope="package")
+def index(sample_index: Path) -> Iterator[Index]:
+    """Return the same index, opened in this process: what a server is compared with."""
+    with open_index(sample_index) as opened:
+        yield opened

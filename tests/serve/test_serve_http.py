@@ -20,35 +20,39 @@ from tests.conftest import ROOT
 from tests.serve.conftest import serving
 from tracegen.errors import SettingsError, StoreError
 from tracegen.generate import Searcher
-from tracegen.index import open_index
+from tracegen.index import Index
 from tracegen.index.tool import DEFAULT_TOOL
 from tracegen.records import Message, RawCall, Response, Row, ToolReturn
 from tracegen.serve.answer import SearchFunction, Served
 from tracegen.serve.http import MAX_BODY_BYTES, http_app, is_loopback, listen
 from tracegen.teacher.loop import Ask, Loop
 
+# However busy the machine is, nothing here is about time.
+TIMEOUT_S = 120
 PAGE = (ROOT / "docs/serve.md").read_text(encoding="utf-8")
+
+
+def get(url: str, headers: dict[str, str] | None = None) -> httpx2.Response:
+    return httpx2.get(url, headers=headers, timeout=TIMEOUT_S)
 
 
 def call(address: str, body: Any) -> httpx2.Response:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return httpx2.post(f"{address}/call", content=content)
+    return httpx2.post(f"{address}/call", content=content, timeout=TIMEOUT_S)
 
 
 def test_the_definition_is_that_of_examples(address: str) -> None:
-    assert httpx2.get(f"{address}/tools").json() == [DEFAULT_TOOL.definition]
+    assert get(f"{address}/tools").json() == [DEFAULT_TOOL.definition]
 
 
-def test_health_says_what_is_served(address: str, sample_index: Path) -> None:
-    with open_index(sample_index) as index:
-        health = httpx2.get(f"{address}/health").json()
+def test_health_says_what_is_served(address: str, index: Index) -> None:
+    health = get(f"{address}/health").json()
     assert (health["status"], health["tool"], health["index"]) == ("ok", "search_docs", index.id)
 
 
 @pytest.mark.parametrize("query", ["std.join", "a string, split at ümlauts \U0001f642"])
-def test_a_call_gives_the_text_of_the_index(address: str, sample_index: Path, query: str) -> None:
-    with open_index(sample_index) as index:
-        expected = {"content": index.call(query).text}
+def test_a_call_gives_the_text_of_the_index(address: str, index: Index, query: str) -> None:
+    expected = {"content": index.call(query).text}
     arguments = {"query": query}
     for given in (arguments, json.dumps(arguments), json.dumps(json.dumps(arguments))):
         response = call(address, {"name": "search_docs", "arguments": given})
@@ -100,11 +104,11 @@ def test_a_request_that_is_no_call_is_refused_with_a_sentence(address: str, body
 
 
 def test_other_requests_have_other_answers(address: str) -> None:
-    assert httpx2.get(f"{address}/call").status_code == 405
-    assert httpx2.get(f"{address}/").status_code == 404
+    assert get(f"{address}/call").status_code == 405
+    assert get(f"{address}/").status_code == 404
     assert call(address, b" " * (MAX_BODY_BYTES + 1)).status_code == 413
-    assert httpx2.get(f"{address}/tools", headers={"Host": "rebound.example"}).status_code == 400
-    assert httpx2.get(f"{address}/health", headers={"Host": "localhost:1"}).status_code == 200
+    assert get(f"{address}/tools", headers={"Host": "rebound.example"}).status_code == 400
+    assert get(f"{address}/health", headers={"Host": "localhost:1"}).status_code == 200
 
 
 # --- the app -------------------------------------------------------------------------------------------------------------
@@ -113,7 +117,7 @@ def test_other_requests_have_other_answers(address: str) -> None:
 def client(search: SearchFunction) -> httpx2.AsyncClient:
     app = http_app(Served(DEFAULT_TOOL, search, "0" * 16, "1"), "127.0.0.1")
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
-    return httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1")
+    return httpx2.AsyncClient(transport=transport, timeout=TIMEOUT_S, base_url="http://127.0.0.1")
 
 
 async def test_a_slow_search_does_not_hold_up_other_requests() -> None:
@@ -167,9 +171,9 @@ def test_an_address_that_is_not_ours_is_said() -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_stops_when_told_to(sample_index: Path, number: signal.Signals) -> None:
     with serving(sample_index) as (process, address):
-        assert httpx2.get(f"{address}/health").status_code == 200
+        assert get(f"{address}/health").status_code == 200
         process.send_signal(number)
-        out, notes = process.communicate(timeout=60)
+        out, notes = process.communicate(timeout=TIMEOUT_S)
     assert (process.returncode, out, notes) == (0, "", "Stopped.\n")
 
 
@@ -183,7 +187,7 @@ def test_it_warns_where_others_can_reach_it(sample_index: Path) -> None:
             assert process.stderr.readline().startswith("Warning: whoever can reach 0.0.0.0 ")
             port = re.findall(r":(\d+)/mcp", process.stderr.readline())[0]
             headers = {"Host": "some-name.example"}  # behind a proxy it may have any name
-            assert httpx2.get(f"http://127.0.0.1:{port}/health", headers=headers).status_code == 200
+            assert get(f"http://127.0.0.1:{port}/health", headers=headers).status_code == 200
         finally:
             process.kill()
 
