@@ -39,7 +39,7 @@ EXIT_WITH_REJECTED = 3
 )
 @quiet_option
 @click.pass_context
-def command(ctx: click.Context, /, dataset: Path, output: Path, index_path: Path, quiet: bool, **options: Any) -> None:
+def command(ctx: click.Context, /, dataset: Path, output: Path, index: Path, quiet: bool, **options: Any) -> None:
     """Research every row of DATASET and put the calls and returns between its prompt and its own, untouched output.
 
     Writes OUTPUT in OpenAI's chat format, the rejected rows with their reasons beside it (.rejected.jsonl), and the run file
@@ -59,7 +59,7 @@ def command(ctx: click.Context, /, dataset: Path, output: Path, index_path: Path
         def report(state: "Progress") -> None:
             progress.show("research", state.finished, state.rows, _progress_note(state))
 
-        summary = generate(dataset, output, index=index_path, progress=report, **options)
+        summary = generate(dataset, output, index=index, progress=report, **options)
     if not quiet:
         click.echo(_summary_text(summary), err=True)
     if summary.rejected:

