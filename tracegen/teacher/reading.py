@@ -16,7 +16,7 @@ TAIL_CHARS = 4_000
 LONG_PROSE_WORDS = 90
 """From so many words on, most of a text is about its subject and not about programming."""
 
-SIGNATURE_WEIGHT = 1.3
+SIGNATURE_WEIGHT = 1.2
 """What a function's types say, beside a sentence."""
 
 _FENCE = re.compile(r"[ \t]*(```+|~~~+)[ \t]*([\w.+#/-]*)")

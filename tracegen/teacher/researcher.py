@@ -26,7 +26,7 @@ FRUITLESS_LIMIT = 2
 """So many searches in a row that bring nothing new end the research."""
 ENOUGH = 2
 """With so many queries made, a poor query is worse than none."""
-INTERESTING = 0.8
+INTERESTING = 9
 """From this interest on a name that returns show is followed up."""
 
 _ONE_WORD = {"array": "list", "object": "dict", "dictionary": "dict"}
