@@ -9,7 +9,7 @@ from tracegen.cli.options import index_option, quiet_option
 from tracegen.cli.progress import Bar
 
 if TYPE_CHECKING:
-    from tracegen.generate import Summary
+    from tracegen.pipeline import Summary
     from tracegen.research import Progress
 
 EXIT_WITH_REJECTED = 3
@@ -46,7 +46,7 @@ def command(ctx: click.Context, /, dataset: Path, output: Path, index: Path, qui
     (.run.db), which holds all that was asked and answered. Stopped at any moment and started again with the same words, it goes
     on where it was and asks nothing twice.
     """
-    from tracegen.generate import generate
+    from tracegen.pipeline import generate
 
     if not quiet and options["teacher"] in (None, "builtin"):
         note = "Teacher: the built-in researcher. It needs no model, and asks less cleverly than one: see --teacher."

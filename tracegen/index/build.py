@@ -75,8 +75,8 @@ class Counts(NamedTuple):
 
 
 def build_index(
-    roots: Sequence[Path | str],
-    path: Path | str,
+    docs: Sequence[Path | str],
+    index: Path | str,
     *,
     model: str = DEFAULT_MODEL,
     max_tokens: int = DEFAULT_MAX_TOKENS,
@@ -92,7 +92,7 @@ def build_index(
     started = time.perf_counter()
     if max_tokens < SMALLEST_MAX_TOKENS:
         raise SettingsError(f"max_tokens is {max_tokens}, too small for a readable chunk. Give at least {SMALLEST_MAX_TOKENS}.")
-    roots, path = [Path(root) for root in roots], Path(path)
+    roots, path = [Path(root) for root in docs], Path(index)
     report = progress or _silent
     corpus = read_corpus(roots)
     with store.locked(path):

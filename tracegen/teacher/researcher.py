@@ -26,7 +26,7 @@ FRUITLESS_LIMIT = 2
 """So many searches in a row that bring nothing new end the research."""
 ENOUGH = 2
 """With so many queries made, a poor query is worse than none."""
-INTERESTING = 9
+INTERESTING = 0.8
 """From this interest on a name that returns show is followed up."""
 
 _ONE_WORD = {"array": "list", "object": "dict", "dictionary": "dict"}
@@ -128,7 +128,7 @@ def next_query(conversation: Conversation, max_queries: int) -> str | None:
 def budget(prompt: Prompt) -> int:
     """Return how many queries a prompt deserves: two for a short simple one, more for what has many words and parts."""
     size = prompt.words + 12 * prompt.parts + 4 * len(prompt.operations)
-    return 2 + sum(size >= limit for limit in (14, 34, 70, 120))
+    return 2 + sum(size >= limit for limit in (10, 24, 40, 70))
 
 
 def from_prompt(conversation: Conversation) -> Iterator[str]:
