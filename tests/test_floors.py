@@ -29,7 +29,19 @@ ALLOWED = {
     "pipeline": COMMON | {"prompts", "dataset", "index", "teacher", "traces", "targets", "research", "exporting"},
 }
 """What each module or package at the top of tracegen may import of the others; `cli` may import them all."""
-HEAVY = {"torch", "sentence_transformers", "transformers", "chromadb", "openai", "numpy", "bm25s", "bs4", "markdown_it"}
+HEAVY = {
+    "torch",
+    "onnxruntime",
+    "tokenizers",
+    "sentence_transformers",
+    "transformers",
+    "chromadb",
+    "openai",
+    "numpy",
+    "bm25s",
+    "bs4",
+    "markdown_it",
+}
 
 
 def imports(path: Path) -> Iterator[tuple[str, bool]]:

@@ -65,7 +65,7 @@ divide two numbers | number 0.7 | average, mean, ratio, divide, quotient, half, 
 average of a {list} of numbers | number | avg, average, mean
 round a number | number 1.1 | round, rounded, nearest integer, rounds, precision, whole number, whole units, rounded down, floor, ceil, rounded up, truncated, decimal, whole cents, cents
 square root of a number | number | square root, sqrt, distance, hypotenuse, standard deviation, radius, triplet, perfect square
-raise a number to a power | number | power, exponent, doubles, squared, compounding, grains, base + digits, armstrong, squares
+raise a number to a power | number | power of, to the power, exponent, squared, compounding, grains, base + digits, armstrong, squares
 sine and cosine | number | sin, cos, angle, degrees, trigonometry
 logarithm of a number | number | log base, logarithm
 absolute value of a number | number | absolute, difference between, absolute terms, deviation, largest change
@@ -103,9 +103,9 @@ split a {list} into chunks | list | chunk, chunks, groups of, every three, page 
 consecutive pairs of elements | list 0.9 | consecutive, adjacent, neighbouring, neighbors, sliding, window, next to
 flatten a nested {list} | list 1.1 | flatten, nested + list, nested + array, nesting, flat, flat list, nested arrays, one flat, deeply nested, no matter how deep
 transpose rows and columns | list | transpose, columns + rows, matrix, row + column
-all combinations of two {list}s | list 0.8 | all combinations, cartesian, every + every, matrix + jobs, checkerboard, for each + each, truth table
+all combinations of two {list}s | list 0.8 | all combinations, cartesian, matrix + jobs, checkerboard, truth table, every + with every
 combinations and permutations of elements | list | combinations, permutations, possible + combinations, arrangements
-{list} of numbers in a range | list 1.2 | range, numbers from, from 1, up to, numbers between, first n, less than or equal, to n, 1 to, through, n + first, weeks, countdown, down to, at position + number, n numbers, triangle + rows, first 20, int->list
+{list} of numbers in a range | list 1.2 | range, numbers from, from 1, up to, numbers between, first n, less than or equal, to n, 1 to, through, n + first, weeks, countdown, down to, at position + number, n numbers, triangle + rows, first 20, fizzbuzz, counts from, numbers + from, weeks + numbered, consecutive numbers, counting + from, int->list
 append an element to a {list} | list 0.9 | add + list, append, push, appends, prepend, enqueue, adds + end, appended, goes at the end, adds, at the end
 take the first elements of a {list} | list | first + elements, top three, best three, first + last, take the first, first two, last two, drop + first
 first and rest of a {list} | list 0.9 | head, tail, first element, rest of, remaining, sublist, top card, list->list, empty list
@@ -158,7 +158,7 @@ local variables | function 0.6 | variable, local, locals, assignment, reassign, 
 constants | function 0.7 | constant, constants
 comprehension with a condition | list 0.8 | comprehension, comprehensions, for loop
 tree data structure | record | node, nodes, branch, leaf, zipper, subtree
-import another file | | import, separate file, imported, relative path, relative to
+import another file | | import, separate file, imported, module + import
 read an external variable | | external variable, environment variable, extvar, command line argument, parameterise, top-level argument
 print a value for debugging | | debug, debugging, trace, stderr, log message, standard output
 type of a value | 0.9 | type introspection, type names, dispatching on the type, a string or, single string or, can be a, be a number, must be a string, type of each
@@ -178,11 +178,11 @@ date and time | | timestamp, datetime, time of day, birthday
 call code of another language | | external function, foreign, ffi, erlang, external
 concurrency with processes | | concurrent, process + message, actor, parallel
 read and write files | 0.8 | read + file, write to + file
-queue or stack | list | queue, stack, circular, buffer, deque, fifo
+queue or stack | list | queue, circular, buffer, deque, fifo, stack of
 remove nulls and empty values | dict 1.3 | throw away, prune, nulls + empty, all nulls, clean + null
 infinite sequence | list 0.8 | infinite, lazily, generate + endless
 logical xor of booleans | | xor, exactly one of
-resolve a relative path | string | relative path, relative to, resolve + path
+resolve a relative path | string | relative path, resolve + path, path + relative
 """
 
 

@@ -7,8 +7,8 @@ import re
 from typing import NamedTuple
 
 from tracegen.teacher.operations import Operation, operations_in
-from tracegen.teacher.phrases import Phrase, noun_phrase, phrases_in, questions_in, tidy
-from tracegen.teacher.words import STOP_WORDS, TECHNICAL, WORD, stem, stems_of
+from tracegen.teacher.phrases import MAX_WORDS, Phrase, noun_phrase, phrases_in, questions_in, tidy
+from tracegen.teacher.words import STOP_WORDS, WORD, stems_of
 
 HEAD_CHARS = 8_000
 TAIL_CHARS = 4_000
@@ -76,6 +76,8 @@ class Prompt(NamedTuple):
     """What its code fences call their language."""
     stems: frozenset[str]
     """Stems of the words of its prose that say something."""
+    lines: tuple[str, ...]
+    """Its clauses as they stand, where it is in a language other than English, so that nothing above can be trusted."""
 
 
 def read_prompt(text: str) -> Prompt:
@@ -104,7 +106,25 @@ def read_prompt(text: str) -> Prompt:
         names=(*names_in(prose, code), *types),
         labels=labels,
         stems=frozenset(stems_of(prose)) - STOP_WORDS,
+        lines=() if _is_english(prose) else tuple(clauses_of(prose)),
     )
+
+
+def _is_english(prose: str) -> bool:
+    """Return whether enough of the words are those that English cannot do without; a few words alone may be any language."""
+    words = [word.lower() for word in WORD.findall(prose)]
+    little = sum(word in STOP_WORDS for word in words)
+    return bool(words) and prose.isascii() and len(words) < 8 or little >= 0.14 * len(words) > 0
+
+
+def clauses_of(prose: str) -> list[str]:
+    """Return the beginnings of clauses, as they stand: the way to ask in a language that nothing is known about."""
+    found: list[str] = []
+    for clause in re.split(r"[\n.!?;:,()¿¡\"„“”«»。！？；：，、]+", _LITERAL.sub("\n", prose))[:60]:
+        words = [word for word in WORD.findall(clause) if len(word) <= 40]
+        if len(words) >= 3 or any(len(word) >= 5 and not word.isascii() for word in words):
+            found.append(" ".join(words[:MAX_WORDS])[:80])
+    return found
 
 
 def split_code(text: str) -> tuple[str, str, tuple[str, ...]]:
@@ -219,9 +239,3 @@ def _fit(operation: Operation, kinds: set[str]) -> float:
     if not kinds or not operation.kind:
         return 1.0
     return 1.3 if operation.kind in kinds else 0.7
-
-
-def technical_share(text: str) -> float:
-    """Return the share of a text's words that speak of programming, among those that say something."""
-    words = [word for word in WORD.findall(text) if word.lower() not in STOP_WORDS]
-    return sum(stem(word) in TECHNICAL for word in words) / len(words) if words else 0.0
