@@ -124,10 +124,10 @@ async def run_tracegen(base_url: str, rows: int, in_flight: int, index: Path | N
 
 
 async def generate_with(dataset: Path, output: Path, teacher: Any, tool: Any, search: Any, concurrency: int) -> None:
-    """Do what `tracegen.generate.generate_async` does, with a search of our own."""
+    """Do what `tracegen.generate_async` does, with a search of our own."""
     from tracegen.dataset import read_rows
-    from tracegen.export import export
-    from tracegen.generate import rejected_path, run_path
+    from tracegen.exporting import export
+    from tracegen.pipeline import rejected_path, run_path
     from tracegen.research import Research
     from tracegen.targets.openai import write_openai
     from tracegen.traces.runfile import RunFile
@@ -153,7 +153,7 @@ def open_search(index: Path | None) -> Iterator[tuple[Any, Any]]:
 
         yield Tool(name="search_docs", description=DESCRIPTION, parameters=PARAMETERS, k=4, rendering=1), search
         return
-    from tracegen.generate import Searcher
+    from tracegen.pipeline import Searcher
     from tracegen.index import open_index
 
     with open_index(index) as opened, Searcher(opened) as searcher:

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from tracegen.corpus import chunk_document, read_corpus
     from tracegen.dataset import read_rows
     from tracegen.errors import TracegenError
-    from tracegen.export import export
-    from tracegen.generate import generate, generate_async
+    from tracegen.exporting import export
     from tracegen.index import build_index, load_embedder, open_index
+    from tracegen.pipeline import generate, generate_async
     from tracegen.traces.runfile import RunFile
     from tracegen.traces.splice import splice
 
@@ -30,9 +30,9 @@ _HOMES = {
     "TracegenError": "tracegen.errors",
     "build_index": "tracegen.index",
     "chunk_document": "tracegen.corpus",
-    "export": "tracegen.export",
-    "generate": "tracegen.generate",
-    "generate_async": "tracegen.generate",
+    "export": "tracegen.exporting",
+    "generate": "tracegen.pipeline",
+    "generate_async": "tracegen.pipeline",
     "load_embedder": "tracegen.index",
     "open_index": "tracegen.index",
     "read_corpus": "tracegen.corpus",

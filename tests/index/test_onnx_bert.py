@@ -16,6 +16,7 @@ from tracegen.errors import EmbedderError
 from tracegen.index import models
 from tracegen.index.embedder import SentenceEmbedder, Vectors
 from tracegen.index.onnx_bert import WEIGHTS, OnnxBert, supports
+from tracegen.index.onnx_file import FLOAT, INT64, Graph
 
 SENTENCE = "A fold applies the function to each element from the left and carries `std.foldl(f, arr, 0)` along."
 WORDS = SENTENCE.split()
@@ -253,7 +254,10 @@ def test_weights_that_are_cut_off_are_not_understood(copy: Path, folder: Path) -
     assert not supports(copy)
 
 
-def test_what_onnxruntime_cannot_load_is_our_error(copy: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tracegen.index.onnx_bert._bert", lambda folder: b"no model")
-    with pytest.raises(EmbedderError, match="onnxruntime"):
-        OnnxBert("broken", copy).embed_query("any")
+def test_what_onnxruntime_cannot_load_is_our_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = Graph(folder / WEIGHTS)
+    graph.op("NoSuchOperator", "ids", output="vectors")
+    broken = graph.encode({"ids": (INT64, 2)}, {"vectors": (FLOAT, 2)})
+    monkeypatch.setattr("tracegen.index.onnx_bert._bert", lambda _: broken)
+    with pytest.raises(EmbedderError, match="NoSuchOperator"):
+        OnnxBert("broken", folder).embed_query("any")

@@ -19,9 +19,9 @@ from bench.endpoint import Endpoint
 from tests.conftest import ROOT
 from tests.serve.conftest import serving
 from tracegen.errors import SettingsError, StoreError
-from tracegen.generate import Searcher
 from tracegen.index import Index
 from tracegen.index.tool import DEFAULT_TOOL
+from tracegen.pipeline import Searcher
 from tracegen.records import Message, RawCall, Response, Row, ToolReturn
 from tracegen.serve.answer import SearchFunction, Served
 from tracegen.serve.http import MAX_BODY_BYTES, http_app, is_loopback, listen

@@ -12,9 +12,9 @@ from click.testing import CliRunner, Result
 from tests.conftest import ROOT
 from tracegen.cli import group
 from tracegen.errors import InputError
-from tracegen.generate import generate
 from tracegen.index import build_index, open_index
 from tracegen.index.tool import DEFAULT_TOOL
+from tracegen.pipeline import generate
 from tracegen.serve.verify import DIFF_LINES, DIFFERENCES_SHOWN, _diff, verify
 from tracegen.traces.runfile import RunFile
 

@@ -22,9 +22,9 @@ def command(run: Path, target: str, output: Path, quiet: bool) -> None:
     openai: OpenAI's format, which Azure, Together and Fireworks take too. hf: TRL's and Axolotl's, arguments as objects. With a
     file as output, the rejected rows are written beside it.
     """
-    from tracegen.export import export, outcomes
-    from tracegen.generate import rejected_path
+    from tracegen.exporting import export, outcomes
     from tracegen.jsonl import dump
+    from tracegen.pipeline import rejected_path
     from tracegen.targets import TARGETS
     from tracegen.traces.runfile import RunFile
 

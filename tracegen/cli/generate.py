@@ -9,7 +9,7 @@ from tracegen.cli.options import index_option, quiet_option
 from tracegen.cli.progress import Bar
 
 if TYPE_CHECKING:
-    from tracegen.generate import Summary
+    from tracegen.pipeline import Summary
     from tracegen.research import Progress
 
 EXIT_WITH_REJECTED = 3
@@ -39,14 +39,14 @@ EXIT_WITH_REJECTED = 3
 )
 @quiet_option
 @click.pass_context
-def command(ctx: click.Context, /, dataset: Path, output: Path, index_path: Path, quiet: bool, **options: Any) -> None:
+def command(ctx: click.Context, /, dataset: Path, output: Path, index: Path, quiet: bool, **options: Any) -> None:
     """Research every row of DATASET and put the calls and returns between its prompt and its own, untouched output.
 
     Writes OUTPUT in OpenAI's chat format, the rejected rows with their reasons beside it (.rejected.jsonl), and the run file
     (.run.db), which holds all that was asked and answered. Stopped at any moment and started again with the same words, it goes
     on where it was and asks nothing twice.
     """
-    from tracegen.generate import generate
+    from tracegen.pipeline import generate
 
     if not quiet and options["teacher"] in (None, "builtin"):
         note = "Teacher: the built-in researcher. It needs no model, and asks less cleverly than one: see --teacher."
@@ -59,7 +59,7 @@ def command(ctx: click.Context, /, dataset: Path, output: Path, index_path: Path
         def report(state: "Progress") -> None:
             progress.show("research", state.finished, state.rows, _progress_note(state))
 
-        summary = generate(dataset, output, index=index_path, progress=report, **options)
+        summary = generate(dataset, output, index=index, progress=report, **options)
     if not quiet:
         click.echo(_summary_text(summary), err=True)
     if summary.rejected:

@@ -24,7 +24,6 @@ SKIPPED_SHOWN = 10
 )
 @click.option(
     "--tool",
-    "tool_file",
     type=click.Path(path_type=Path),
     default=None,
     metavar="FILE",
@@ -32,9 +31,7 @@ SKIPPED_SHOWN = 10
 )
 @click.option("--all-skipped", is_flag=True, help="List every file that was left out, not only the first ones.")
 @quiet_option
-def command(
-    docs: tuple[Path, ...], index_path: Path, model: str | None, tool_file: Path | None, all_skipped: bool, quiet: bool
-) -> None:
+def command(docs: tuple[Path, ...], index: Path, model: str | None, tool: Path | None, all_skipped: bool, quiet: bool) -> None:
     """Build or update the index of the documentation in DOCS (folders or files).
 
     Only what changed since the last time is embedded again; what is gone from DOCS is removed.
@@ -42,20 +39,20 @@ def command(
     from tracegen.index import DEFAULT_MODEL, build_index
     from tracegen.index.toolfile import read_tool
 
-    tool = read_tool(tool_file) if tool_file else None
+    configured = read_tool(tool) if tool else None
     with Bar(quiet=quiet, unit="") as progress:
 
         def report(stage: str, done: int, total: int) -> None:
             progress.show(stage, done, total)
 
-        summary = build_index(docs, index_path, model=model or DEFAULT_MODEL, tool=tool, progress=report)
+        summary = build_index(docs, index, model=model or DEFAULT_MODEL, tool=configured, progress=report)
     if not quiet:
-        click.echo(_summary_text(summary, index_path, all_skipped), err=True)
+        click.echo(_summary_text(summary, index, all_skipped), err=True)
 
 
-def _summary_text(summary: "IndexSummary", index_path: Path, all_skipped: bool) -> str:
+def _summary_text(summary: "IndexSummary", index: Path, all_skipped: bool) -> str:
     lines = [
-        f"Index {index_path}: {'written' if summary.changed else 'unchanged'} in {summary.seconds:.1f} s",
+        f"Index {index}: {'written' if summary.changed else 'unchanged'} in {summary.seconds:.1f} s",
         f"  files read      {summary.documents}",
         f"  files skipped   {len(summary.skipped)}",
         f"  chunks          {summary.chunks} ({summary.embedded} embedded now, {summary.reused} as before, "

@@ -65,7 +65,7 @@ def _row_page(path: Path, name: str, row: int, full: bool, as_json: bool) -> str
 
 def _sources(path: Path, row: Any) -> "Mapping[str, tuple[Source, ...]] | None":
     """Return the hits behind a row's returns, where the run file it was made from stands beside the file."""
-    from tracegen.generate import run_path
+    from tracegen.pipeline import run_path
     from tracegen.traces.chat import read_chat
     from tracegen.traces.runfile import RunFile
 

@@ -6,7 +6,7 @@ import click
 
 index_option = click.option(
     "--index",
-    "index_path",
+    "index",
     type=click.Path(path_type=Path),
     default=Path(".tracegen/index"),
     show_default=True,

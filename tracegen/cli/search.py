@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @index_option
 @click.option("--scores", is_flag=True, help="Show on stderr why each passage was found: ranks and scores of both searches.")
 @click.option("--json", "as_json", is_flag=True, help="Print the hits with all their fields as JSON.")
-def command(query: str, index_path: Path, scores: bool, as_json: bool) -> None:
+def command(query: str, index: Path, scores: bool, as_json: bool) -> None:
     """Search the documentation for QUERY, and print exactly the text that a model would get back."""
     from tracegen.errors import InputError
     from tracegen.index import open_index
@@ -24,13 +24,13 @@ def command(query: str, index_path: Path, scores: bool, as_json: bool) -> None:
 
     if not query.strip():
         raise InputError("The query is empty. Say what to look for: tracegen search 'how to join strings'.")
-    with open_index(index_path) as index:
+    with open_index(index) as opened:
         if as_json:
-            click.echo(dump([hit.model_dump() for hit in index.search(query)]))
+            click.echo(dump([hit.model_dump() for hit in opened.search(query)]))
             return
-        click.echo(index.call(query).text)
+        click.echo(opened.call(query).text)
         if scores:
-            click.echo("\n" + _scores_table(index.search(query)), err=True)
+            click.echo("\n" + _scores_table(opened.search(query)), err=True)
 
 
 def _scores_table(hits: "list[Hit]") -> str:

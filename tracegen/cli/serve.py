@@ -33,7 +33,6 @@ SHOWN_CHARS = 400
 )
 @click.option(
     "--verify",
-    "run",
     type=click.Path(path_type=Path),
     default=None,
     metavar="RUN",
@@ -41,27 +40,27 @@ SHOWN_CHARS = 400
 )
 @quiet_option
 @click.pass_context
-def command(ctx: click.Context, index_path: Path, transport: str, host: str, port: int, run: Path | None, quiet: bool) -> None:
+def command(ctx: click.Context, index: Path, transport: str, host: str, port: int, verify: Path | None, quiet: bool) -> None:
     """Serve the tool to the tuned model, exactly as it was trained with: over MCP, or over HTTP.
 
     Ctrl-C stops it. With --verify the exit code is 0 where all is as it was, and 1 where anything differs.
     """
-    if run is not None:
-        ctx.exit(_verify(run, index_path, quiet))
+    if verify is not None:
+        ctx.exit(_verify(verify, index, quiet))
     import tracegen
-    from tracegen.generate import Searcher
     from tracegen.index import open_index
+    from tracegen.pipeline import Searcher
     from tracegen.serve.answer import Served
 
-    with open_index(index_path) as index, Searcher(index) as search:
-        served = Served(index.tool, search, index.id, tracegen.__version__)
+    with open_index(index) as opened, Searcher(opened) as search:
+        served = Served(opened.tool, search, opened.id, tracegen.__version__)
         if transport == "stdio":
-            _serve_stdio(served, index_path, quiet)
+            _serve_stdio(served, index, quiet)
         else:
-            _serve_http(served, index_path, host, port, quiet)
+            _serve_http(served, index, host, port, quiet)
 
 
-def _serve_stdio(served: "Served", index_path: Path, quiet: bool) -> None:
+def _serve_stdio(served: "Served", index: Path, quiet: bool) -> None:
     import asyncio
 
     from tracegen.serve.mcp import serve_stdio
@@ -71,11 +70,11 @@ def _serve_stdio(served: "Served", index_path: Path, quiet: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: os._exit(0))
     if not quiet:
-        click.echo(f"Serving {served.tool.name} of {index_path} over stdio (MCP). Ctrl-C stops.", err=True)
+        click.echo(f"Serving {served.tool.name} of {index} over stdio (MCP). Ctrl-C stops.", err=True)
     asyncio.run(serve_stdio(served))
 
 
-def _serve_http(served: "Served", index_path: Path, host: str, port: int, quiet: bool) -> None:
+def _serve_http(served: "Served", index: Path, host: str, port: int, quiet: bool) -> None:
     import asyncio
 
     from tracegen.serve.http import is_loopback, listen, serve_http
@@ -86,7 +85,7 @@ def _serve_http(served: "Served", index_path: Path, host: str, port: int, quiet:
             click.echo(f"Warning: whoever can reach {host} on this port can search this documentation.", err=True)
         if not quiet:
             click.echo(
-                f"Serving {served.tool.name} of {index_path}. MCP: {address}/mcp. HTTP: {address}/tools and {address}/call. "
+                f"Serving {served.tool.name} of {index}. MCP: {address}/mcp. HTTP: {address}/tools and {address}/call. "
                 "Ctrl-C stops.",
                 err=True,
             )
@@ -98,14 +97,14 @@ def _serve_http(served: "Served", index_path: Path, host: str, port: int, quiet:
             click.echo("Stopped.", err=True)
 
 
-def _verify(run: Path, index_path: Path, quiet: bool) -> int:
+def _verify(run: Path, index: Path, quiet: bool) -> int:
     """Compare and print; return the exit code."""
     from tracegen.index import open_index
     from tracegen.serve.verify import verify
     from tracegen.traces.runfile import RunFile
 
-    with RunFile.open_run(run) as opened, open_index(index_path) as index, Bar(quiet=quiet, unit="row") as progress:
-        verification = verify(opened, index, lambda done, total: progress.show("verify", done, total))
+    with RunFile.open_run(run) as opened, open_index(index) as searched, Bar(quiet=quiet, unit="row") as progress:
+        verification = verify(opened, searched, lambda done, total: progress.show("verify", done, total))
     click.echo(_verification_text(verification))
     return 0 if verification.same else EXIT_DIFFERENT
 

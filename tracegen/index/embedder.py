@@ -1,4 +1,4 @@
-"""Text to vectors, by any sentence-transformers model, on the CPU.
+"""Text to vectors, by any sentence-transformers model, on the CPU; the default model goes through onnxruntime, see onnx_bert.
 
 The model is loaded when it is first needed, not when the embedder is made: an index opens in a moment.
 """
@@ -68,8 +68,11 @@ def load_embedder(model: str = DEFAULT_MODEL) -> Embedder:
     `model` is a folder or a name on the hub. A folder comes first; then, for the default model, the packaged weights of
     tracegen[offline]; then the hub's cache; then the hub. Raises EmbedderError where it cannot be had; never another model.
     """
+    from tracegen.index import onnx_bert  # here, because it imports this module
+
     name = models.canonical_name(model)
-    return SentenceEmbedder(name, models.resolve_model(name))
+    folder = models.resolve_model(name)
+    return onnx_bert.OnnxBert(name, folder) if onnx_bert.supports(folder) else SentenceEmbedder(name, folder)
 
 
 class SentenceEmbedder:

@@ -8,7 +8,7 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
-import snowballstemmer  # type: ignore[import-untyped]
+import snowballstemmer
 from numpy.typing import NDArray
 
 VERSION = 1

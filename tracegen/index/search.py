@@ -39,13 +39,13 @@ class Sidecar(NamedTuple):
     """BM25 of the same chunks."""
 
 
-def open_index(path: Path, *, embedder: Embedder | None = None, model: str | None = None) -> "Index":
+def open_index(path: Path | str, *, embedder: Embedder | None = None, model: str | None = None) -> "Index":
     """Open an index for searching; `model` is where its embedding model is taken from, by default what it was built with.
 
     Raises StoreError where there is none, it is damaged or it was built with another model; EmbedderError where the model
     cannot be had.
     """
-    sidecar = read_sidecar(path)
+    sidecar = read_sidecar(Path(path))
     manifest = sidecar.manifest
     if embedder is None:
         embedder = load_embedder(model or manifest.model)

@@ -123,7 +123,7 @@ def interest(name: MetName, wanted: frozenset[str], thought_of: frozenset[str]) 
         near = {stem(word) for word in synonyms_of(part)}
         fit = max(1.0 * (own in wanted), 0.8 * (own in thought_of), 0.6 * bool(near & wanted), 0.5 * bool(near & thought_of))
         total += 0.25 * fit if part in _VAGUE else fit
-    return total / len(parts) ** 0.6 - (0.3 if name.documented else 0.0) + 0.05 * min(name.mentions, 4)
+    return total / len(parts) ** 0.6 + (-0.3 if name.documented else 0.12 * min(name.mentions, 5))
 
 
 def language_of(system: str, prompt: str, labels: Sequence[str], passages: Sequence[Passage]) -> str:

@@ -27,8 +27,8 @@ class Operation(NamedTuple):
 # Terms with an arrow are signatures in the prompt's code: `string->string` takes a string and returns one. A weight says how
 # often programs need the operation, and how far its signs can be trusted.
 _TABLE = """
-convert a string to a list of characters | string 1.3 | each character, every character, individual character, characters, letters, each letter, every letter, acronym, anagram, vowel, graphemes, brackets, character + position, cipher, plaintext, digits + string, occur + letter, string->string, one character
-split a string on a separator | string 1.2 | split, separated by, comma-separated, separator, delimiter, words, sentence, hyphen, dash, tokens, segments, space separated, colon, dotted path, line + parse, between slashes
+convert a string to a list of characters | string 1.3 | each character, every character, individual character, characters, letters, each letter, every letter, acronym, anagram, vowel, graphemes, brackets, character + position, cipher, plaintext, digits + string, occur + letter, string->string, one character, string->boolean, string->list, string->int, string->error
+split a string on a separator | string 1.2 | split, separated by, comma-separated, separator, delimiter, words, sentence, hyphen, dash, tokens, segments, space separated, colon, dotted path, line + parse, between slashes, string->list
 split a string into lines | string | each line, newlines + split, multi-line + parse, rows + string, log lines, lines + parse, grid + string, lines + input
 split only at the first separator | string | split + first, split + once, one split, split + limited, split + last
 join a {list} of strings with a separator | string 1.3 | join, glue, comma-separated, separated by, joined, sentence + words, separated + string, one space, commas, string->string, list->string
@@ -40,7 +40,7 @@ convert a string to uppercase | string 1.1 | uppercase, upper case, upper-case, 
 capitalise the first letter | string | capitalize, capitalise, capitalized, capitalised
 trim whitespace from a string | string 1.1 | trim, whitespace, surrounding, leading + trailing, spaces at the end
 remove leading or trailing characters | string | leading zeros, without + leading, slashes + end, strip, stars, without + suffix
-replace part of a string | string 1.1 | replace + string, replace + character, replaced by, without + dot, spaces to, punctuation, remove + spaces, ignore + punctuation, clean up, doubled, removed + spaces, underscore, underscores, without the dot, dashes
+replace part of a string | string 1 | replace + string, replace + character, replaced by, without + dot, spaces to, punctuation, remove + spaces, ignore + punctuation, clean up, doubled, removed + spaces, underscore, underscores, without the dot, dashes
 check if a string starts with a prefix | string | starts with, begins with, starting with, begin with, prefix, starting + by
 check if a string ends with a suffix | string | ends with, ending with, suffix, extension
 check if a string contains a substring | string | contains + string, substring, occurs in the string, contain + text, contain + string
@@ -61,11 +61,11 @@ parse a string as an integer | number 1.1 | digits + string, parse + number, num
 parse hexadecimal or octal numbers | number 1.3 | hex, octal, hexadecimal
 convert an integer to a string | number 1.1 | number + string, as string, as strings, digits, must come out as strings, numerals, values + strings, key + strings, int->string
 remainder of an integer division | number 1.1 | divisible, remainder, modulo, mod, multiples, multiple of, prime, primes, factors, leap, evenly, gcd, fizzbuzz, wrapping around, wrapping, round robin, factor, aliquot, n odd
-divide two numbers | number 0.9 | average, mean, ratio, divide, quotient, half, percentage, percent, avg, divided, per second
+divide two numbers | number 0.7 | average, mean, ratio, divide, quotient, half, percentage, percent, avg, divided, per second
 average of a {list} of numbers | number | avg, average, mean
 round a number | number 1.1 | round, rounded, nearest integer, rounds, precision, whole number, whole units, rounded down, floor, ceil, rounded up, truncated, decimal, whole cents, cents
 square root of a number | number | square root, sqrt, distance, hypotenuse, standard deviation, radius, triplet, perfect square
-raise a number to a power | number | power, exponent, doubles, squared, compounding, grains, base + digits, armstrong, squares
+raise a number to a power | number | power of, to the power, exponent, squared, compounding, grains, base + digits, armstrong, squares
 sine and cosine | number | sin, cos, angle, degrees, trigonometry
 logarithm of a number | number | log base, logarithm
 absolute value of a number | number | absolute, difference between, absolute terms, deviation, largest change
@@ -76,47 +76,47 @@ convert a number to binary | number | binary, convert + base, base + digits
 random numbers | number | random, randomly, dice
 check if a number is even or odd | number 0.9 | even, odd
 largest or smallest value in a {list} | list | largest, biggest, maximum, highest, max, longest, latest, minimum, smallest, lowest, min, cheapest, shortest, nearest
-sum a {list} of numbers | list 1.1 | sum, total, add up, sum up, sums, totals, total price
+sum a {list} of numbers | list 1 | sum, total, add up, sum up, sums, totals, total price
 multiply all numbers in a {list} | list 0.9 | product of, multiply all
-fold a {list} into one value | list 1.2 | fold, accumulate, running, reduce, balance, keep track, combine, tally, left to right, aggregate, folding, over + transactions, list->int
+fold a {list} into one value | list 1.2 | fold, accumulate, running, reduce, balance, keep track, combine, tally, left to right, aggregate, folding, over + transactions, list->int, string->int, list->dict, list->error, string->dict
 count elements that match a condition | list 0.9 | count, how many, occurrences, tally, count how often, how often, times + appears
 count how often each element occurs | list | frequency, occurrences, count + each, how many + each, histogram, how often + each
-map over a {list} | list 1.1 | map, transform, turn, convert + each, convert + list, translate, each of, for each, for every, list->list, every + becomes, each + string, each + object, make every, given list, sequence, names of
-filter a {list} | list 1.1 | filter, only + which, keep, discard, exclude, ignore, take only, select, throw away, ones that, only the, those + with, drop + with, skip, not + greater, those + ending, those + starting
+map over a {list} | list 1.1 | map, transform, turn, convert + each, convert + list, translate, each of, for each, for every, list->list, every + becomes, each + string, each + object, make every, given list, sequence, names of, string->string, string->list, list->string, int->list
+filter a {list} | list 1.1 | filter, only + which, keep, discard, exclude, ignore, take only, select, throw away, ones that, only the, those + with, drop + with, skip, not + greater, those + ending, those + starting, list->list, string->boolean, string->int
 remove an element from a {list} | list | remove + list, without the element, delete + list, without + index, removing + list, without the first
 check if a {list} contains a value | list | list + contains, includes, include, member, present, among, in common, belongs, list + contain, is in
-check that all elements satisfy a condition | list | all + pass, every + true, all of + are, pangram, all checks, every letter + alphabet
+check that all elements satisfy a condition | list | all + pass, every + true, all of + are, pangram, all checks, every letter + alphabet, string->boolean, list->boolean
 check if any element satisfies a condition | list | any of, if any, any + passes, at least one + passes
 find the first element that matches | list | search for, find the first, cheapest + with, locate, find an element, looking up
 find the position of an element | list | index of, position of, all positions, where + occurs, offset, indexes
 get the element at an index | list | nth, position + list, second + element, element at, at position, element + index, row + column, by number
-loop with the index of each element | list 1.1 | numbered, with the index, index, numbering, 1-based, zero-based, array order, coordinates, row + column, counting from, in array order, in order + number, place + number
-sort a {list} | list 1.2 | sort, sorted, ascending, alphabetical, alphabetically, rank, ranking, sorting, order + by, in order
+loop with the index of each element | list 0.8 | numbered, with the index, index, numbering, 1-based, zero-based, array order, coordinates, row + column, counting from, in array order, in order + number, place + number
+sort a {list} | list 1.2 | sort, sorted, ascending, alphabetical, alphabetically, rank, ranking, sorting, order + by, in order, list->list, string->list, list->dict, dict->list
 sort a {list} by a key or a custom order | list | sort + by, sorted by, order by, descending, ranking, highest + first, best first, sorting + by, leaderboard, best three
-reverse the order of a {list} | list 1.2 | reverse, backwards, reversed, descending, reverse order, rightmost, right to left
+reverse the order of a {list} | list 1.2 | reverse, backwards, reversed, descending, reverse order, rightmost, right to left, list->list, string->list, ->list
 remove duplicates from a {list} | list 1.1 | unique, duplicates, distinct, duplicate, repeated, dedupe, repeating, more than once, different + letters, once + each, all of them once, duplicate-free
 union, intersection and difference of sets | list 1.2 | union, intersection, sets, in common, subset, disjoint, either + lists, custom set, in both, but not in
 check if a value is in a set | list 0.8 | set, sets, seen before, already
 group elements by a key | list | group by, grouped, buckets, per team, by grade, group + by, classify, categories
 zip two {list}s together | list 1.1 | zip, corresponding, compare + strands, side by side, same position, pair up, matching positions, both lists, dot product
 split a {list} into chunks | list | chunk, chunks, groups of, every three, page size, pagination, codons, batches, rows + length, two per row
-consecutive pairs of elements | list | consecutive, adjacent, neighbouring, neighbors, sliding, window, next to
+consecutive pairs of elements | list 0.9 | consecutive, adjacent, neighbouring, neighbors, sliding, window, next to
 flatten a nested {list} | list 1.1 | flatten, nested + list, nested + array, nesting, flat, flat list, nested arrays, one flat, deeply nested, no matter how deep
 transpose rows and columns | list | transpose, columns + rows, matrix, row + column
-all combinations of two {list}s | list | all combinations, cartesian, every + every, matrix + jobs, checkerboard, for each + each, truth table
+all combinations of two {list}s | list 0.8 | all combinations, cartesian, matrix + jobs, checkerboard, truth table, every + with every
 combinations and permutations of elements | list | combinations, permutations, possible + combinations, arrangements
-{list} of numbers in a range | list 1.2 | range, numbers from, from 1, up to, numbers between, first n, less than or equal, to n, 1 to, through, n + first, weeks, countdown, down to, at position + number, n numbers, triangle + rows, first 20, int->list
-append an element to a {list} | list 1.1 | add + list, append, push, appends, prepend, enqueue, adds + end, appended, goes at the end, adds, at the end
+{list} of numbers in a range | list 1.2 | range, numbers from, from 1, up to, numbers between, first n, less than or equal, to n, 1 to, through, n + first, weeks, countdown, down to, at position + number, n numbers, triangle + rows, first 20, fizzbuzz, counts from, numbers + from, weeks + numbered, consecutive numbers, counting + from, int->list
+append an element to a {list} | list 0.9 | add + list, append, push, appends, prepend, enqueue, adds + end, appended, goes at the end, adds, at the end
 take the first elements of a {list} | list | first + elements, top three, best three, first + last, take the first, first two, last two, drop + first
 first and rest of a {list} | list 0.9 | head, tail, first element, rest of, remaining, sublist, top card, list->list, empty list
-number of elements of a {list} | list 1.2 | length, size of, number of elements, number of items, how many, number of, computed number, list + long, at least + elements
+number of elements of a {list} | list 1.2 | length, size of, number of elements, number of items, how many, number of, computed number, list + long, at least + elements, list->int
 get a value from a {dict} by key | dict 1.1 | lookup, look up, mapping, following table, corresponding + value, legend, translation, encoded as, translates, scoring, score + letter, value + table, codon, letter + value, each + maps, dict->int
 default value for a missing key | dict | missing, absent, not have, optional + field, may have no, fall back, lacking, default + key, not be there, missing + default
-update a value in a {dict} | dict | update + key, inventory, increment, tally, occurrences, replace + value, counts, ->dict
+update a value in a {dict} | dict | update + key, inventory, increment, tally, occurrences, replace + value, counts, ->dict, string->dict, list->dict, dict->dict
 {dict} with string keys | dict 0.8 | following table, lookup table, mapping
-field names of a {dict} | dict 1.1 | keys, names of the fields, field names, names of all, fields + names, keys + object, object keys, each entry, number of + keys
-loop over the keys and values of a {dict} | dict 1.1 | each entry, every entry, for each + key, entries, key + value, every field, over all the entries, each value, keyed + object, map + name, per target, every service, object + each, its key, map + service
-build a {dict} from a {list} | dict 1.1 | keyed by, object + from, into an object, from list + object, object by, lookup table, list + object, to an object, object name, output object, object with keys, object keyed, object comprehension
+field names of a {dict} | dict 0.9 | keys, names of the fields, field names, names of all, fields + names, keys + object, object keys, each entry, number of + keys
+loop over the keys and values of a {dict} | dict 1.1 | each entry, every entry, for each + key, entries, key + value, every field, over all the entries, each value, keyed + object, map + name, per target, every service, object + each, its key, map + service, dict->dict, dict->list
+build a {dict} from a {list} | dict 1.1 | keyed by, object + from, into an object, from list + object, object by, lookup table, list + object, to an object, object name, output object, object with keys, object keyed, object comprehension, ->dict
 merge two {dict}s | dict 1.1 | merge, merged, combine + object, overrides, deep merge, deep-merge, merges, on top, patch, merge patch
 remove a key from a {dict} | dict | remove + key, delete + key, without + field, drop + field, dropped + field, gone
 check if a key exists in a {dict} | dict | has + field, exists, field + present, not in the defaults, there at all, missing + key, must be there
@@ -127,12 +127,12 @@ handle the result of a function that can fail | error 0.9 | recover, ->error, re
 unwrap a result with a default | error 0.9 | fall back, ->error
 assert a condition | error | assert, asserts, assertion, validation, ensure + error, has to check, constraint, validate, between + message
 compare two values and fail the test | error | test + fails, expected + actual, test file, fails + differ
-define a custom type | record | define + type, custom type, variants, type with, union type
+define a custom type | record 0.8 | define + type, custom type, variants, type with, union type
 create a record with fields | record 0.7 | record + fields, labelled, model, create + type, player
 update a field of a record | record | replace + field, change + field, updated, modify, reset, new player, replace the, sets + to
 override a field of an object | record | override, overriding, overrides, prod, production, changes + config, derived object, tweak, overridden
 extend a nested object without replacing it | record | nested + merge, deep-merge, appends + has, extends, nested-merge, keeping everything, nested + override, adds + object, survive
-inherit from an object | record | inherit, inherits, inheritance, mixin, mixins, extends, derived, super, levels of, on top of, base + object
+inherit from an object | record 0.9 | inherit, inherits, inheritance, mixin, mixins, extends, derived, super, levels of, on top of, base + object
 use the inherited value of a field | record | super, doubles, doubled, inherits + adds, whatever + has, existing + value, parent
 refer to another field of the same object | record | self, own name, same object, computed from, follows automatically, outermost, depends on, its own, computed + field, derived + field
 hidden fields | record | hidden, hide, private, secret, not appear, internal, stay in the source, helper, shown
@@ -154,11 +154,11 @@ anonymous function | function | anonymous, lambda, callback, function + argument
 define a function | function 0.7 | write a function, method, define the function, hidden methods
 function pipeline | function | pipeline, pipe, chain, compose, composed
 labelled arguments | function | labelled, named arguments, argument names
-local variables | function 0.8 | variable, local, locals, assignment, reassign, at the top
+local variables | function 0.6 | variable, local, locals, assignment, reassign, at the top
 constants | function 0.7 | constant, constants
 comprehension with a condition | list 0.8 | comprehension, comprehensions, for loop
 tree data structure | record | node, nodes, branch, leaf, zipper, subtree
-import another file | | import, separate file, imported, relative path, relative to
+import another file | | import, separate file, imported, module + import
 read an external variable | | external variable, environment variable, extvar, command line argument, parameterise, top-level argument
 print a value for debugging | | debug, debugging, trace, stderr, log message, standard output
 type of a value | 0.9 | type introspection, type names, dispatching on the type, a string or, single string or, can be a, be a number, must be a string, type of each
@@ -178,11 +178,11 @@ date and time | | timestamp, datetime, time of day, birthday
 call code of another language | | external function, foreign, ffi, erlang, external
 concurrency with processes | | concurrent, process + message, actor, parallel
 read and write files | 0.8 | read + file, write to + file
-queue or stack | list | queue, stack, circular, buffer, deque, fifo
+queue or stack | list | queue, circular, buffer, deque, fifo, stack of
 remove nulls and empty values | dict 1.3 | throw away, prune, nulls + empty, all nulls, clean + null
 infinite sequence | list 0.8 | infinite, lazily, generate + endless
 logical xor of booleans | | xor, exactly one of
-resolve a relative path | string | relative path, relative to, resolve + path
+resolve a relative path | string | relative path, resolve + path, path + relative
 """
 
 

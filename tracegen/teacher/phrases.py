@@ -45,6 +45,8 @@ _EXISTS = re.compile(r"(?:is|are)\s+there\s+(?:already\s+)?(?:an?|any|some)\s+(?
 _WHAT = re.compile(r"(?:^|\s)(?P<rest>(?:what\s+(?:does|do|is|are)|how\s+(?:does|do))\s+\S.*)", re.IGNORECASE)
 _AFTER_QUESTION = re.compile(r"\s(?:look\s+like|mean|work|do)$", re.IGNORECASE)
 _DULL_VERBS = frozenset("build call create define evaluate implement make output pass produce return run set show store take use write".split())
+_NOT_SECOND = frozenset("and or if when from with nothing of than".split())
+_VAGUE = frozenset("you your i we us ones something anything everything thing things stuff".split())
 _BEFORE_VERB = frozenset(["to", "and", "then", "that", "which", "please", "must", "should", "can", "could", "will", "also", "or", "you", "we", "i", "it", "either", "just", "not"])
 
 
@@ -150,11 +152,15 @@ def _is_sound(text: str, *, strict: bool) -> bool:
     if len(words) < 2 or len(text) > 90 or not text.isprintable():
         return False
     lower = [word.lower() for word in words]
-    if lower[1].split("'")[0] in PRONOUNS or lower[1] in {"and", "or", "if", "when", "from", "nothing"} or any(word in {"you", "your", "i", "we", "us"} for word in lower):
+    if lower[1].split("'")[0] in PRONOUNS or lower[1] in _NOT_SECOND or _VAGUE & set(lower):
+        return False
+    if lower[1] in {"each", "every", "all", "both"} and (len(lower) == 2 or lower[2] in STOP_WORDS):
         return False
     content = [word for word in words[1:] if word.lower() not in STOP_WORDS]
     known = [word for word in content if _technical([word])]
     strange = len(content) - len(known)
+    if lower[0] in _DULL_VERBS and len(known) < 2:
+        return False
     return bool(known) and strange <= (1 if strict else 3) and (not strict or len(known) >= strange)
 
 

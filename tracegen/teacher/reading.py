@@ -7,14 +7,17 @@ import re
 from typing import NamedTuple
 
 from tracegen.teacher.operations import Operation, operations_in
-from tracegen.teacher.phrases import Phrase, noun_phrase, phrases_in, questions_in, tidy
-from tracegen.teacher.words import STOP_WORDS, TECHNICAL, WORD, stem, stems_of
+from tracegen.teacher.phrases import MAX_WORDS, Phrase, noun_phrase, phrases_in, questions_in, tidy
+from tracegen.teacher.words import STOP_WORDS, WORD, stems_of
 
 HEAD_CHARS = 8_000
 TAIL_CHARS = 4_000
 """Of a longer prompt the beginning and the end are read: there people say what they want."""
 LONG_PROSE_WORDS = 90
 """From so many words on, most of a text is about its subject and not about programming."""
+
+SIGNATURE_WEIGHT = 1.2
+"""What a function's types say, beside a sentence."""
 
 _FENCE = re.compile(r"[ \t]*(```+|~~~+)[ \t]*([\w.+#/-]*)")
 _LINK = re.compile(r"!?\[([^\][\n]{1,80})\](?:\([^()\n]{0,500}\)|\[[^\][\n]{0,80}\])|^\[[^\]\n]{1,80}\]:.*$|https?://\S+", re.MULTILINE)
@@ -47,7 +50,7 @@ _SAID_ERROR = re.compile(
 _KINDS = {
     "string": "string", "str": "string", "text": "string", "int": "number", "float": "number", "integer": "number",
     "number": "number", "list": "list", "array": "list", "vec": "list", "set": "list", "dict": "dict", "map": "dict",
-    "hashmap": "dict", "option": "optional", "maybe": "optional", "result": "error", "either": "error",
+    "hashmap": "dict", "bool": "boolean", "boolean": "boolean", "option": "optional", "maybe": "optional", "result": "error", "either": "error",
 }  # fmt: skip
 _PLAIN_TYPES = frozenset(["String", "Int", "Float", "Bool", "List", "Nil", "Str", "Integer", "Number", "Boolean", "Array", "None", "Null", "True", "False", "Self", "Ok", "Err", "Some"])
 
@@ -73,6 +76,8 @@ class Prompt(NamedTuple):
     """What its code fences call their language."""
     stems: frozenset[str]
     """Stems of the words of its prose that say something."""
+    lines: tuple[str, ...]
+    """Its clauses as they stand, where it is in a language other than English, so that nothing above can be trusted."""
 
 
 def read_prompt(text: str) -> Prompt:
@@ -101,7 +106,25 @@ def read_prompt(text: str) -> Prompt:
         names=(*names_in(prose, code), *types),
         labels=labels,
         stems=frozenset(stems_of(prose)) - STOP_WORDS,
+        lines=() if _is_english(prose) else tuple(clauses_of(prose)),
     )
+
+
+def _is_english(prose: str) -> bool:
+    """Return whether enough of the words are those that English cannot do without; a few words alone may be any language."""
+    words = [word.lower() for word in WORD.findall(prose)]
+    little = sum(word in STOP_WORDS for word in words)
+    return bool(words) and prose.isascii() and len(words) < 8 or little >= 0.14 * len(words) > 0
+
+
+def clauses_of(prose: str) -> list[str]:
+    """Return the beginnings of clauses, as they stand: the way to ask in a language that nothing is known about."""
+    found: list[str] = []
+    for clause in re.split(r"[\n.!?;:,()¿¡\"„“”«»。！？；：，、]+", _LITERAL.sub("\n", prose))[:60]:
+        words = [word for word in WORD.findall(clause) if len(word) <= 40]
+        if len(words) >= 3 or any(len(word) >= 5 and not word.isascii() for word in words):
+            found.append(" ".join(words[:MAX_WORDS])[:80])
+    return found
 
 
 def split_code(text: str) -> tuple[str, str, tuple[str, ...]]:
@@ -206,7 +229,7 @@ def rank_operations(sentences: list[tuple[str, float]], code: str, types: tuple[
             # The second mention says less than the first.
             score[operation] = score.get(operation, 0.0) * 0.6 + strength * weight if operation in score else strength * weight
     for operation, strength in operations_in(signatures_in(code)).items():
-        score[operation] = score.get(operation, 0.0) + 0.6 * strength
+        score[operation] = score.get(operation, 0.0) + SIGNATURE_WEIGHT * strength
     kinds = {_KINDS[word.lower()] for word in {*re.findall(r"\b[A-Za-z]+\b", code), *types} if word.lower() in _KINDS}
     ranked = [(operation, value * _fit(operation, kinds)) for operation, value in score.items()]
     return tuple(sorted(ranked, key=lambda pair: -pair[1]))
@@ -216,9 +239,3 @@ def _fit(operation: Operation, kinds: set[str]) -> float:
     if not kinds or not operation.kind:
         return 1.0
     return 1.3 if operation.kind in kinds else 0.7
-
-
-def technical_share(text: str) -> float:
-    """Return the share of a text's words that speak of programming, among those that say something."""
-    words = [word for word in WORD.findall(text) if word.lower() not in STOP_WORDS]
-    return sum(stem(word) in TECHNICAL for word in words) / len(words) if words else 0.0

@@ -26,7 +26,7 @@ FRUITLESS_LIMIT = 2
 """So many searches in a row that bring nothing new end the research."""
 ENOUGH = 2
 """With so many queries made, a poor query is worse than none."""
-INTERESTING = 0.8
+INTERESTING = 1.1
 """From this interest on a name that returns show is followed up."""
 
 _ONE_WORD = {"array": "list", "object": "dict", "dictionary": "dict"}
@@ -127,7 +127,7 @@ def next_query(conversation: Conversation, max_queries: int) -> str | None:
 def budget(prompt: Prompt) -> int:
     """Return how many queries a prompt deserves: two for a short simple one, more for what has many words and parts."""
     size = prompt.words + 12 * prompt.parts + 4 * len(prompt.operations)
-    return 2 + sum(size >= limit for limit in (14, 34, 70, 120))
+    return 2 + sum(size >= limit for limit in (12, 28, 55, 100))
 
 
 def from_prompt(conversation: Conversation) -> Iterator[str]:
@@ -138,6 +138,7 @@ def from_prompt(conversation: Conversation) -> Iterator[str]:
     candidates += [(phrase.weight, phrase.text) for phrase in prompt.phrases[:12]]
     candidates += [(value, _ARTICLE.sub(r"\1n \2", operation.ask.format_map(words))) for operation, value in prompt.operations[:16]]
     candidates += [(2.2 - 0.2 * place, name) for place, name in enumerate(prompt.names)]
+    candidates += [(4.0 - place, line) for place, line in enumerate(prompt.lines[:4])]
     for weight, text in sorted(candidates, key=lambda candidate: -candidate[0]):
         del weight
         yield phrased(text, language, _variant(conversation), prompt.names)
@@ -171,26 +172,25 @@ def in_other_words(query: str, language: str) -> Iterator[str]:
 
 
 def fallbacks(conversation: Conversation) -> Iterator[str]:
-    """Yield queries for prompts that give nothing to go on, such as those in a language without known words."""
+    """Yield queries for prompts that give nothing to go on."""
     prompt, language = conversation.read, conversation.language
-    for line in re.split(r"[\n.!?;:,。！？；：，、]+", prompt.prose)[:40]:
-        words = [word for word in WORD.findall(line) if len(word) <= 30][:8]
-        if len(words) >= 2 or (words and len(words[0]) > 3):
-            yield " ".join(words)[:60]
+    words = [word for word in WORD.findall(prompt.prose[:400]) if word.lower() not in STOP_WORDS and 2 < len(word) <= 30]
+    if words:
+        yield " ".join(dict.fromkeys(words[:3]))
     yield f"{language} syntax" if language else "getting started"
     yield f"{language} examples" if language else "examples"
 
 
 def phrased(text: str, language: str, variant: int, names: Sequence[str]) -> str:
     """Return a phrase as people type it: as a question, with the language, or bare."""
-    if text in names:
+    if text in names and verb_of(text) is None:
         return _about_name(text, variant)
     if text.startswith(("how ", "what ", "error:")):
         return text
     with_language = f"{text} in {language}" if language and language.lower() not in text.lower() else text
     if verb_of(text.split()[0]) == text.split()[0]:
-        return (f"how to {text}", with_language, f"how to {with_language}", text)[variant % 4]
-    return (text, with_language)[variant % 2]
+        return (f"how to {text}", text, f"how to {text}", text, with_language, f"how to {text}", text)[variant % 7]
+    return (text, text, with_language, text, text)[variant % 5]
 
 
 def _about_name(name: str, variant: int) -> str:
@@ -230,7 +230,7 @@ def _same(a: frozenset[str], b: frozenset[str]) -> bool:
 
 def _variant(conversation: Conversation) -> int:
     """Return a number that varies the wording from prompt to prompt and from query to query, the same in every run."""
-    return zlib.crc32(conversation.prompt.encode("utf-8", "replace")) % 12 + len(conversation.queries)
+    return zlib.crc32(conversation.prompt.encode("utf-8", "replace")) % 35 + len(conversation.queries)
 
 
 def _list_and_dict_words(conversation: Conversation) -> dict[str, str]:

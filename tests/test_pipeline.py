@@ -11,8 +11,8 @@ import pytest
 from bench.endpoint import Endpoint
 from tests.conftest import read_jsonl
 from tracegen.errors import InputError, OutputError, SettingsError, TeacherError
-from tracegen.generate import Summary, generate
 from tracegen.jsonl import dump
+from tracegen.pipeline import Summary, generate
 from tracegen.research import Progress
 
 Generate = Callable[..., Summary]

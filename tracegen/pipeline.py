@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import tracegen
 from tracegen.dataset import read_rows
 from tracegen.errors import OutputError, SettingsError
-from tracegen.export import export
+from tracegen.exporting import export
 from tracegen.prompts import read_prompt
 from tracegen.records import ToolReturn, Usage
 from tracegen.research import Progress, Research

@@ -1,0 +1,175 @@
+"""What a user sees: what is printed where, exit codes, and a sentence for every mistake."""
+
+import json
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bench.endpoint import Endpoint
+from tests.conftest import Ended, read_jsonl
+
+Run = Callable[..., Ended]
+
+
+def test_version_and_help(tracegen: Run) -> None:
+    assert tracegen("--version").out.startswith("tracegen, version ")
+    assert "inspect" in tracegen("--help").out
+
+
+def test_wrong_usage_is_2(tracegen: Run) -> None:
+    assert tracegen("generate").code == 2
+    assert tracegen("no-such-command").code == 2
+
+
+def test_index_says_what_it_did_and_does_it_once(tracegen: Run, tmp_path: Path) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "page.md").write_text("# Loops\n\nA loop is written `loop i from 1 to 3 { }` in Zorp.\n")
+    (docs / "logo.md").write_bytes(b"\x89PNG\x00\x01\x02" * 100)
+    first = tracegen("index", docs, "--index", tmp_path / "index")
+    assert first.code == 0
+    assert first.out == ""
+    assert "files read      1" in first.err
+    assert "logo.md: binary content" in first.err
+    again = tracegen("index", docs, "--index", tmp_path / "index")
+    assert "unchanged" in again.err
+    (docs / "page.md").write_text("# Loops\n\nA loop is written `repeat 3 { }` in Zorp.\n")
+    changed = tracegen("index", docs, "--index", tmp_path / "index")
+    assert "1 embedded now" in changed.err
+    assert "repeat 3" in tracegen("search", "loop", "--index", tmp_path / "index").out
+
+
+@pytest.mark.parametrize("make", ["nothing", "empty", "binary only"])
+def test_documentation_that_is_none(tracegen: Run, tmp_path: Path, make: str) -> None:
+    docs = tmp_path / "docs"
+    if make != "nothing":
+        docs.mkdir()
+    if make == "binary only":
+        (docs / "a.md").write_bytes(bytes(range(256)) * 10)
+    ended = tracegen("index", docs, "--index", tmp_path / "index")
+    assert ended.code == 1
+    assert ended.err.startswith("Error: ")
+    assert "docs" in ended.err
+
+
+def test_search_prints_what_the_model_gets(tracegen: Run, sample_index: Path) -> None:
+    from tracegen.index import open_index
+
+    ended = tracegen("search", "how to join strings", "--index", sample_index)
+    with open_index(sample_index) as index:
+        assert ended.out == index.call("how to join strings").text + "\n"
+    scores = tracegen("search", "how to join strings", "--index", sample_index, "--scores")
+    assert scores.out == ended.out
+    assert "lexical (BM25)" in scores.err
+    hits = json.loads(tracegen("search", "how to join strings", "--index", sample_index, "--json").out)
+    assert [hit["rank"] for hit in hits] == list(range(1, len(hits) + 1))
+
+
+def test_search_without_an_index_or_a_query(tracegen: Run, tmp_path: Path, sample_index: Path) -> None:
+    ended = tracegen("search", "x", "--index", tmp_path / "none")
+    assert ended.code == 1
+    assert "tracegen index" in ended.err
+    assert tracegen("search", "  ", "--index", sample_index).code == 1
+
+
+def test_generate_says_who_researched_and_where_the_files_are(
+    tracegen: Run, dataset: Path, tmp_path: Path, sample_index: Path
+) -> None:
+    output = tmp_path / "out.jsonl"
+    ended = tracegen("generate", dataset, "-o", output, "--index", sample_index)
+    assert ended.code == 0
+    assert ended.out == ""
+    assert "built-in researcher" in ended.err
+    assert str(output) in ended.err
+    assert "tracegen inspect" in ended.err
+    assert len(read_jsonl(output)) == 8
+
+
+def test_rejected_rows_are_exit_3_and_quiet_is_quiet(tracegen: Run, dataset: Path, tmp_path: Path, sample_index: Path) -> None:
+    with dataset.open("a", encoding="utf-8") as file:
+        file.write('{"messages": []}\n')
+    ended = tracegen("generate", dataset, "-o", tmp_path / "out.jsonl", "--index", sample_index, "-q")
+    assert (ended.code, ended.out, ended.err) == (3, "", "")
+
+
+def test_a_wrong_key_stops_at_the_first_answer_and_is_not_shown(
+    tracegen: Run, dataset: Path, tmp_path: Path, sample_index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bench.endpoint import start
+
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-wrong-key")
+    with start(key="sk-right-key", model="known") as guarded:
+        words = ["generate", dataset, "-o", tmp_path / "out.jsonl", "--index", sample_index, "--base-url", guarded.base_url]
+        ended = tracegen(*words, "--teacher", "known")
+        assert ended.code == 1
+        assert "OPENAI_API_KEY" in ended.err
+        assert "sk-wrong-key" not in ended.err
+        assert guarded.counts().requests == 1
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-right-key")
+        ended = tracegen(*words, "--teacher", "unknown", "-o", tmp_path / "other.jsonl")
+        assert ended.code == 1
+        assert "'unknown'" in ended.err
+        assert guarded.counts().requests == 2
+        assert tracegen(*words, "--teacher", "known").code == 0
+
+
+def test_the_environment_sets_options(
+    tracegen: Run, dataset: Path, tmp_path: Path, sample_index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRACEGEN_GENERATE_INDEX", str(sample_index))
+    monkeypatch.setenv("TRACEGEN_GENERATE_LIMIT", "2")
+    assert tracegen("generate", dataset, "-o", tmp_path / "out.jsonl").code == 0
+    assert len(read_jsonl(tmp_path / "out.jsonl")) == 2
+
+
+def test_base_url_from_the_environment_is_the_sdks(
+    tracegen: Run, dataset: Path, tmp_path: Path, sample_index: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", endpoint.base_url)
+    ended = tracegen("generate", dataset, "-o", tmp_path / "out.jsonl", "--index", sample_index, "--teacher", "scripted")
+    assert ended.code == 0
+    assert endpoint.counts().answered == 8 * 4
+
+
+def test_export_writes_both_formats_from_the_run_file_alone(
+    tracegen: Run, dataset: Path, tmp_path: Path, sample_index: Path
+) -> None:
+    output, run_file = tmp_path / "out.jsonl", tmp_path / "out.run.db"
+    tracegen("generate", dataset, "-o", output, "--index", sample_index)
+    openai = tmp_path / "again.jsonl"
+    assert tracegen("export", run_file, "-o", openai).code == 0
+    assert openai.read_bytes() == output.read_bytes()
+    hf = tmp_path / "hf.jsonl"
+    assert tracegen("export", run_file, "--target", "hf", "-o", hf).code == 0
+    first = json.loads(hf.read_text(encoding="utf-8").splitlines()[0])
+    assert isinstance(first["messages"][2]["tool_calls"][0]["function"]["arguments"], dict)
+    assert tracegen("export", run_file, "-o", "-").out == output.read_text(encoding="utf-8")
+    assert tracegen("export", tmp_path / "none.run.db", "-o", hf).code == 1
+    assert tracegen("export", run_file, "-o", tmp_path / "no" / "folder.jsonl").code == 1
+
+
+def test_export_of_an_unfinished_run_says_so(tracegen: Run, dataset: Path, tmp_path: Path, sample_index: Path) -> None:
+    run_file = tmp_path / "out.run.db"
+    tracegen("generate", dataset, "-o", tmp_path / "out.jsonl", "--index", sample_index)
+    with sqlite3.connect(run_file) as run:
+        run.execute("DELETE FROM traces WHERE row_id IN (SELECT row_id FROM traces LIMIT 3)")
+    ended = tracegen("export", run_file, "-o", tmp_path / "part.jsonl")
+    assert "5 examples" in ended.err
+    assert "3 not finished" in ended.err
+
+
+def test_inspect_shows_where_passages_came_from(tracegen: Run, dataset: Path, tmp_path: Path, sample_index: Path) -> None:
+    output = tmp_path / "out.jsonl"
+    tracegen("generate", dataset, "-o", output, "--index", sample_index, "--limit", 2)
+    with sqlite3.connect(tmp_path / "out.run.db") as run:
+        trace = json.loads(run.execute("SELECT trace FROM traces").fetchone()[0])
+    page = tracegen("inspect", output, 1)
+    assert page.code == 0
+    assert "score 0." in page.out
+    assert max(map(len, page.out.splitlines())) < 130
+    assert (
+        trace["hops"][0]["returned"]["sources"][0]["chunk_id"]
+        in tracegen("inspect", output, 1).out + tracegen("inspect", output, 2).out
+    )
