@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from tracegen.teacher.words import STOP_WORDS, stem, synonyms_of
+from tracegen.teacher.words import FILE_SUFFIXES, STOP_WORDS, stem, synonyms_of, word_set
 
 _PASSAGE = re.compile(r"^\[\d+\] (?P<place>(?P<path>\S[^\n]*?):\d+-\d+)(?: (?P<headings>[^\n]*))?$", re.MULTILINE)
 _DOTTED = re.compile(r"(?<![\w./\"'-])([A-Za-z_]\w*)((?:\.[A-Za-z_]\w*)+)(?![\w/-])")
@@ -14,8 +14,9 @@ _IDENTIFIER = re.compile(r"`?([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)`?(?:\(.*)?$")
 _MODULE = re.compile(r"`?(?:[a-z_]\w*/)*([a-z_]\w*)`?$")
 _FENCE_LABEL = re.compile(r"^(?:```|~~~)([A-Za-z][\w+#.-]*)", re.MULTILINE)
 _SUBWORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
-_DATA_LABELS = frozenset(
-    ["text", "txt", "plain", "plaintext", "json", "jsonc", "yaml", "yml", "toml", "ini", "xml", "html", "css", "csv", "diff", "sh", "bash", "shell", "console", "error", "output", "sql", "md", "markdown", "log", "none", "http"]
+_DATA_LABELS = word_set(
+    """text txt plain plaintext json jsonc yaml yml toml ini xml html css csv diff sh bash shell console error output sql md
+    markdown log none http"""
 )
 _SYSTEM_LANGUAGE = (
     re.compile(
@@ -26,14 +27,14 @@ _SYSTEM_LANGUAGE = (
     re.compile(r"\b([A-Z][\w+#]*)\s+(?:program|module|code|file|function|template|configuration|language|documentation)s?\b"),
 )
 _PROMPT_LANGUAGE = re.compile(r"\b[Ii]n\s+([A-Z][a-z]\w*|[A-Z]\w*[+#]+)(?=[\s.,?!:;)]|$)")
-_NO_LANGUAGE = frozenset(
-    ["answer", "before", "english", "read", "look", "ask", "markdown", "json", "yaml", "xml", "the", "you", "your", "i", "this", "it", "never", "always", "only", "use", "complete", "api", "sql", "one", "if", "when", "everything"]
+_NO_LANGUAGE = word_set(
+    """answer before english read look ask markdown json yaml xml the you your i this it never always only use complete api
+    sql one if when everything"""
 )
 
 
-_VAGUE = frozenset("string str object array list dict number int float value get to from is of map type all by ex new".split())
+_VAGUE = word_set("""string str object array list dict number int float value get to from is of map type all by ex new""")
 """Words in names that say little: half of a library's names have one of them."""
-_SUFFIXES = frozenset("md txt json yaml yml toml html css js ts py rs go sh ini conf csv xml log".split())
 
 
 class Passage(NamedTuple):
@@ -63,10 +64,10 @@ class MetName(NamedTuple):
 def passages_of(returned: str) -> list[Passage]:
     """Return the passages of the text of a return; none where it is an error or says that nothing was found."""
     heads = list(_PASSAGE.finditer(returned))
-    ends = [head.start() for head in heads[1:]] + [len(returned)]
+    ends = [*(head.start() for head in heads[1:]), len(returned)]
     return [
         Passage(head["place"], head["path"], tuple((head["headings"] or "").split(" > ")), returned[head.end() : end])
-        for head, end in zip(heads, ends, strict=True)
+        for head, end in zip(heads, ends, strict=False)
     ]
 
 
@@ -77,7 +78,9 @@ def names_met(passages: Iterable[Passage]) -> list[MetName]:
     documented = {name for passage in passages if (name := _own_name(passage))}
     mentions: Counter[str] = Counter()
     for passage in passages:
-        found = dict.fromkeys(root + rest for root, rest in _DOTTED.findall(passage.text[:6_000]) if _is_member(root, rest, roots))
+        found = dict.fromkeys(
+            root + rest for root, rest in _DOTTED.findall(passage.text[:6_000]) if _is_member(root, rest, roots)
+        )
         own = _own_name(passage)
         mentions.update(list(dict.fromkeys([*([own] if own else []), *found])))
     return [MetName(name, name in documented, count) for name, count in mentions.items()]
@@ -85,7 +88,7 @@ def names_met(passages: Iterable[Passage]) -> list[MetName]:
 
 def _is_member(root: str, rest: str, roots: set[str]) -> bool:
     """Return whether a dotted name is a member of a module of the documentation, and no file name."""
-    return root in roots and rest.count(".") == 1 and rest[1:] not in _SUFFIXES
+    return root in roots and rest.count(".") == 1 and rest[1:] not in FILE_SUFFIXES
 
 
 def _roots(passages: Sequence[Passage]) -> set[str]:
@@ -117,13 +120,14 @@ def interest(name: MetName, wanted: frozenset[str], thought_of: frozenset[str]) 
     parts = subwords(name.name)
     if not parts:
         return 0.0
-    total = 0.0
+    fits: list[float] = []
     for part in parts:
         own = stem(part)
         near = {stem(word) for word in synonyms_of(part)}
         fit = max(1.0 * (own in wanted), 0.8 * (own in thought_of), 0.6 * bool(near & wanted), 0.5 * bool(near & thought_of))
-        total += 0.25 * fit if part in _VAGUE else fit
-    return total / len(parts) ** 0.6 + (-0.3 if name.documented else 0.12 * min(name.mentions, 5))
+        fits.append(0.25 * fit if part in _VAGUE else fit)
+    whole = 0.7 * max(fits) + 0.3 * sum(fits) / len(fits)
+    return whole + (-0.3 if name.documented else 0.1 * min(name.mentions, 4))
 
 
 def language_of(system: str, prompt: str, labels: Sequence[str], passages: Sequence[Passage]) -> str:

@@ -5,9 +5,15 @@ a text speaks of certain things: the prompt of an exercise says "how many of eac
 """
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import NamedTuple
 
-from tracegen.teacher.words import stem
+from tracegen.teacher.words import stem, word_set
+
+COMMON_SIGN = 0.6
+"""Strength of an everyday word as a sign; that of other single words is 1."""
+LONG_SIGN = 1.5
+"""Strength of a sign of several words."""
 
 
 class Operation(NamedTuple):
@@ -23,121 +29,190 @@ class Operation(NamedTuple):
     """Alternatives; of one alternative all the terms (stemmed words or pairs of words) are in the same sentence."""
 
 
+# An indented line goes on from the one before it.
 # ask | kind and weight (1 where not given) | signs: alternatives separated by commas, `+` between terms of the same sentence.
 # Terms with an arrow are signatures in the prompt's code: `string->string` takes a string and returns one. A weight says how
 # often programs need the operation, and how far its signs can be trusted.
 _TABLE = """
-convert a string to a list of characters | string 1.3 | each character, every character, individual character, characters, letters, each letter, every letter, acronym, anagram, vowel, graphemes, brackets, character + position, cipher, plaintext, digits + string, occur + letter, string->string, one character, string->boolean, string->list, string->int, string->error
-split a string on a separator | string 1.2 | split, separated by, comma-separated, separator, delimiter, words, sentence, hyphen, dash, tokens, segments, space separated, colon, dotted path, line + parse, between slashes, string->list
-split a string into lines | string | each line, newlines + split, multi-line + parse, rows + string, log lines, lines + parse, grid + string, lines + input
+convert a string to a list of characters | string 1.3 | each character, every character, individual character, characters,
+    letters, each letter, every letter, acronym, anagram, vowel, graphemes, brackets, character + position, cipher,
+    plaintext, digits + string, occur + letter, string->string, one character, string->boolean, string->list, string->int,
+    string->error
+split a string on a separator | string 1.2 | split, separated by, comma-separated, separator, delimiter, words, sentence,
+    hyphen, dash, tokens, segments, space separated, colon, dotted path, line + parse, string->list
+split a string into lines | string | each line, newlines + split, multi-line + parse, rows + string, log lines, lines +
+    parse, grid + string, lines + input
 split only at the first separator | string | split + first, split + once, one split, split + limited, split + last
-join a {list} of strings with a separator | string 1.3 | join, glue, comma-separated, separated by, joined, sentence + words, separated + string, one space, commas, string->string, list->string
-join lines into one text | string | newline + string, line + text, lines + string, newline-terminated, each line + ends, line + output, lines + output, one line per, per line, one per line, blank line
-concatenate strings | string | message, greeting, says, concatenate, append + string, plus + string, dialogue, whole string
-format a string with values | string 1.1 | format, printf, placeholder, interpolate, interpolation, template + string, decimals, decimal places, one decimal, of the form, percent + string, filled into, right-aligned, printf-style, strings like
-convert a string to lowercase | string 1.1 | lowercase, lower case, lower-case, down-cased, case-insensitive, case-insensitively, ignoring case, case insensitive, capitalisation
-convert a string to uppercase | string 1.1 | uppercase, upper case, upper-case, capitals, shout, yell, yelling, toUpperCase
+join a {list} of strings with a separator | string 1.3 | join, glue, comma-separated, separated by, joined, sentence +
+    words, separated + string, one space, commas, string->string, list->string
+join lines into one text | string | newline + string, line + text, lines + string, newline-terminated, each line + ends,
+    line + output, lines + output, one line per, per line, one per line, blank line
+concatenate strings | string | message, greeting, says, concatenate, append + string, plus + string, dialogue, whole
+    string
+format a string with values | string 1.1 | format, printf, placeholder, interpolate, interpolation, template + string,
+    decimals, decimal places, one decimal, of the form, percent + string, right-aligned, printf-style
+convert a string to lowercase | string 1.1 | lowercase, lower case, lower-case, down-cased, case-insensitive,
+    case-insensitively, ignoring case, case insensitive, capitalisation
+convert a string to uppercase | string 1.1 | uppercase, upper case, upper-case, capitals, toUpperCase
 capitalise the first letter | string | capitalize, capitalise, capitalized, capitalised
-trim whitespace from a string | string 1.1 | trim, whitespace, surrounding, leading + trailing, spaces at the end
-remove leading or trailing characters | string | leading zeros, without + leading, slashes + end, strip, stars, without + suffix
-replace part of a string | string 1 | replace + string, replace + character, replaced by, without + dot, spaces to, punctuation, remove + spaces, ignore + punctuation, clean up, doubled, removed + spaces, underscore, underscores, without the dot, dashes
-check if a string starts with a prefix | string | starts with, begins with, starting with, begin with, prefix, starting + by
+trim whitespace from a string | string 1.1 | trim, whitespace, surrounding, leading + trailing
+remove leading or trailing characters | string | leading zeros, without + leading, strip, without + suffix
+replace part of a string | string 1 | replace + string, replace + character, replaced by, without + dot, punctuation,
+    remove + spaces, ignore + punctuation, clean up, doubled, removed + spaces, underscore, underscores, without the dot,
+    dashes
+check if a string starts with a prefix | string | starts with, begins with, starting with, begin with, prefix
 check if a string ends with a suffix | string | ends with, ending with, suffix, extension
-check if a string contains a substring | string | contains + string, substring, occurs in the string, contain + text, contain + string
-get a slice of a string | string | substring, slice, slices, first n, first + characters, last + characters, series, contiguous, truncate, middle + letters, middle + string, remaining + letters, positions + string
+check if a string contains a substring | string | contains + string, substring, occurs in the string, contain + text,
+    contain + string
+get a slice of a string | string | substring, slice, slices, first n, first + characters, last + characters, series,
+    contiguous, truncate, middle + letters, middle + string, remaining + letters, positions + string
 first character of a string | string | first letter, first character, initial, initials
 length of a string | string | length + string, characters long, number of characters, string + longer, length of message
-pad a string to a width | string | pad, padded, aligned, left-aligned, right-aligned, columns wide, zero padded, zero-padded, leading zero, two digits, fixed width
-repeat a string n times | string | repeat + string, repeated + string, bar chart, as many, times + string, checkerboard, indent + string
+pad a string to a width | string | pad, padded, aligned, left-aligned, right-aligned, columns wide, zero padded,
+    zero-padded, leading zero, two digits, fixed width
+repeat a string n times | string | repeat + string, repeated + string, as many, times + string, indent + string
 reverse a string | string 1.1 | reverse + string, palindrome, palindromes, reversed + string, backwards
-convert a character to its code point | string | cipher, caesar, ascii, alphabet, shift + letter, unicode, code point, codepoint, keys + letter, encode + letter, shifted
+convert a character to its code point | string | cipher, caesar, ascii, alphabet, shift + letter, unicode, code point,
+    codepoint, keys + letter, encode + letter, shifted
 UTF-8 bytes of a string | string | utf-8, bytes + string
 escape special characters in a string | string | escape, escaped, quoted, quoting, escaping, quoted safely
 write a string without escaping backslashes | string | backslashes, raw string, verbatim
 write a multi-line string | string | text block, multi-line, multiline, heredoc, triple, block of text
 match a string with a regular expression | string | regex, regular expression, log line, regexp
 compare two strings | string 0.8 | lexicographic, compare + case-insensitively, strings + compare
-parse a string as an integer | number 1.1 | digits + string, parse + number, numbers + string, as numbers, isbn, luhn, phone number, string + integer, question + math, checksum, string + numbers, string->int
+parse a string as an integer | number 1.1 | digits + string, parse + number, numbers + string, as numbers, luhn, string +
+    integer, checksum, string + numbers, string->int
 parse hexadecimal or octal numbers | number 1.3 | hex, octal, hexadecimal
-convert an integer to a string | number 1.1 | number + string, as string, as strings, digits, must come out as strings, numerals, values + strings, key + strings, int->string
-remainder of an integer division | number 1.1 | divisible, remainder, modulo, mod, multiples, multiple of, prime, primes, factors, leap, evenly, gcd, fizzbuzz, wrapping around, wrapping, round robin, factor, aliquot, n odd
-divide two numbers | number 0.7 | average, mean, ratio, divide, quotient, half, percentage, percent, avg, divided, per second
-average of a {list} of numbers | number | avg, average, mean
-round a number | number 1.1 | round, rounded, nearest integer, rounds, precision, whole number, whole units, rounded down, floor, ceil, rounded up, truncated, decimal, whole cents, cents
-square root of a number | number | square root, sqrt, distance, hypotenuse, standard deviation, radius, triplet, perfect square
-raise a number to a power | number | power of, to the power, exponent, squared, compounding, grains, base + digits, armstrong, squares
+convert an integer to a string | number 1.1 | number + string, as string, as strings, digits, numerals, values + strings,
+    key + strings, int->string
+remainder of an integer division | number 1.1 | divisible, remainder, modulo, mod, multiples, multiple of, prime, primes,
+    factors, leap, evenly, gcd, fizzbuzz, wrapping around, wrapping, round robin, factor, n odd
+divide two numbers | number 0.7 | average, ratio, divide, quotient, half, percentage, percent, avg, divided, per second
+average of a {list} of numbers | number | avg, average, mean value, the mean
+round a number | number 1.1 | round, rounded, nearest integer, rounds, precision, whole number, whole units, rounded down,
+    floor, ceil, rounded up, truncated, decimal
+take the square root of a number | number | square root, sqrt, distance, hypotenuse, standard deviation, radius, perfect
+    square
+raise a number to a power | number | power of, to the power, exponent, squared, compounding, base + digits, squares
 sine and cosine | number | sin, cos, angle, degrees, trigonometry
 logarithm of a number | number | log base, logarithm
-absolute value of a number | number | absolute, difference between, absolute terms, deviation, largest change
-minimum and maximum of two numbers | number | never under, never above, at most + number, minimum of, clamp, limit + between, no less than, capped, never below
+absolute value of a number | number | absolute, difference between, absolute terms, deviation
+minimum and maximum of two numbers | number | never under, never above, at most + number, minimum of, clamp, limit +
+    between, no less than, capped, never below
 convert an integer to a float | number | float + int, decimal + integer, temperature, seconds + years, rate
-bitwise operations | number | bitwise, bit operations, binary + digits, handshake, bitmask, bits, allergies
+bitwise operations | number | bitwise, bit operations, binary + digits, bitmask, bits
 convert a number to binary | number | binary, convert + base, base + digits
 random numbers | number | random, randomly, dice
 check if a number is even or odd | number 0.9 | even, odd
-largest or smallest value in a {list} | list | largest, biggest, maximum, highest, max, longest, latest, minimum, smallest, lowest, min, cheapest, shortest, nearest
+largest or smallest value in a {list} | list | largest, biggest, maximum, highest, max, longest, latest, minimum,
+    smallest, lowest, min, cheapest, shortest, nearest
 sum a {list} of numbers | list 1 | sum, total, add up, sum up, sums, totals, total price
 multiply all numbers in a {list} | list 0.9 | product of, multiply all
-fold a {list} into one value | list 1.2 | fold, accumulate, running, reduce, balance, keep track, combine, tally, left to right, aggregate, folding, over + transactions, list->int, string->int, list->dict, list->error, string->dict
-count elements that match a condition | list 0.9 | count, how many, occurrences, tally, count how often, how often, times + appears
-count how often each element occurs | list | frequency, occurrences, count + each, how many + each, histogram, how often + each
-map over a {list} | list 1.1 | map, transform, turn, convert + each, convert + list, translate, each of, for each, for every, list->list, every + becomes, each + string, each + object, make every, given list, sequence, names of, string->string, string->list, list->string, int->list
-filter a {list} | list 1.1 | filter, only + which, keep, discard, exclude, ignore, take only, select, throw away, ones that, only the, those + with, drop + with, skip, not + greater, those + ending, those + starting, list->list, string->boolean, string->int
-remove an element from a {list} | list | remove + list, without the element, delete + list, without + index, removing + list, without the first
-check if a {list} contains a value | list | list + contains, includes, include, member, present, among, in common, belongs, list + contain, is in
-check that all elements satisfy a condition | list | all + pass, every + true, all of + are, pangram, all checks, every letter + alphabet, string->boolean, list->boolean
+fold a {list} into one value | list 1.2 | fold, accumulate, running, reduce, keep track, combine, tally, left to right,
+    aggregate, folding, list->int, string->int, list->dict, list->error, string->dict
+count elements that match a condition | list 0.9 | count, how many, occurrences, tally, count how often, how often, times
+    + appears
+count how often each element occurs | list | frequency, occurrences, count + each, how many + each, histogram, how often +
+    each
+map over a {list} | list 1.1 | map, transform, turn, convert + each, convert + list, translate, each of, for each, for
+    every, list->list, every + becomes, each + string, each + object, make every, sequence, string->string, string->list,
+    list->string, int->list
+filter a {list} | list 1.1 | filter, only + which, keep, discard, exclude, ignore, take only, select, throw away, ones
+    that, only the, those + with, drop + with, skip, not + greater, those + ending, those + starting, list->list,
+    string->boolean, string->int
+remove an element from a {list} | list | remove + list, without the element, delete + list, without + index, removing +
+    list, without the first
+check if a {list} contains a value | list | list + contains, includes, include, member, present, among, in common,
+    belongs, list + contain, is in
+check that all elements satisfy a condition | list | all + pass, every + true, all of + are, pangram, all checks, every
+    letter + alphabet, string->boolean, list->boolean
 check if any element satisfies a condition | list | any of, if any, any + passes, at least one + passes
-find the first element that matches | list | search for, find the first, cheapest + with, locate, find an element, looking up
+find the first element that matches | list | search for, find the first, cheapest + with, locate, find an element, looking
+    up
 find the position of an element | list | index of, position of, all positions, where + occurs, offset, indexes
-get the element at an index | list | nth, position + list, second + element, element at, at position, element + index, row + column, by number
-loop with the index of each element | list 0.8 | numbered, with the index, index, numbering, 1-based, zero-based, array order, coordinates, row + column, counting from, in array order, in order + number, place + number
-sort a {list} | list 1.2 | sort, sorted, ascending, alphabetical, alphabetically, rank, ranking, sorting, order + by, in order, list->list, string->list, list->dict, dict->list
-sort a {list} by a key or a custom order | list | sort + by, sorted by, order by, descending, ranking, highest + first, best first, sorting + by, leaderboard, best three
-reverse the order of a {list} | list 1.2 | reverse, backwards, reversed, descending, reverse order, rightmost, right to left, list->list, string->list, ->list
-remove duplicates from a {list} | list 1.1 | unique, duplicates, distinct, duplicate, repeated, dedupe, repeating, more than once, different + letters, once + each, all of them once, duplicate-free
-union, intersection and difference of sets | list 1.2 | union, intersection, sets, in common, subset, disjoint, either + lists, custom set, in both, but not in
+get the element at an index | list | nth, position + list, second + element, element at, at position, element + index, row
+    + column, by number
+loop with the index of each element | list 0.8 | numbered, with the index, index, numbering, 1-based, zero-based, array
+    order, coordinates, row + column, counting from, in array order, in order + number
+sort a {list} | list 1.2 | sort, sorted, ascending, alphabetical, alphabetically, rank, ranking, sorting, order + by, in
+    order, list->list, string->list, list->dict, dict->list
+sort a {list} by a key or a custom order | list | sort + by, sorted by, order by, descending, ranking, highest + first,
+    best first, sorting + by, leaderboard
+reverse the order of a {list} | list 1.2 | reverse, backwards, reversed, descending, reverse order, rightmost, right to
+    left, list->list, string->list, ->list
+remove duplicates from a {list} | list 1.1 | unique, duplicates, distinct, duplicate, repeated, dedupe, repeating, more
+    than once, different + letters, once + each, duplicate-free
+union, intersection and difference of sets | list 1.2 | union, intersection, sets, in common, subset, disjoint, either +
+    lists, custom set, in both, but not in
 check if a value is in a set | list 0.8 | set, sets, seen before, already
-group elements by a key | list | group by, grouped, buckets, per team, by grade, group + by, classify, categories
-zip two {list}s together | list 1.1 | zip, corresponding, compare + strands, side by side, same position, pair up, matching positions, both lists, dot product
-split a {list} into chunks | list | chunk, chunks, groups of, every three, page size, pagination, codons, batches, rows + length, two per row
+group elements by a key | list | group by, grouped, buckets, by grade, group + by, classify, categories
+zip two {list}s together | list 1.1 | zip, corresponding, side by side, same position, pair up, matching positions, both
+    lists
+split a {list} into chunks | list | chunk, chunks, groups of, every three, page size, pagination, batches, rows + length
 consecutive pairs of elements | list 0.9 | consecutive, adjacent, neighbouring, neighbors, sliding, window, next to
-flatten a nested {list} | list 1.1 | flatten, nested + list, nested + array, nesting, flat, flat list, nested arrays, one flat, deeply nested, no matter how deep
+flatten a nested {list} | list 1.1 | flatten, nested + list, nested + array, nesting, flat, flat list, nested arrays, one
+    flat, deeply nested, no matter how deep
 transpose rows and columns | list | transpose, columns + rows, matrix, row + column
-all combinations of two {list}s | list 0.8 | all combinations, cartesian, matrix + jobs, checkerboard, truth table, every + with every
+all combinations of two {list}s | list 0.8 | all combinations, cartesian, every + with every
 combinations and permutations of elements | list | combinations, permutations, possible + combinations, arrangements
-{list} of numbers in a range | list 1.2 | range, numbers from, from 1, up to, numbers between, first n, less than or equal, to n, 1 to, through, n + first, weeks, countdown, down to, at position + number, n numbers, triangle + rows, first 20, fizzbuzz, counts from, numbers + from, weeks + numbered, consecutive numbers, counting + from, int->list
-append an element to a {list} | list 0.9 | add + list, append, push, appends, prepend, enqueue, adds + end, appended, goes at the end, adds, at the end
-take the first elements of a {list} | list | first + elements, top three, best three, first + last, take the first, first two, last two, drop + first
-first and rest of a {list} | list 0.9 | head, tail, first element, rest of, remaining, sublist, top card, list->list, empty list
-number of elements of a {list} | list 1.2 | length, size of, number of elements, number of items, how many, number of, computed number, list + long, at least + elements, list->int
-get a value from a {dict} by key | dict 1.1 | lookup, look up, mapping, following table, corresponding + value, legend, translation, encoded as, translates, scoring, score + letter, value + table, codon, letter + value, each + maps, dict->int
-default value for a missing key | dict | missing, absent, not have, optional + field, may have no, fall back, lacking, default + key, not be there, missing + default
-update a value in a {dict} | dict | update + key, inventory, increment, tally, occurrences, replace + value, counts, ->dict, string->dict, list->dict, dict->dict
+{list} of numbers in a range | list 1.2 | range, numbers from, from 1, up to, numbers between, first n, less than or
+    equal, to n, 1 to, through, n + first, countdown, down to, n numbers, triangle + rows, first 20, fizzbuzz, counts
+    from, numbers + from, consecutive numbers, counting + from, int->list
+append an element to a {list} | list 0.9 | add + list, append, push, appends, prepend, enqueue, adds + end, appended, goes
+    at the end, adds, at the end
+take the first elements of a {list} | list | first + elements, first + last, take the first, first two, last two, drop +
+    first
+first and rest of a {list} | list 0.9 | head, tail, first element, rest of, remaining, sublist, list->list, empty list
+number of elements of a {list} | list 1.2 | length, size of, number of elements, number of items, how many, number of,
+    computed number, list + long, at least + elements, list->int
+get a value from a {dict} by key | dict 1.1 | lookup, look up, mapping, following table, corresponding + value,
+    translation, encoded as, translates, value + table, each + maps, dict->int
+default value for a missing key | dict | missing, absent, not have, optional + field, may have no, fall back, lacking,
+    default + key, missing + default
+update a value in a {dict} | dict | update + key, increment, tally, occurrences, replace + value, counts, ->dict,
+    string->dict, list->dict, dict->dict
 {dict} with string keys | dict 0.8 | following table, lookup table, mapping
-field names of a {dict} | dict 0.9 | keys, names of the fields, field names, names of all, fields + names, keys + object, object keys, each entry, number of + keys
-loop over the keys and values of a {dict} | dict 1.1 | each entry, every entry, for each + key, entries, key + value, every field, over all the entries, each value, keyed + object, map + name, per target, every service, object + each, its key, map + service, dict->dict, dict->list
-build a {dict} from a {list} | dict 1.1 | keyed by, object + from, into an object, from list + object, object by, lookup table, list + object, to an object, object name, output object, object with keys, object keyed, object comprehension, ->dict
-merge two {dict}s | dict 1.1 | merge, merged, combine + object, overrides, deep merge, deep-merge, merges, on top, patch, merge patch
+map over the values of a {dict} | dict 1.1 | each entry, every entry, all the entries, every field, each value, map +
+    value, dict->dict, convert each, each + object
+field names of a {dict} | dict 0.9 | keys, names of the fields, field names, names of all, fields + names, keys + object,
+    object keys, each entry, number of + keys
+loop over the keys and values of a {dict} | dict 1.1 | each entry, every entry, for each + key, entries, key + value,
+    every field, each value, keyed + object, map + name, object + each, its key, dict->dict, dict->list
+build a {dict} from a {list} | dict 1.1 | keyed by, object + from, into an object, from list + object, object by, lookup
+    table, list + object, to an object, object name, object with keys, object keyed, object comprehension, ->dict
+merge two {dict}s | dict 1.1 | merge, merged, combine + object, overrides, deep merge, deep-merge, merges, on top, patch,
+    merge patch
 remove a key from a {dict} | dict | remove + key, delete + key, without + field, drop + field, dropped + field, gone
-check if a key exists in a {dict} | dict | has + field, exists, field + present, not in the defaults, there at all, missing + key, must be there
+check if a key exists in a {dict} | dict | has + field, exists, field + present, not in the defaults, there at all,
+    missing + key, must be there
 swap keys and values | dict | invert, inverse, reverse mapping, one-to-one, old + new
-default value for an optional | optional | optional, option, optionally, maybe, not given, none, without a name, don't know, may be null, nullable, null + default
-return an error | error | error, invalid, fail with, illegal, raise, signal, must be valid, raises, die, fails + message, error + message, abort, unknown + error, throw
+default value for an optional | optional | optional, option, optionally, maybe, not given, none, without a name, don't
+    know, may be null, nullable, null + default
+return an error | error | error, invalid, fail with, illegal, raise, signal, must be valid, raises, die, fails + message,
+    error + message, abort, unknown + error, throw
 handle the result of a function that can fail | error 0.9 | recover, ->error, result + error
 unwrap a result with a default | error 0.9 | fall back, ->error
-assert a condition | error | assert, asserts, assertion, validation, ensure + error, has to check, constraint, validate, between + message
-compare two values and fail the test | error | test + fails, expected + actual, test file, fails + differ
+assert a condition | error | assert, asserts, assertion, validation, ensure + error, has to check, constraint, validate,
+    between + message
+compare two values and fail the test | error | test + fails, expected + actual
 define a custom type | record 0.8 | define + type, custom type, variants, type with, union type
-create a record with fields | record 0.7 | record + fields, labelled, model, create + type, player
-update a field of a record | record | replace + field, change + field, updated, modify, reset, new player, replace the, sets + to
-override a field of an object | record | override, overriding, overrides, prod, production, changes + config, derived object, tweak, overridden
-extend a nested object without replacing it | record | nested + merge, deep-merge, appends + has, extends, nested-merge, keeping everything, nested + override, adds + object, survive
-inherit from an object | record 0.9 | inherit, inherits, inheritance, mixin, mixins, extends, derived, super, levels of, on top of, base + object
-use the inherited value of a field | record | super, doubles, doubled, inherits + adds, whatever + has, existing + value, parent
-refer to another field of the same object | record | self, own name, same object, computed from, follows automatically, outermost, depends on, its own, computed + field, derived + field
+create a record with fields | record 0.7 | record + fields, labelled, model, create + type
+update a field of a record | record | replace + field, change + field, updated, modify, reset, replace the, sets + to
+override a field of an object | record | override, overriding, overrides, prod, production, changes + config, derived
+    object, tweak, overridden
+extend a nested object without replacing it | record | nested + merge, deep-merge, appends + has, extends, nested-merge,
+    keeping everything, nested + override, adds + object, survive
+inherit from an object | record 0.9 | inherit, inherits, inheritance, mixin, mixins, extends, derived, super, levels of,
+    on top of, base + object
+use the inherited value of a field | record | super, doubles, doubled, inherits + adds, whatever + has, existing + value,
+    parent
+refer to another field of the same object | record | self, own name, same object, computed from, follows automatically,
+    outermost, depends on, its own, computed + field, derived + field
 hidden fields | record | hidden, hide, private, secret, not appear, internal, stay in the source, helper, shown
-add a field only if a condition holds | record | absent otherwise, only present, only where, conditional field, optional field, conditionally, only if + true, keys + absent, only if
-computed field names | record 0.8 | field name, dynamic key, keys are, computed key, key is, name + key, with the value as key
+add a field only if a condition holds | record | absent otherwise, only present, only where, conditional field, optional
+    field, conditionally, only if + true, keys + absent, only if
+computed field names | record 0.8 | field name, dynamic key, keys are, computed key, key is, name + key, with the value as
+    key
 object comprehension | record 0.9 | object + each, keyed by, object comprehension, for each + object
 opaque type | record | opaque, secure, encapsulate, hide + type
 type alias | record | type alias, aliases
@@ -147,26 +222,31 @@ match on several cases | | cases, pattern matching, pattern match, depending on,
 if, else if and else | 0.9 | ternary, if/else, depending on, otherwise, else, kind
 guards in a case expression | 0.8 | greater than, less than, or more, above, below, at least
 combine boolean conditions | 0.8 | true if, both + true, neither, boolean, unless, xor, false, touching
-recursive function | function 1.1 | recursion, recursive, steps, recursively, tail-recursive, tree, collatz, at every depth, nested objects, keep + until, repeat + until, process + until, transitive
-function with default arguments | function 1.1 | default argument, optional argument, defaults to, default + parameter, default parameter, threshold, optional + function, default
+recursive function | function 1.1 | recursion, recursive, steps, recursively, tail-recursive, tree, at every depth, nested
+    objects, keep + until, repeat + until, process + until
+function with default arguments | function 1.1 | default argument, optional argument, defaults to, default + parameter,
+    default parameter, threshold, optional + function, default
 return a function from a function | function | return a function, returns a function, higher-order, closure
-anonymous function | function | anonymous, lambda, callback, function + argument, predicate, given function, function which takes, each + function
+anonymous function | function | anonymous, lambda, callback, function + argument, predicate, given function, function
+    which takes, each + function
 define a function | function 0.7 | write a function, method, define the function, hidden methods
 function pipeline | function | pipeline, pipe, chain, compose, composed
 labelled arguments | function | labelled, named arguments, argument names
 local variables | function 0.6 | variable, local, locals, assignment, reassign, at the top
 constants | function 0.7 | constant, constants
 comprehension with a condition | list 0.8 | comprehension, comprehensions, for loop
-tree data structure | record | node, nodes, branch, leaf, zipper, subtree
+tree data structure | record | node, nodes, branch, leaf, subtree
 import another file | | import, separate file, imported, module + import
-read an external variable | | external variable, environment variable, extvar, command line argument, parameterise, top-level argument
+read an external variable | | external variable, environment variable, extvar, command line argument, parameterise,
+    top-level argument
 print a value for debugging | | debug, debugging, trace, stderr, log message, standard output
-type of a value | 0.9 | type introspection, type names, dispatching on the type, a string or, single string or, can be a, be a number, must be a string, type of each
+type of a value | 0.9 | type introspection, type names, dispatching on the type, a string or, single string or, can be a,
+    be a number, must be a string, type of each
 check equality of two values | 0.8 | equality, deep equality, identical, compare + versions
 convert a value to a JSON string | string | as json, json + string, json text, pretty-printed, json string, minified
 generate YAML text | string 1.3 | yaml
 parse YAML | string 1.2 | yaml + parse, yaml string
-parse JSON | string | json + parse, json + decode, json document + parse
+parse JSON | string | json + parse, json + decode, json document, decode and parse, parse it
 generate an INI file | string 1.3 | ini, ini file
 generate TOML text | string 1.3 | toml
 generate XML | string 1.2 | xml, html, svg
@@ -191,13 +271,13 @@ def _terms(alternative: str) -> frozenset[str]:
     terms: list[str] = []
     for term in alternative.split("+"):
         stems = [stem(word) for word in term.split()]
-        terms += stems if len(stems) == 1 else [f"{a} {b}" for a, b in zip(stems, stems[1:], strict=False)]
+        terms += stems if len(stems) == 1 else [f"{a} {b}" for a, b in pairwise(stems)]
     return frozenset(terms)
 
 
 def _read(table: str) -> tuple[Operation, ...]:
     operations: list[Operation] = []
-    for line in table.strip().splitlines():
+    for line in table.strip().replace("\n    ", " ").splitlines():
         ask, about, signs = (cell.strip() for cell in line.split("|"))
         kind = about.rstrip("0123456789. ")
         weight = float(about.removeprefix(kind) or 1)
@@ -222,22 +302,24 @@ _INDEX = _by_term(OPERATIONS)
 
 _COMMON = frozenset(
     stem(word)
-    for word in """add adds already appears base cases code contains counts cases default digits every include includes index keys known
-    length letters lists lookup map mapping name names number order parameter position present range record rules score select
-    sequence series set sets steps table threshold turn unknown update updated words columns model player local characters method
-    remaining repeated head square message prefix""".split()
+    for word in word_set(
+        """add adds already appears base cases code contains counts default digits every include includes index keys known
+        length letters lists lookup map mapping name names number order parameter position present range record rules score
+        select sequence series set sets steps table threshold turn unknown update updated words columns model player local
+        characters method remaining repeated head square message prefix"""
+    )
 )
 """Signs that are everyday words as well: alone they say little."""
 
 
 def operations_in(stems: list[str]) -> dict[Operation, float]:
     """Return the operations that a sentence speaks of, with a strength: longer signs say more than single words."""
-    terms = {*stems, *(f"{a} {b}" for a, b in zip(stems, stems[1:], strict=False))}
+    terms = {*stems, *(f"{a} {b}" for a, b in pairwise(stems))}
     found: dict[Operation, float] = {}
     for term in sorted(terms):
         for operation, sign in _INDEX.get(term, ()):
             if sign <= terms:
                 single = len(sign) == 1 and " " not in term
-                strength = operation.weight * (0.6 if sign <= _COMMON else 1.0 if single else 1.5)
+                strength = operation.weight * (COMMON_SIGN if sign <= _COMMON else 1.0 if single else LONG_SIGN)
                 found[operation] = max(found.get(operation, 0.0), strength)
     return found

@@ -1,7 +1,7 @@
 """Phrases that a person would type into a search box, found in a sentence.
 
-A phrase starts with what is to be done and ends where the thought ends: `split the path at the last slash`. It is better to
-leave one out than to ask something no person would ask, so a phrase must speak of programming and must not point outside itself.
+A phrase starts with what is to be done and ends where the thought ends: `split the path at the last slash`. It is
+better to leave one out than to ask what no person would ask: a phrase speaks of programming and does not point outside itself.
 """
 
 import re
@@ -17,6 +17,7 @@ from tracegen.teacher.words import (
     WORD,
     stem,
     verb_of,
+    word_set,
 )
 
 MAX_WORDS = 9
@@ -24,30 +25,41 @@ MAX_WORDS = 9
 
 _CLAUSE_END = re.compile(r"[,;:()\[\]{}§—–|=<>\"“”!?]+|\s-+\s|\.\.+|\.(?=\s|$)")
 _CHATTER = re.compile(
-    r"""(?:(?:hi|hey|hello|okay|ok|so|now|and|but|also|well|good|nice|thanks|please|pls|plz|then|next|finally|first|ideally|just
+    r"""^(?:(?:hi|hey|hello|okay|ok|so|now|and|but|also|well|good|nice|thanks|please|pls|plz|then|next|finally|first|ideally|just
     |your\s+task\s+is|your\s+job\s+is|the\s+goal\s+is|(?:the\s+)?(?:program|function|task|result|output)\s+(?:is|should|must|has\s+to)
     |(?:can|could|would|will)\s+(?:you|u|i|we|it)|(?:i|we|you|u)(?:'d|\s+would)?\s+(?:want|need|like|have|must|should|wish)
     |i'?m\s+trying|want|need|like|trying|help\s+me|show\s+me|tell\s+me|it\s+(?:should|must|has)|in\s+this\s+exercise|to)(?!\S)[\s,:]*)+""",
     re.IGNORECASE | re.VERBOSE,
 )
 _ORDER = re.compile(
-    r"""(?:write|create|make|build|generate|give|produce|implement|define|need|have)\s+(?:me\s+)?(?:(?:an?|the|some|one)\s+)?
+    r"""^(?:write|create|make|build|generate|give|produce|implement|define|need|have)\s+(?:me\s+)?(?:(?:an?|the|some|one)\s+)?
     (?:[\w`-]+\s+){0,2}?(?:program|function|script|code|file|module|snippet|expression|method)s?\s+(?:`\S+\s+)?
     (?:that|which|to|for)\s+""",
     re.IGNORECASE | re.VERBOSE,
 )
 _HOW = re.compile(
-    r"""(?:how\s+(?:do|can|would|could|should)\s+(?:you|i|we|one|u)|how\s+to|is\s+it\s+possible\s+to|(?:is\s+there\s+)?(?:any|a|another)\s+way\s+(?:to|of))
+    r"""(?:how\s+(?:do|can|would|could|should)\s+(?:you|i|we|one|u)|how\s+to|is\s+it\s+possible\s+to
+    |(?:is\s+there\s+)?(?:any|a|another)\s+way\s+(?:to|of))
     \s+(?P<rest>\S.*)""",
     re.IGNORECASE | re.VERBOSE,
 )
 _EXISTS = re.compile(r"(?:is|are)\s+there\s+(?:already\s+)?(?:an?|any|some)\s+(?P<rest>(?!way\b)\S.*)", re.IGNORECASE)
 _WHAT = re.compile(r"(?:^|\s)(?P<rest>(?:what\s+(?:does|do|is|are)|how\s+(?:does|do))\s+\S.*)", re.IGNORECASE)
 _AFTER_QUESTION = re.compile(r"\s(?:look\s+like|mean|work|do)$", re.IGNORECASE)
-_DULL_VERBS = frozenset("build call create define evaluate implement make output pass produce return run set show store take use write".split())
-_NOT_SECOND = frozenset("and or if when from with nothing of than".split())
-_VAGUE = frozenset("you your i we us ones something anything everything thing things stuff".split())
-_BEFORE_VERB = frozenset(["to", "and", "then", "that", "which", "please", "must", "should", "can", "could", "will", "also", "or", "you", "we", "i", "it", "either", "just", "not"])
+_DULL_VERBS = word_set(
+    """build call create define evaluate implement make output pass produce return run set show store take use write"""
+)
+_NOT_SECOND = word_set("and or if when from with nothing of than by to on in at")
+_PAIRS = frozenset(
+    f"{verb} {particle}"
+    for particle, verbs in {
+        "by": "sort group divide multiply index split", "to": "refer round convert", "on": "split", "at": "split look",
+        "from": "inherit read import", "with": "combine", "in": "look",
+    }.items()
+    for verb in verbs.split()
+)  # fmt: skip
+_VAGUE = word_set("you your i we us ones something anything everything thing things stuff")
+_BEFORE_VERB = word_set("""to and then that which please must should can could will also or you we i it either just not""")
 
 
 class Phrase(NamedTuple):
@@ -85,6 +97,11 @@ def cut(text: str, limit: int = MAX_WORDS) -> str:
     return tidy(" ".join(words))
 
 
+def _request(sentence: str) -> str:
+    """Return a sentence without greetings and without `please write me a program that`."""
+    return _ORDER.sub("", _CHATTER.sub("", sentence))
+
+
 def questions_in(sentence: str) -> list[Phrase]:
     """Return what a sentence asks outright: `how to make a hidden field visible`, `what does super mean`."""
     if match := _HOW.search(sentence):
@@ -99,13 +116,14 @@ def questions_in(sentence: str) -> list[Phrase]:
         rest = _CLAUSE_END.split(rest, maxsplit=1)[0].strip(" .`")
         words = rest.split()
         sound = 2 <= len(words) <= MAX_WORDS + 2 and not PRONOUNS & {word.lower() for word in words}
+        sound = sound and not any(word.isdigit() for word in words)
         return [Phrase(rest[0].lower() + rest[1:], 3.5)] if sound and _technical(words) else []
     return []
 
 
 def phrases_in(sentence: str, *, strict: bool) -> list[Phrase]:
     """Return the verb phrases of a sentence, `strict` where the text is long and mostly about something else."""
-    sentence = _ORDER.sub("", _CHATTER.sub("", sentence, count=1) if _CHATTER.match(sentence) else sentence, count=1)
+    sentence = _request(sentence)
     found: list[Phrase] = []
     for number, clause in enumerate(_CLAUSE_END.split(sentence)):
         words = clause.split()
@@ -123,11 +141,14 @@ def phrases_in(sentence: str, *, strict: bool) -> list[Phrase]:
 
 def noun_phrase(sentence: str) -> str | None:
     """Return what a short request without a verb is about (`nested loops with a condition`), or None."""
-    rest = cut(_ORDER.sub("", _CHATTER.sub("", sentence, count=1) if _CHATTER.match(sentence) else sentence, count=1))
+    rest = cut(_request(sentence))
     words = rest.split()
     content = [word for word in words if word.lower() not in STOP_WORDS]
     known = [word for word in content if _technical([word])]
-    sound = 2 <= len(words) <= MAX_WORDS and 2 * len(known) >= len(content) > 0 and not PRONOUNS & {w.lower() for w in words}
+    lower = {word.lower() for word in words}
+    if len(lower) < len(words) or PRONOUNS & lower or (words and verb_of(words[0])):
+        return None
+    sound = 2 <= len(words) <= MAX_WORDS and 2 * len(known) >= len(content) > 0
     return rest if sound else None
 
 
@@ -152,14 +173,18 @@ def _is_sound(text: str, *, strict: bool) -> bool:
     if len(words) < 2 or len(text) > 90 or not text.isprintable():
         return False
     lower = [word.lower() for word in words]
-    if lower[1].split("'")[0] in PRONOUNS or lower[1] in _NOT_SECOND or _VAGUE & set(lower):
+    if (
+        lower[1].split("'")[0] in PRONOUNS
+        or (lower[1] in _NOT_SECOND and f"{lower[0]} {lower[1]}" not in _PAIRS)
+        or _VAGUE & set(lower)
+    ):
         return False
     if lower[1] in {"each", "every", "all", "both"} and (len(lower) == 2 or lower[2] in STOP_WORDS):
         return False
     content = [word for word in words[1:] if word.lower() not in STOP_WORDS]
     known = [word for word in content if _technical([word])]
     strange = len(content) - len(known)
-    if lower[0] in _DULL_VERBS and len(known) < 2:
+    if (lower[0] in _DULL_VERBS and len(known) < 2) or 3 * len(set(lower)) < 2 * len(lower):
         return False
     return bool(known) and strange <= (1 if strict else 3) and (not strict or len(known) >= strange)
 

@@ -8,51 +8,69 @@ from typing import NamedTuple
 
 from tracegen.teacher.operations import Operation, operations_in
 from tracegen.teacher.phrases import MAX_WORDS, Phrase, noun_phrase, phrases_in, questions_in, tidy
-from tracegen.teacher.words import STOP_WORDS, WORD, stems_of
+from tracegen.teacher.words import FILE_SUFFIXES, STOP_WORDS, WORD, stems_of, word_set
 
-HEAD_CHARS = 8_000
-TAIL_CHARS = 4_000
+HEAD_CHARS = 6_000
+TAIL_CHARS = 3_000
 """Of a longer prompt the beginning and the end are read: there people say what they want."""
 LONG_PROSE_WORDS = 90
 """From so many words on, most of a text is about its subject and not about programming."""
 
+LEAST_STRENGTH = 0.45
+"""Weaker operations are accidents: one everyday word, or a word of the story."""
 SIGNATURE_WEIGHT = 1.2
 """What a function's types say, beside a sentence."""
 
 _FENCE = re.compile(r"[ \t]*(```+|~~~+)[ \t]*([\w.+#/-]*)")
-_LINK = re.compile(r"!?\[([^\][\n]{1,80})\](?:\([^()\n]{0,500}\)|\[[^\][\n]{0,80}\])|^\[[^\]\n]{1,80}\]:.*$|https?://\S+", re.MULTILINE)
+_LINK = re.compile(
+    r"!?\[([^\][\n]{1,80})\](?:\([^()\n]{0,500}\)|\[[^\][\n]{0,80}\])|^\[[^\]\n]{1,80}\]:.*$|https?://\S+", re.MULTILINE
+)
 _LITERAL = re.compile(r"\{[^{}\n]*\}|\[[^\[\]\n]*\]|<[^<>\n]{1,80}>|\"[^\"\n]{1,200}\"|(?<!\w)'[^'\n]{1,80}'(?!\w)")
 _CODE_LINE = re.compile(
     r"""\s*(?:[|+*=_-]{3,}|\||//|(?:import|local|let|fn|pub|def|class|return)\s|[}\])]
     |(?:-\s+)?[\w.'"$-]+\s*(?:[:=]{1,3}|\+:+)\s*(?:[\[{("'\d|]|\S+\s*$)|[\w.]+\([^)]*\)\s*[;,{]?\s*$)|.*(?:=>|[{;]\s*$)""",
     re.VERBOSE,
 )
-_SENTENCE_END = re.compile(r"(?<=[.!?;:])\s+|(?<=[?!])(?=\w)|\s*\n\s*\n\s*|\n\s*(?:[-*•]|\d+[.)])\s+|[。！？；：]")
+_SENTENCE_END = re.compile(r"(?<=[.!?;:])\s+|(?<=[?!])(?=\w)|\n[ \t]*\n|\n[ \t]*(?:[-*•]|\d+[.)])[ \t]+|[。！？；：]")
 _MARKS = re.compile(r"^#+\s*(?:\d+\.)?|^>\s?|[*_]{1,2}(?=\w)|(?<=\w)[*_]{1,2}(?!\w)", re.MULTILINE)
 _SOFT_BREAK = re.compile(r"(?<=[^\n])\n(?=[a-z(`])")
 _TITLE = re.compile(r"^(?=#{1,6}\s)", re.MULTILINE)
-_SIDE_TITLES = frozenset(["introduction", "background", "story", "note", "credit", "credits", "hint", "hints", "example", "examples"])
+_SIDE_TITLES = word_set("introduction background story note credit credits hint hints example examples")
 _SPOKEN_CODE = re.compile(r"`([^`\n]{1,40})`")
 _DOTTED = re.compile(r"(?<![\w./@:\"'-])[A-Za-z_]\w*(?:\.[A-Za-z_]\w*){1,3}(?![\w/@.\"'-])")
-_MODULE = re.compile(r"^\s*(?:import|from|use|require|open|include)\s+[\"']?([A-Za-z_][\w/:-]*(?:\.[a-z]\w*)*)", re.MULTILINE)
+_MODULE = re.compile(
+    r"^[ \t]*(?:import|from|use|require|open|include)\s+[\"']?([A-Za-z_][\w/:-]*(?:\.[a-z]\w*)*)", re.MULTILINE
+)
 _OPERATOR = re.compile(r"(?<!\S)[+\-*/%<>=!&|^~?:.$@]{2,3}(?!\S)|(?<=\w)(?:\+?:{1,3}|\?\.)(?=\s)")
-_COMMON_OPERATORS = frozenset(["+", "-", "*", "/", "=", "==", "!=", "<", ">", "<=", ">=", "&&", "||", "!", ".", ":", "->", "=>", "%", "?", "&", "|", "//", "...", "..", "--", "---", "**", "$", "@", "***", "===", "~", "^", "*/", "/*", "++", "+=", "-=", "::"])
+_ASKED_CODE = re.compile(
+    r"\bwhat (?:does|is|do) (?:the )?[`'\"]?([^\s\w`'\"?()\[\]{},.;]{1,3})[`'\"]?(?: operator)?(?: do| mean| for)?\b",
+    re.IGNORECASE,
+)
+_COMMON_OPERATORS = word_set(
+    """+ - * / = == != < > <= >= && || ! . : -> => % ? & | // ... .. -- --- ** $ @ *** === ~ ^ */ /* ++ += -= ::"""
+)
 _TYPE = re.compile(r"(?::|->)\s*((?:#\()?[A-Z][\w(), ]*)")
-_SIGNATURE = re.compile(r"\((?P<takes>[^()]*(?:\([^()]*(?:\([^()]*\)[^()]*)*\)[^()]*)*)\)\s*->\s*(?P<returns>[A-Z]\w*(?:\([^\n{]*)?)")
-_DEFINED = re.compile(r"\b(?:type|class|struct|enum|interface|trait|record|data)\s+([A-Z]\w*)[^{\n]*(\{[^}]*\})?")
+_SIGNATURE = re.compile(
+    r"\((?P<takes>[^()]*(?:\([^()]*(?:\([^()]*\)[^()]*)*\)[^()]*)*)\)\s*->\s*(?P<returns>[A-Z]\w*(?:\([^\n{]*)?)"
+)
+_DEFINED = re.compile(r"\b(?:type|class|struct|enum|interface|trait|record|data)\s+([A-Z]\w*)[^{\n]*(\{[^}]{0,1000}\})?")
 _FUNCTION = re.compile(r"\b(?:fn|function|def|func|fun)\s+\w+\s*\(|\blocal\s+\w+\(")
-_ERROR = re.compile(r"\b(?:error|exception|panic(?:ked)?)\b[^\n:]{0,30}:\s*(\S[^\n]{5,160})", re.IGNORECASE)
+_ERROR = re.compile(r"\b(?:error|exception|panic(?:ked)?)\b[^\n:\]]{0,30}:\s*(\S[^\n]{5,160})", re.IGNORECASE)
 _SAID_ERROR = re.compile(
-    r"\"([a-z][^\"\n]{8,80})\"[\s-]*(?:why\b|\?)|(?:says?|fails with|complains|i get|getting)(?: that| an?| the error)?:?\s+[\"“]?"
+    r"\"([a-z][^\"\n]{8,80})\"[\s-]*(?:why\b|\?)|(?:says?|fails with|complains|i get|getting)"
+    r"(?: that| an?| the error)?:?\s+[\"“]?"
     r"((?=[^\"”.\n]*\b(?:not|missing|unexpected|unknown|undefined|expected|exceeded|invalid|cannot|couldn't)\b)[^\"”.\n]{8,90})",
     re.IGNORECASE,
 )
 _KINDS = {
     "string": "string", "str": "string", "text": "string", "int": "number", "float": "number", "integer": "number",
     "number": "number", "list": "list", "array": "list", "vec": "list", "set": "list", "dict": "dict", "map": "dict",
-    "hashmap": "dict", "bool": "boolean", "boolean": "boolean", "option": "optional", "maybe": "optional", "result": "error", "either": "error",
+    "hashmap": "dict", "bool": "boolean", "boolean": "boolean", "option": "optional", "maybe": "optional",
+    "result": "error", "either": "error",
 }  # fmt: skip
-_PLAIN_TYPES = frozenset(["String", "Int", "Float", "Bool", "List", "Nil", "Str", "Integer", "Number", "Boolean", "Array", "None", "Null", "True", "False", "Self", "Ok", "Err", "Some"])
+_PLAIN_TYPES = word_set(
+    """String Int Float Bool List Nil Str Integer Number Boolean Array None Null True False Self Ok Err Some"""
+)
 
 
 class Prompt(NamedTuple):
@@ -76,8 +94,10 @@ class Prompt(NamedTuple):
     """What its code fences call their language."""
     stems: frozenset[str]
     """Stems of the words of its prose that say something."""
+    english: bool
+    """Whether the prose looks like English."""
     lines: tuple[str, ...]
-    """Its clauses as they stand, where it is in a language other than English, so that nothing above can be trusted."""
+    """Its clauses as they stand where it is not English, so that little of the above can be trusted."""
 
 
 def read_prompt(text: str) -> Prompt:
@@ -93,20 +113,22 @@ def read_prompt(text: str) -> Prompt:
         for sentence, weight in sentences
         for phrase in phrases_in(sentence, strict=words > LONG_PROSE_WORDS)
     ]
-    questions = [*errors_in(text), *(question for sentence, _ in sentences for question in questions_in(sentence))]
+    asked = [Phrase(f"what does `{code}` do", 5.0) for code in _ASKED_CODE.findall(prose)[:2]]
+    questions = [*errors_in(text), *asked, *(question for sentence, _ in sentences for question in questions_in(sentence))]
     if words <= 25 and not questions and not phrases:
         questions = [Phrase(about, 2.0) for sentence, _ in sentences if (about := noun_phrase(sentence))]
     return Prompt(
         prose=prose,
         words=words,
-        parts=len(_FUNCTION.findall(code)) + len(re.findall(r"^#{2,6}\s|^\s*(?:[-*•]|\d+[.)])\s", prose, re.MULTILINE)),
+        parts=len(_FUNCTION.findall(code)) + len(re.findall(r"^#{2,6}\s|^[ \t]*(?:[-*•]|\d+[.)])\s", prose, re.MULTILINE)),
         questions=tuple(sorted(questions, key=lambda question: -question.weight)),
         phrases=tuple(sorted(phrases, key=lambda phrase: -phrase.weight)),
-        operations=rank_operations(sentences, code, types),
+        operations=rank_operations(sentences_of(prose, literals=words <= LONG_PROSE_WORDS), code, types),
         names=(*names_in(prose, code), *types),
         labels=labels,
         stems=frozenset(stems_of(prose)) - STOP_WORDS,
-        lines=() if _is_english(prose) else tuple(clauses_of(prose)),
+        english=_is_english(prose),
+        lines=() if questions or _is_english(prose) else tuple(clauses_of(prose)),
     )
 
 
@@ -114,17 +136,20 @@ def _is_english(prose: str) -> bool:
     """Return whether enough of the words are those that English cannot do without; a few words alone may be any language."""
     words = [word.lower() for word in WORD.findall(prose)]
     little = sum(word in STOP_WORDS for word in words)
-    return bool(words) and prose.isascii() and len(words) < 8 or little >= 0.14 * len(words) > 0
+    return (prose.isascii() and 0 < len(words) < 8 and little > 0) or little >= 0.14 * len(words) > 0
 
 
 def clauses_of(prose: str) -> list[str]:
-    """Return the beginnings of clauses, as they stand: the way to ask in a language that nothing is known about."""
+    """Return the beginnings of clauses, as they stand: the way to ask in a language that nothing is known about.
+
+    Clauses of some length come first: they are about something.
+    """
     found: list[str] = []
     for clause in re.split(r"[\n.!?;:,()¿¡\"„“”«»。！？；：，、]+", _LITERAL.sub("\n", prose))[:60]:
         words = [word for word in WORD.findall(clause) if len(word) <= 40]
         if len(words) >= 3 or any(len(word) >= 5 and not word.isascii() for word in words):
             found.append(" ".join(words[:MAX_WORDS])[:80])
-    return found
+    return sorted(found, key=lambda clause: clause.count(" ") < 3)
 
 
 def split_code(text: str) -> tuple[str, str, tuple[str, ...]]:
@@ -156,13 +181,13 @@ def _looks_like_code(line: str) -> bool:
     return len(spoken) < 5
 
 
-def sentences_of(prose: str) -> list[tuple[str, float]]:
+def sentences_of(prose: str, *, literals: bool = False) -> list[tuple[str, float]]:
     """Return the sentences of a text with weights: what stands in an introduction or in a note matters less."""
     result: list[tuple[str, float]] = []
     for section in _TITLE.split(prose):
         title = section.split("\n", 1)[0].strip("# \t").lower() if section.startswith("#") else ""
         weight = 0.4 if title in _SIDE_TITLES else 1.0
-        body = _SOFT_BREAK.sub(" ", _MARKS.sub("", _LITERAL.sub(" § ", section)))
+        body = _SOFT_BREAK.sub(" ", _MARKS.sub("", section if literals else _LITERAL.sub(" § ", section)))
         pieces = (piece.strip(" \t\n*-•§") for piece in _SENTENCE_END.split(body))
         result += [(piece, weight) for piece in pieces if piece]
     return result
@@ -187,7 +212,8 @@ def library_types(prose: str, code: str) -> tuple[str, ...]:
     own = {name for name in re.findall(r"[`'\"]([A-Z]\w*)[`'\"]", prose)} | set(re.findall(r"the '?([A-Z]\w*)'? ", code))
     for name, body in _DEFINED.findall(code):
         own |= {name, *re.findall(r"[A-Z]\w*", body)}
-    found = [name for expression in _TYPE.findall(code) for name in re.findall(r"\b[A-Z][a-z]\w*", expression)]
+    signatures = "\n".join(line for line in re.sub(r'"[^"\n]*"', "", code).split("\n") if "(" in line)
+    found = [name for expression in _TYPE.findall(signatures) for name in re.findall(r"\b[A-Z][a-z]\w*", expression)]
     return tuple(dict.fromkeys(name for name in found if name not in own and name not in _PLAIN_TYPES))
 
 
@@ -208,20 +234,35 @@ def _kinds_in(code: str) -> list[str]:
 
 def names_in(prose: str, code: str) -> list[str]:
     """Return the names and operators of a prompt that documentation may explain, those spoken of in the prose first."""
-    spoken = [name for name in _SPOKEN_CODE.findall(prose) if _is_special(name)]
-    written = [name for name in _DOTTED.findall(f"{prose}\n{code}") if name.split(".")[0] not in {"self", "this", "super", "e", "i"}]
+    spoken = [name.rstrip("()") for name in _SPOKEN_CODE.findall(prose)]
+    spoken = [name for name in spoken if _is_special(name) or _is_library_name(name)]
+    written = [
+        name for name in _DOTTED.findall(f"{prose}\n{code}") if name.split(".")[0] not in {"self", "this", "super", "e", "i"}
+    ]
     modules = [name for name in _MODULE.findall(code) if len(name) > 2]
     # What is called belongs to a module more often than to a variable, a file or a host.
-    written = [name for name in written if re.search(rf"\b{re.escape(name)}\(", f"{prose}\n{code}")]
+    text = f"{prose}\n{code}"
+    own_files = set(re.findall(r"[/`](\w+)\.\w+", prose))
+    written = [name for name in written if f"{name}(" in text and name.split(".")[0] not in own_files]
     operators = [operator for operator in _OPERATOR.findall(code) if _is_special(operator)]
     return list(dict.fromkeys([*spoken, *modules, *written, *operators]))[:8]
 
 
+def _is_library_name(name: str) -> bool:
+    """Return whether a name looks like a function of a library; a plain `spec.replicas` is a path into data as often."""
+    last = name.rsplit(".", 1)[-1]
+    return bool(_DOTTED.fullmatch(name)) and last not in FILE_SUFFIXES and ("_" in last or not last.islower())
+
+
 def _is_special(text: str) -> bool:
-    return 2 <= len(text) <= 3 and not any(c.isalnum() or c in "\"'_ ()[]{},;\\#`" for c in text) and text not in _COMMON_OPERATORS
+    return (
+        2 <= len(text) <= 3 and not any(c.isalnum() or c in "\"'_ ()[]{},;\\#`" for c in text) and text not in _COMMON_OPERATORS
+    )
 
 
-def rank_operations(sentences: list[tuple[str, float]], code: str, types: tuple[str, ...]) -> tuple[tuple[Operation, float], ...]:
+def rank_operations(
+    sentences: list[tuple[str, float]], code: str, types: tuple[str, ...]
+) -> tuple[tuple[Operation, float], ...]:
     """Return the operations that sentences speak of; those that fit the types of the code's signatures are stronger."""
     score: dict[Operation, float] = {}
     for sentence, weight in sentences:
@@ -232,7 +273,7 @@ def rank_operations(sentences: list[tuple[str, float]], code: str, types: tuple[
         score[operation] = score.get(operation, 0.0) + SIGNATURE_WEIGHT * strength
     kinds = {_KINDS[word.lower()] for word in {*re.findall(r"\b[A-Za-z]+\b", code), *types} if word.lower() in _KINDS}
     ranked = [(operation, value * _fit(operation, kinds)) for operation, value in score.items()]
-    return tuple(sorted(ranked, key=lambda pair: -pair[1]))
+    return tuple(sorted((pair for pair in ranked if pair[1] >= LEAST_STRENGTH), key=lambda pair: -pair[1]))
 
 
 def _fit(operation: Operation, kinds: set[str]) -> float:

@@ -1,9 +1,9 @@
 """The built-in researcher: a teacher that needs no model, no key and no network.
 
-It reads the prompt as a person skims it (what is asked outright, which operations it speaks of, which names its code shows), asks
-the documentation one thing at a time, follows up names that the returns show, says a fruitless query in other words, and stops
-when it has asked enough for a prompt of this size. It is stateless and deterministic: all it knows is in the messages, and the
-desired output is not among them.
+It reads the prompt as a person skims it (what is asked outright, which operations it speaks of, which names its code shows),
+asks the documentation one thing at a time, follows up names that the returns show, says a fruitless query in other words, and
+stops when it has asked enough for a prompt of this size. It is stateless and deterministic: all it knows is in the messages,
+and the desired output is not among them.
 """
 
 import json
@@ -15,23 +15,25 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from tracegen.records import RawCall, Response, Usage
-from tracegen.teacher.names import Passage, interest, language_of, names_met, passages_of, subwords
-from tracegen.teacher.phrases import cut
+from tracegen.teacher.names import Passage, interest, language_of, names_met, passages_of
 from tracegen.teacher.reading import Prompt, read_prompt
-from tracegen.teacher.words import STOP_WORDS, WORD, stem, stems_of, synonyms_of, verb_of
+from tracegen.teacher.wording import about_name, clean, in_other_words, is_repeated, phrased, with_articles
+from tracegen.teacher.words import STOP_WORDS, WORD, stems_of
 
-MAX_QUERY_CHARS = 120
-"""A query is never longer; people's are shorter."""
 FRUITLESS_LIMIT = 2
 """So many searches in a row that bring nothing new end the research."""
+PHRASE_WEIGHT = 0.8
+"""What a phrase of the prompt is worth beside an operation that the prompt speaks of."""
+FOLLOW_UP_TURNS = (2, 4)
+"""After so many queries a name that the returns show comes first, if there is one that fits."""
+SAME_VERB = 0.7
+"""What a candidate is worth for every query so far that has its first word."""
 ENOUGH = 2
 """With so many queries made, a poor query is worse than none."""
-INTERESTING = 1.1
+INTERESTING = 0.94
 """From this interest on a name that returns show is followed up."""
-
-_ONE_WORD = {"array": "list", "object": "dict", "dictionary": "dict"}
-_ARTICLE = re.compile(r"\b(a) (array|object)\b")
-_FRAME = frozenset(["how", "to", "what", "does", "do", "is", "in", "the", "a", "an", "of", "example", "use", "function", "functions", "module", "type", "error"])
+PASSABLE = 0.5
+"""From this interest on a name is followed up where the prompt has given no more than one query."""
 
 
 class Conversation:
@@ -41,7 +43,6 @@ class Conversation:
         first_call = next((n for n, message in enumerate(messages) if message.get("tool_calls")), len(messages))
         opening = messages[:first_call]
         self.system = "\n\n".join(_text(m) for m in opening if m.get("role") in ("system", "developer"))
-        # Without a call the last user turn may be a reminder to search, set behind an answer; the turn before it is the prompt.
         turns = [_text(message) for message in opening if message.get("role") == "user"]
         self.prompt = turns[-1] if turns else ""
         self.earlier = "\n\n".join(turns[:-1])
@@ -50,8 +51,10 @@ class Conversation:
 
     @cached_property
     def read(self) -> Prompt:
-        """The prompt, read; a short one that goes on from earlier turns is read together with them."""
-        return _read(self.prompt)
+        """The prompt, read; where it says nothing alone (`now the same for three`), with the turns that it goes on from."""
+        own = _read(self.prompt)
+        says_something = own.questions or own.phrases or own.operations or own.names
+        return own if says_something or not self.earlier else _read(f"{self.earlier}\n\n{self.prompt}")
 
     @cached_property
     def passages(self) -> list[list[Passage]]:
@@ -111,11 +114,10 @@ def next_query(conversation: Conversation, max_queries: int) -> str | None:
     streams: list[Iterator[str]] = []
     if fruitless and asked:
         streams.append(in_other_words(asked[-1], conversation.language))
-    follow_up_turn = len(asked) % 2 == 1
-    own, met = from_prompt(conversation), follow_ups(conversation)
-    streams += [met, own] if follow_up_turn else [own, met]
+    own, met = from_prompt(conversation), follow_ups(conversation, INTERESTING)
+    streams += [met, own] if len(asked) in FOLLOW_UP_TURNS else [own, met]
     if len(asked) < ENOUGH:
-        streams.append(fallbacks(conversation))
+        streams += [follow_ups(conversation, PASSABLE), fallbacks(conversation)]
     for stream in streams:
         for candidate in stream:
             query = clean(candidate)
@@ -127,7 +129,7 @@ def next_query(conversation: Conversation, max_queries: int) -> str | None:
 def budget(prompt: Prompt) -> int:
     """Return how many queries a prompt deserves: two for a short simple one, more for what has many words and parts."""
     size = prompt.words + 12 * prompt.parts + 4 * len(prompt.operations)
-    return 2 + sum(size >= limit for limit in (12, 28, 55, 100))
+    return 2 + sum(size >= limit for limit in (10, 22, 40, 70))
 
 
 def from_prompt(conversation: Conversation) -> Iterator[str]:
@@ -135,97 +137,41 @@ def from_prompt(conversation: Conversation) -> Iterator[str]:
     prompt, language = conversation.read, conversation.language
     words = _list_and_dict_words(conversation)
     candidates: list[tuple[float, str]] = [(question.weight, question.text) for question in prompt.questions]
-    candidates += [(phrase.weight, phrase.text) for phrase in prompt.phrases[:12]]
-    candidates += [(value, _ARTICLE.sub(r"\1n \2", operation.ask.format_map(words))) for operation, value in prompt.operations[:16]]
+    candidates += [(phrase.weight * PHRASE_WEIGHT, phrase.text) for phrase in prompt.phrases[:12]]
+    candidates += [(value, with_articles(operation.ask.format_map(words))) for operation, value in prompt.operations[:16]]
     candidates += [(2.2 - 0.2 * place, name) for place, name in enumerate(prompt.names)]
-    candidates += [(4.0 - place, line) for place, line in enumerate(prompt.lines[:4])]
-    for weight, text in sorted(candidates, key=lambda candidate: -candidate[0]):
-        del weight
-        yield phrased(text, language, _variant(conversation), prompt.names)
+    candidates += [(4.0 - place, line) for place, line in enumerate(prompt.lines[:2])]
+    # Another question about the same verb seldom shows much that the first did not.
+    asked = Counter(stem for query in conversation.queries for stem in set(stems_of(query)))
+    candidates = [(weight * SAME_VERB ** asked[_first_stem(text)], text) for weight, text in candidates]
+    for _, text in sorted(candidates, key=lambda candidate: -candidate[0]):
+        yield text if text in prompt.lines else phrased(text, language, _variant(conversation), prompt.names)
 
 
-def follow_ups(conversation: Conversation) -> Iterator[str]:
-    """Yield queries about names that the returns show and that fit the prompt, the most interesting first."""
+def follow_ups(conversation: Conversation, least: float) -> Iterator[str]:
+    """Yield queries about names that the returns show and that fit the prompt, the most interesting first, down to `least`."""
     thought_of = frozenset(stem for query in conversation.queries for stem in stems_of(query)) | frozenset(
         stem for operation, _ in conversation.read.operations[:12] for stem in stems_of(operation.ask)
     )
     thought_of -= STOP_WORDS
     scored = [(interest(name, conversation.read.stems, thought_of), name) for name in names_met(conversation.all_passages)]
     for value, name in sorted(scored, key=lambda pair: -pair[0]):
-        if value >= INTERESTING:
-            yield _about_name(name.name, _variant(conversation))
-
-
-def in_other_words(query: str, language: str) -> Iterator[str]:
-    """Yield a query again, with another word for the same thing, and then without its details."""
-    words = query.split()
-    for place, word in enumerate(words):
-        bare = word.strip("?`")
-        others = [] if bare.lower() in _FRAME | STOP_WORDS else synonyms_of(bare)
-        for other in others[:2]:
-            yield " ".join([*words[:place], other, *words[place + 1 :]])
-    if names := [part for part in re.findall(r"[A-Za-z_]\w*(?:\.\w+)+", query) if part != language]:
-        yield " ".join(subwords(names[0])) + " function"
-    core = [word for word in words if word.lower() not in _FRAME and word != language]
-    if len(core) > 2:
-        yield cut(" ".join(core[:3]))
+        if value >= least:
+            yield about_name(name.name, _variant(conversation))
 
 
 def fallbacks(conversation: Conversation) -> Iterator[str]:
     """Yield queries for prompts that give nothing to go on."""
     prompt, language = conversation.read, conversation.language
     words = [word for word in WORD.findall(prompt.prose[:400]) if word.lower() not in STOP_WORDS and 2 < len(word) <= 30]
-    if words:
+    if words and not prompt.english:
         yield " ".join(dict.fromkeys(words[:3]))
     yield f"{language} syntax" if language else "getting started"
     yield f"{language} examples" if language else "examples"
 
 
-def phrased(text: str, language: str, variant: int, names: Sequence[str]) -> str:
-    """Return a phrase as people type it: as a question, with the language, or bare."""
-    if text in names and verb_of(text) is None:
-        return _about_name(text, variant)
-    if text.startswith(("how ", "what ", "error:")):
-        return text
-    with_language = f"{text} in {language}" if language and language.lower() not in text.lower() else text
-    if verb_of(text.split()[0]) == text.split()[0]:
-        return (f"how to {text}", text, f"how to {text}", text, with_language, f"how to {text}", text)[variant % 7]
-    return (text, text, with_language, text, text)[variant % 5]
-
-
-def _about_name(name: str, variant: int) -> str:
-    """Return a query about a name from code."""
-    if not any(c.isalnum() for c in name):
-        return f"what does `{name}` do" if variant % 2 else f"{name} operator"
-    if "/" in name:
-        return f"{name} module" if variant % 2 else f"{name} functions"
-    if name[0].isupper() and "." not in name:
-        return (f"{name} type", f"how to use {name}", f"{name} functions")[variant % 3]
-    return (f"how to use {name}", f"{name} example", name, f"what does {name} do")[variant % 4]
-
-
-def clean(query: str) -> str:
-    """Return a query fit to be sent: one line, no surrogates or control characters, not too long."""
-    query = "".join(c if c.isprintable() else " " for c in query)
-    query = " ".join(query.split())
-    return query if len(query) <= MAX_QUERY_CHARS else query[:MAX_QUERY_CHARS].rsplit(" ", 1)[0]
-
-
-def is_repeated(query: str, asked: Sequence[str], language: str) -> bool:
-    """Return whether a query asks what one of those before asked, if in other words."""
-    own = _content(query, language)
-    return any(query.lower() == other.lower() or _same(own, _content(other, language)) for other in asked)
-
-
-def _content(query: str, language: str) -> frozenset[str]:
-    """Return the stems that make out a query; a name counts by its words."""
-    parts = re.sub(r"([a-z])([A-Z])", r"\1 \2", query.replace(".", " ").replace("_", " ").replace("/", " "))
-    stems = {_ONE_WORD.get(word, word) for word in map(stem, WORD.findall(parts))} or set(query.split())
-    return frozenset(stems - {stem(word) for word in _FRAME | STOP_WORDS} - {stem(language)}) or frozenset(stems)
-
-
-def _same(a: frozenset[str], b: frozenset[str]) -> bool:
-    return len(a & b) >= 0.6 * len(a | b)
+def _first_stem(text: str) -> str:
+    return next(iter(stems_of(text)), "")
 
 
 def _variant(conversation: Conversation) -> int:
@@ -237,9 +183,11 @@ def _list_and_dict_words(conversation: Conversation) -> dict[str, str]:
     """Return what prompt and documentation call a list and a dictionary."""
     text = " ".join([conversation.prompt[:12_000], *conversation.returns]).lower()
     counts = Counter(re.findall(r"\b(list|array|dict|object|dictionary|dictionarie)s?\b", text))
+    # Of words that are equally frequent the first is taken: who shows braces thinks of objects.
+    dicts = ("object", "dict", "dictionary") if "{" in text else ("dict", "object", "dictionary")
     return {
         "list": max(("list", "array"), key=lambda word: counts[word]),
-        "dict": max(("dict", "object", "dictionary"), key=lambda word: counts[word]),
+        "dict": max(dicts, key=lambda word: counts[word]),
     }
 
 
