@@ -99,7 +99,8 @@ class Researcher:
         query = None if tool_choice == "none" else next_query(conversation, self.max_queries)
         if query is None:
             return Response(content=_closing(conversation), finish_reason="stop", model=self.name, usage=Usage(requests=1))
-        call = RawCall(name=tools[0]["function"]["name"], arguments=json.dumps({"query": query}, ensure_ascii=False))
+        name = tools[0]["function"]["name"] if tools else "search_docs"
+        call = RawCall(name=name, arguments=json.dumps({"query": query}, ensure_ascii=False))
         return Response(calls=(call,), finish_reason="tool_calls", model=self.name, usage=Usage(requests=1))
 
 
