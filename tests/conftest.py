@@ -8,10 +8,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from bench.endpoint import Endpoint, start
 
 ROOT = Path(__file__).parent.parent
+
+# No test asserts a time, hypothesis neither; on CI the examples are the same in every run.
+settings.register_profile(
+    "tracegen", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
+)
+settings.load_profile("tracegen")
 
 # No test may reach a model hub; the packaged weights are enough.
 os.environ["HF_HUB_OFFLINE"] = "1"
