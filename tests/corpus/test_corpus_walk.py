@@ -7,8 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tracegen.corpus import read_corpus
-from tracegen.corpus import walk as walk_module
+from tracegen.corpus import read_corpus, reading
 from tracegen.errors import InputError
 from tracegen.records import Document, Skipped
 
@@ -175,7 +174,7 @@ def test_an_empty_folder_gives_nothing(tmp_path: Path) -> None:
 
 def test_too_large_files_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, {"large.md": "x" * 101, "fits.md": "x" * 100})
-    monkeypatch.setattr(walk_module, "MAX_BYTES", 100)
+    monkeypatch.setattr(reading, "MAX_BYTES", 100)
     documents, skipped = read(tmp_path)
     assert list(documents) == ["fits.md"]
     assert skipped["large.md"].startswith("larger than ")
