@@ -29,7 +29,7 @@ ALLOWED = {
     "generate": COMMON | {"prompts", "dataset", "index", "teacher", "traces", "targets", "research", "export"},
 }
 """What each module or package at the top of tracegen may import of the others; `cli` may import them all."""
-HEAVY = {"torch", "sentence_transformers", "transformers", "chromadb", "openai", "numpy", "bm25s", "bs4", "markdown_it"}
+HEAVY = {"torch", "sentence_transformers", "transformers", "chromadb", "openai", "numpy", "bm25s", "bs4", "markdown_it", "docutils", "pypdf", "yaml"}
 
 
 def imports(path: Path) -> Iterator[tuple[str, bool]]:

@@ -1,9 +1,10 @@
 """Which files are documentation, by name: the format of each, or the reason why it is left out."""
 
+import re
 from pathlib import PurePosixPath
 from typing import Literal, NamedTuple
 
-Kind = Literal["markdown", "webpage", "text", "rst", "asciidoc", "source"]
+Kind = Literal["markdown", "webpage", "text", "rst", "asciidoc", "notebook", "manpage", "yaml", "pdf", "epub", "source"]
 
 
 class Format(NamedTuple):
@@ -13,6 +14,8 @@ class Format(NamedTuple):
     """Which reader."""
     language: str = ""
     """Language of a source file, as a fence names it."""
+    packed: bool = False
+    """Whether the file is packed by gzip, as manual pages are."""
 
 
 MARKUP: dict[str, Kind] = {
@@ -22,6 +25,8 @@ MARKUP: dict[str, Kind] = {
     "txt": "text", "text": "text",
     "rst": "rst", "rest": "rst",
     "adoc": "asciidoc", "asciidoc": "asciidoc", "asc": "asciidoc",
+    "ipynb": "notebook", "pdf": "pdf", "epub": "epub", "yaml": "yaml", "yml": "yaml",
+    "man": "manpage", "roff": "manpage", "mdoc": "manpage",
 }  # fmt: skip
 
 LANGUAGES = {
@@ -41,7 +46,7 @@ LANGUAGES = {
     "rkt": "racket", "roc": "roc", "rs": "rust", "sass": "sass", "scala": "scala", "scm": "scheme", "scss": "scss", "sh": "sh",
     "sol": "solidity", "sql": "sql", "star": "starlark", "sv": "systemverilog", "svelte": "svelte", "swift": "swift",
     "tcl": "tcl", "tf": "hcl", "toml": "toml", "ts": "typescript", "tsx": "tsx", "typ": "typst", "v": "v", "vhd": "vhdl",
-    "vim": "vim", "vue": "vue", "wat": "wat", "wgsl": "wgsl", "xml": "xml", "yaml": "yaml", "yml": "yaml", "zig": "zig",
+    "vim": "vim", "vue": "vue", "wat": "wat", "wgsl": "wgsl", "xml": "xml", "zig": "zig",
     "zsh": "zsh",
 }  # fmt: skip
 
@@ -57,8 +62,10 @@ ARCHIVES = frozenset([
     "zip", "gz", "tgz", "tar", "bz2", "xz", "zst", "7z", "rar", "jar", "whl", "deb", "rpm", "iso", "dmg",
 ])  # fmt: skip
 OFFICE = frozenset([
-    "pdf", "doc", "docx", "odt", "ppt", "pptx", "xls", "xlsx", "ods", "epub",
+    "doc", "docx", "odt", "ppt", "pptx", "xls", "xlsx", "ods",
 ])  # fmt: skip
+
+_MANPAGE = re.compile(r"[^.].*\.[1-9](?:p|pm|x|ssl|posix|perl|tcl)?(\.gz)?")
 
 
 def format_of(path: str) -> Format | str:
@@ -69,6 +76,9 @@ def format_of(path: str) -> Format | str:
         return "lock file"
     if name.endswith((".min.js", ".min.css", ".bundle.js", ".map")):
         return "minified bundle"
+    manpage = _MANPAGE.fullmatch(name)
+    if manpage:
+        return Format("manpage", packed=bool(manpage.group(1)))
     if not extension:
         language = NAMED_SOURCES.get(name)
         return Format("source", language) if language else Format("text")
@@ -85,5 +95,5 @@ def _reason(extension: str) -> str:
     if extension in ARCHIVES:
         return f"archive (.{extension})"
     if extension in OFFICE:
-        return f"not readable yet (.{extension}); convert it to Markdown, HTML or text"
+        return f"not readable (.{extension}); convert it to Markdown, HTML or text"
     return f"unknown kind of file (.{extension})"

@@ -2,15 +2,31 @@
 
 import hashlib
 import stat
+import zlib
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from tracegen.corpus.decoding import decode
-from tracegen.corpus.formats import Format, format_of
+from tracegen.corpus.formats import Format, Kind, format_of
 from tracegen.corpus.pages import Page
 from tracegen.records import Document, Skipped
 
 MAX_BYTES = 50_000_000
 """A larger file is no documentation."""
+
+_READERS: dict[Kind, str] = {
+    "markdown": "markdown:read_markdown",
+    "webpage": "webpage:read_webpage",
+    "text": "text:read_plain",
+    "rst": "rst:read_rst",
+    "asciidoc": "asciidoc:read_asciidoc",
+    "notebook": "notebook:read_notebook",
+    "manpage": "manpage:read_manpage",
+    "yaml": "yaml_manual:read_yaml",
+}
+_READERS_OF_BYTES: dict[Kind, str] = {"pdf": "pdf:read_pdf", "epub": "epub:read_epub"}
 
 
 def read_file(place: Path, path: str) -> Document | Skipped:
@@ -31,12 +47,7 @@ def read_file(place: Path, path: str) -> Document | Skipped:
 
 
 def _parse(data: bytes, path: str, format: Format) -> Document | Skipped:
-    text = decode(data, webpage=format.kind == "webpage")
-    if text is None:
-        return Skipped(path=path, reason="binary content")
-    if not text.strip():
-        return Skipped(path=path, reason="empty")
-    page = _read_page(text, format)
+    page = _read_page(data, format)
     if page.problem:
         return Skipped(path=path, reason=page.problem)
     if not page.blocks:
@@ -45,24 +56,40 @@ def _parse(data: bytes, path: str, format: Format) -> Document | Skipped:
     return Document(path=path, title=title, sha256=hashlib.sha256(data).hexdigest(), blocks=page.blocks)
 
 
-def _read_page(text: str, format: Format) -> Page:
-    """Read the text with the format's reader; each brings a library that is loaded when the first such file comes."""
-    if format.kind == "markdown":
-        from tracegen.corpus.markdown import read_markdown
-
-        return read_markdown(text)
-    if format.kind == "webpage":
-        from tracegen.corpus.webpage import read_webpage
-
-        return read_webpage(text)
-    if format.kind == "rst":
-        from tracegen.corpus.rst import read_rst
-
-        return read_rst(text)
+def _read_page(data: bytes, format: Format) -> Page:
+    """Read the content with the format's reader; each brings a library that is loaded when the first such file comes."""
+    if format.kind in _READERS_OF_BYTES:
+        read_bytes: Callable[[bytes], Page] = _loaded(_READERS_OF_BYTES[format.kind])
+        return read_bytes(data) if data else Page("", (), "empty")
+    if format.packed:
+        unpacked = _unpacked(data)
+        if unpacked is None:
+            return Page("", (), "cannot be unpacked")
+        data = unpacked
+    text = decode(data, webpage=format.kind == "webpage")
+    if text is None:
+        return Page("", (), "binary content")
+    if not text.strip():
+        return Page("", (), "empty")
     if format.kind == "source":
         from tracegen.corpus.source import read_source
 
         return read_source(text, format.language)
-    from tracegen.corpus.text import read_text
+    read: Callable[[str], Page] = _loaded(_READERS[format.kind])
+    return read(text)
 
-    return read_text(text, format.kind)
+
+def _loaded(name: str) -> Any:
+    """Return a reader; it brings a library that is loaded when the first such file comes."""
+    module, function = name.split(":")
+    return getattr(import_module(f"tracegen.corpus.{module}"), function)
+
+
+def _unpacked(data: bytes) -> bytes | None:
+    """Return what gzip packed, or None where it is broken or too large."""
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        unpacked = unpacker.decompress(data, MAX_BYTES)
+    except zlib.error:
+        return None
+    return unpacked if unpacker.eof else None

@@ -9,7 +9,7 @@ from docutils.parsers.rst import Parser, states
 from tracegen.corpus.pages import Page, first_heading
 from tracegen.corpus.rst_blocks import blocks_of
 from tracegen.corpus.rst_directives import register_directives
-from tracegen.corpus.text import read_text
+from tracegen.corpus.text import read_simple_rst
 
 _LONGEST = 2_000_000
 _BROKEN = (
@@ -24,11 +24,11 @@ def read_rst(text: str) -> Page:
     literal blocks and paragraphs.
     """
     if len(text) > _LONGEST:
-        return read_text(text, "rst")
+        return read_simple_rst(text)
     try:
         blocks = blocks_of(_parse(text), text.split("\n"))
     except _BROKEN:
-        return read_text(text, "rst")
+        return read_simple_rst(text)
     return Page(first_heading(blocks), blocks)
 
 

@@ -105,7 +105,7 @@ class _Version(_Tolerant):
         version, _, words = self.arguments[0].partition(" ")
         node = nodes.container(label=f"{_VERSIONS[self.kind]} {version}")
         if words.strip():
-            node += nodes.paragraph(words, "", nodes.Text(words.strip()))
+            node += _paragraph(words.strip(), self.lineno)
         return self.inside(node)
 
 
@@ -126,7 +126,7 @@ class _Object(_Tolerant):
     def run(self) -> list[nodes.Node]:
         argument = "".join(self.arguments).replace("\\\n", " ")
         if self.kind.startswith("auto") and not self.content:  # the words are elsewhere, here is only the name
-            return [nodes.paragraph(argument, "", nodes.Text(f"``{argument.strip()}``"))] if argument.strip() else []
+            return [_paragraph(f"``{argument.strip()}``", self.lineno)] if argument.strip() else []
         if self.name == "class" and not self.content and argument == argument.lower():  # docutils': a style
             return []
         lines = [line.strip() for line in argument.split("\n")]
@@ -169,7 +169,13 @@ class _Code(_Tolerant):
         node = nodes.literal_block(code, code, language=language)
         node.line = self.content_offset + 1 if not more else self.lineno + 1
         caption = self.options.get("caption", "")
-        return [nodes.paragraph(caption, "", nodes.Text(caption)), node] if caption else [node]
+        return [_paragraph(caption, self.lineno), node] if caption else [node]
+
+
+def _paragraph(text: str, line: int) -> nodes.paragraph:
+    node = nodes.paragraph(text, "", nodes.Text(text))
+    node.line = line
+    return node
 
 
 def register_directives(text: str) -> None:
