@@ -29,7 +29,10 @@ ALLOWED = {
     "generate": COMMON | {"prompts", "dataset", "index", "teacher", "traces", "targets", "research", "export"},
 }
 """What each module or package at the top of tracegen may import of the others; `cli` may import them all."""
-HEAVY = {"torch", "sentence_transformers", "transformers", "chromadb", "openai", "numpy", "bm25s", "bs4", "markdown_it", "docutils", "pypdf", "yaml"}
+HEAVY = {
+    "torch", "sentence_transformers", "transformers", "chromadb", "openai", "numpy", "bm25s", "markdown_it", "docutils",
+    "pypdf", "yaml", "lxml", "pathspec",
+}  # fmt: skip
 
 
 def imports(path: Path) -> Iterator[tuple[str, bool]]:

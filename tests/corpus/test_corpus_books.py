@@ -44,7 +44,8 @@ PACKAGE = """<?xml version="1.0"?>
 <metadata><dc:title>Book</dc:title></metadata>
 <manifest><item id="b" href="b.xhtml" media-type="application/xhtml+xml"/>
 <item id="a" href="x/a%20a.xhtml"
-media-type="application/xhtml+xml"/><item id="n" href="nav.xhtml" properties="nav" media-type="application/xhtml+xml"/></manifest>
+media-type="application/xhtml+xml"/>
+<item id="n" href="nav.xhtml" properties="nav" media-type="application/xhtml+xml"/></manifest>
 <spine><itemref idref="n"/><itemref idref="a"/><itemref idref="b"/></spine></package>"""
 BOOK = {
     "META-INF/container.xml": CONTAINER,

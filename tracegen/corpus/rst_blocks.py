@@ -168,7 +168,8 @@ class _Writer:
         self._end_lead()
 
     def _end_lead(self) -> None:
-        if self.lead.strip():
+        self.lead = self.lead.rstrip(": \n")  # nothing follows
+        if self.lead:
             self._say("", self.line)
 
     def _say(self, text: str, line: int) -> None:
@@ -245,7 +246,7 @@ class _Writer:
     def close(self) -> None:
         """End the open list."""
         if self.items:
-            text = "\n".join(item for _, _, item in self.items)
+            text = "\n".join(line.rstrip() for _, _, item in self.items for line in item.split("\n"))
             self.blocks.append(prose_block(text, self.items[0][0], max(end for _, end, _ in self.items)))
             self.items = []
 

@@ -33,6 +33,7 @@ _CODE = frozenset([
     "try_on_playground", "code-cell", "console",
 ])  # fmt: skip
 _LANGUAGES = {"testcode": "python", "doctest": "python", "ipython": "python", "plot": "python", "jupyter-execute": "python"}
+_EXAMPLES = frozenset(["example", "run", "repl", "shell", "session"])  # of a domain
 _CONTENT = frozenset([
     "only", "ifconfig", "glossary", "hlist", "acks", "container", "compound", "class", "rst-class", "cssclass",
     "epigraph", "highlights", "pull-quote", "centered", "tab-set", "tabs", "grid", "line-block",
@@ -194,6 +195,8 @@ def _directive(name: str) -> type[Directive]:
     domain, _, kind = name.rpartition(":")
     if kind in _OBJECTS and (domain or kind != "role"):
         return _Object
+    if domain and kind in _EXAMPLES:
+        return _Code
     for names, directive in _GROUPS:
         if kind in names:
             return directive

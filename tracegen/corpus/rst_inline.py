@@ -53,7 +53,7 @@ def _replaced(match: re.Match[str], names: Collection[str], substitutions: Mappi
     if kind == "literal":
         return _code(groups["literal"])
     if kind in ("content", "after"):
-        return _role(groups["role"] or groups["after"], groups["content"] or groups["before"])
+        return role_words(groups["role"] or groups["after"], groups["content"] or groups["before"])
     if kind in ("quoted", "link"):
         words = unescaped(groups["quoted"])
         return _spoken(words) if groups["link"] or match.group().startswith("_") else _code(words)
@@ -66,7 +66,7 @@ def _replaced(match: re.Match[str], names: Collection[str], substitutions: Mappi
     return groups["escaped"].strip()
 
 
-def _role(role: str, content: str) -> str:
+def role_words(role: str, content: str) -> str:
     """Return what a role shows; the name of a role of a domain counts without the domain."""
     name = role.rpartition(":")[2].lower()
     content = unescaped(" ".join(content.split()))
