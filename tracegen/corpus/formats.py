@@ -52,7 +52,12 @@ LANGUAGES = {
 
 NAMED_SOURCES = {"makefile": "make", "dockerfile": "dockerfile", "containerfile": "dockerfile", "justfile": "just"}
 
-LOCK_FILES = {"package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "go.sum", "manifest.toml"}
+LOCK_FILES = {"package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "go.sum", "manifest.toml", "packages.lock.json"}
+
+GENERATED = {
+    "sitemap.xml": "site map", "searchindex.js": "search index", "search_index.json": "search index",
+    "search-index.json": "search index",
+}  # fmt: skip
 
 MEDIA = frozenset([
     "png", "jpg", "jpeg", "gif", "svg", "webp", "ico", "bmp", "tif", "tiff", "avif", "mp3", "mp4", "mov", "avi", "webm",
@@ -72,10 +77,14 @@ def format_of(path: str) -> Format | str:
     """Return how the file is read, or a phrase that says why it is not."""
     name = PurePosixPath(path).name.lower()
     extension = PurePosixPath(name).suffix.removeprefix(".")
-    if name in LOCK_FILES or extension == "lock":
+    if name in LOCK_FILES or extension in ("lock", "lockfile"):
         return "lock file"
-    if name.endswith((".min.js", ".min.css", ".bundle.js", ".map")):
+    if name.endswith((".min.js", ".min.mjs", ".min.css", ".bundle.js", ".chunk.js", ".map")):
         return "minified bundle"
+    if name in GENERATED:
+        return GENERATED[name]
+    if name in ("llms.txt", "llms-full.txt"):
+        return Format("markdown")
     manpage = _MANPAGE.fullmatch(name)
     if manpage:
         return Format("manpage", packed=bool(manpage.group(1)))

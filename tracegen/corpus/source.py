@@ -3,7 +3,9 @@
 from tracegen.corpus.pages import Page, fenced
 from tracegen.records import Block
 
-_MINIFIED_LINE = 5000
+_MINIFIED_LINE = 5000  # characters of a line on average
+_GENERATED_LINE = 100_000
+_GENERATED = frozenset(["javascript", "css", "json", "xml", "yaml", "typescript"])
 
 
 def read_source(text: str, language: str) -> Page:
@@ -16,6 +18,8 @@ def read_source(text: str, language: str) -> Page:
     code = lines[start:end]
     if language in ("javascript", "css") and sum(map(len, code)) > _MINIFIED_LINE * max(len(code), 1):
         return Page("", (), "minified bundle")
+    if language in _GENERATED and any(len(line) > _GENERATED_LINE for line in code):
+        return Page("", (), "generated file")
     if not code:
         return Page("", ())
     block = Block(kind="code", text=fenced("\n".join(code), language), start_line=start + 1, end_line=end, language=language)
