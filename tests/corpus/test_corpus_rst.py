@@ -228,3 +228,12 @@ def test_anything_is_read_in_order(lines: list[str]) -> None:
         assert line <= block.start_line <= block.end_line <= max(len(lines), 1)
         assert block.text.strip()
         line = block.start_line
+
+
+def test_an_example_stays_with_the_sentence_that_introduces_it() -> None:
+    part = "Words to fill the page with, more and more of them.\n\nRun this::\n\n   run --fast\n\n"
+    part += ".. tab-item:: Linux\n\n   .. code::\n\n      apt\n\n"
+    document = Document(path="a.rst", title="T", sha256="0" * 64, blocks=read_rst("T\n=\n\n" + part * 12).blocks)
+    for chunk in chunk_document(document, count_tokens=lambda text: len(text) // 4 + 1, max_tokens=60):
+        assert chunk.text.count("Run this:") == chunk.text.count("run --fast")
+        assert chunk.text.count("**Linux**") == chunk.text.count("apt")

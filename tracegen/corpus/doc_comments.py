@@ -33,7 +33,7 @@ _STRIPPED = re.compile(
 _DOCSTRING = re.compile(
     r"""^(?P<indent>[ \t]*)(?:async[ ]+)?(?:def|class)\b"""
     r"""[^\n]*(?:\n(?![ \t]*(?:async[ ]+def|def|class)\b)[^\n]*){0,30}?:[ \t]*(?:\#[^\n]*)?\n"""
-    r"""(?P<before>\s*)[rRuU]?(?P<quotes>\"{3}|'{3})(?P<text>.*?)(?P=quotes)[ \t]*(?=\n|\Z)""",
+    r"""(?P<before>\s*)[rRuU]?(?P<quotes>\"{3}|'{3})(?P<text>(?:(?!(?P=quotes)).)*)(?P=quotes)[ \t]*(?=\n|\Z)""",
     re.M | re.S,
 )
 _MODULE_DOCSTRING = re.compile(
@@ -108,6 +108,8 @@ def _comments(lines: list[str], language: str) -> Iterator[Doc]:
                 is_doc = bool(doc_mark.match(stripped))
         if blocks and _BLOCK_BEGIN.match(stripped):
             end, is_doc = _block_end(lines, number), True
+            if end < 0:  # never closed: nor is any after it
+                end, blocks = number, False
         if end == number:
             number += 1
             continue
@@ -137,12 +139,12 @@ def _run_end(lines: list[str], start: int, mark: re.Pattern[str]) -> int:
 
 
 def _block_end(lines: list[str], start: int) -> int:
-    """Return the line after a block comment; the start where it is never closed, or code follows on its last line."""
+    """Return the line after a block comment; the start where code follows on its last line, -1 where it is never closed."""
     for number in range(start, len(lines)):
         match = _BLOCK_END.search(lines[number], 3 if number == start else 0)
         if match:
             return number + 1 if not lines[number][match.end() :].strip() else start
-    return start
+    return -1
 
 
 def _stripped(lines: list[str]) -> str:
