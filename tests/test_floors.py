@@ -32,21 +32,9 @@ ALLOWED = {
 }
 """What each module or package at the top of tracegen may import of the others; `cli` may import them all."""
 HEAVY = {
-    "torch",
-    "onnxruntime",
-    "tokenizers",
-    "sentence_transformers",
-    "transformers",
-    "chromadb",
-    "openai",
-    "numpy",
-    "bm25s",
-    "bs4",
-    "markdown_it",
-    "mcp",
-    "starlette",
-    "uvicorn",
-}
+    "torch", "onnxruntime", "tokenizers", "sentence_transformers", "transformers", "chromadb", "openai", "numpy", "bm25s",
+    "markdown_it", "docutils", "pypdf", "yaml", "lxml", "pathspec", "mcp", "starlette", "uvicorn",
+}  # fmt: skip
 
 
 def imports(path: Path) -> Iterator[tuple[str, bool]]:

@@ -75,6 +75,8 @@ class Chunk(Record):
     """First line in the file, counted from 1."""
     end_line: int
     """Last line in the file, inclusive."""
+    duplicate_of: str | None = None
+    """Id of the first chunk of the corpus that says the same, or nearly; None where there is none."""
 
 
 # --- retrieval -----------------------------------------------------------------------------------------------------------

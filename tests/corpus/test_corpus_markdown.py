@@ -69,7 +69,7 @@ def test_template_lines_and_html_without_words_fall_out() -> None:
         "before\n{% include a.html label=\"x\" %}\nafter\n\n{{< note >}}\n\n<!-- a\n\nremark -->\n\n<img src='x'>\n\n"
         "<div>\nwords\n</div>\n\n<style>\np {}\n\nq {}\n</style>\n\n<h3>Before <b>that</b></h3>\n\n```\n{% kept %}\n```"
     )
-    assert texts(text) == ["before", "after", "<div>\nwords\n</div>", "Before that", "```\n{% kept %}\n```"]
+    assert texts(text) == ["before", "after", "words", "Before that", "```\n{% kept %}\n```"]
     assert shapes(text)[3] == ("heading", 3, 23, 23)
 
 
@@ -94,3 +94,8 @@ def test_every_word_is_in_a_block_on_its_line(lines: list[str]) -> None:
         if block.kind != "heading":
             assert block.text == "\n".join(lines[block.start_line - 1 : block.end_line])
     assert [line for number, line in enumerate(lines, start=1) if number not in covered and line.strip()] == []
+
+
+def test_restructuredtext_in_markdown_is_read_as_such() -> None:
+    blocks = read_markdown("Words.\n\n```{eval-rst}\n.. note:: Read ``this``.\n```\n").blocks
+    assert [(each.text, each.start_line) for each in blocks] == [("Words.", 1), ("Note: Read `this`.", 4)]

@@ -1,20 +1,64 @@
-"""Plain text, reStructuredText, AsciiDoc and source files."""
+"""Plain text, Vim's help, the simple reader of reStructuredText, and source files."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tracegen.corpus.source import read_source
-from tracegen.corpus.text import read_text
+from tracegen.corpus.text import read_plain, read_simple_rst
 from tracegen.records import Block
 
 
 def test_plain_text_is_paragraphs() -> None:
-    page = read_text("\none\ntwo\n\n\n  three\n", "text")
+    page = read_plain("\none\ntwo\n\n\n  three\n")
     assert page.title == ""
     assert page.blocks == (
         Block(kind="prose", text="one\ntwo", start_line=2, end_line=3),
         Block(kind="prose", text="  three", start_line=6, end_line=6),
     )
+
+
+def test_plain_text_may_have_underlined_headings() -> None:
+    page = read_plain("Title\n=====\n\nPart\n----\nwords\n\n+++\nno\n+++\n")
+    assert page.title == "Title"
+    assert [(each.kind, each.level, each.text) for each in page.blocks] == [
+        ("heading", 1, "Title"),
+        ("heading", 2, "Part"),
+        ("prose", 0, "words"),
+        ("prose", 0, "+++\nno\n+++"),
+    ]
+
+
+VIM = """\
+*abs.txt*  For Vim version 9.0
+
+==============================================================================
+1. Numbers                                      *numbers* *digits*
+
+See |abs()| and `:echo`.
+
+abs({expr})                                     *abs()*
+    Returns the absolute value.  Example: >
+        echo abs(-4)
+<    It is 4.
+
+ vim:tw=78:ft=help:norl:
+"""
+
+
+def test_vim_help() -> None:
+    page = read_plain(VIM)
+    assert page.title == "abs.txt"
+    assert [(each.kind, each.level, each.text, each.start_line, each.end_line) for each in page.blocks] == [
+        ("heading", 1, "abs.txt", 1, 1),
+        ("prose", 0, "For Vim version 9.0", 1, 1),
+        ("heading", 2, "1. Numbers", 4, 4),
+        ("prose", 0, "`numbers` `digits`", 4, 4),
+        ("prose", 0, "See `abs()` and `:echo`.", 6, 6),
+        ("heading", 4, "abs({expr})", 8, 8),
+        ("prose", 0, "Returns the absolute value.  Example:", 9, 9),
+        ("code", 0, "```\necho abs(-4)\n```", 10, 10),
+        ("prose", 0, "It is 4.", 11, 11),
+    ]
 
 
 RST = """\
@@ -47,7 +91,7 @@ Second
 
 
 def test_rst_headings_and_literal_blocks() -> None:
-    page = read_text(RST, "rst")
+    page = read_simple_rst(RST)
     assert page.title == "Title"
     assert [(each.kind, each.level, each.text, each.start_line, each.end_line) for each in page.blocks] == [
         ("heading", 1, "Title", 1, 3),
@@ -62,18 +106,6 @@ def test_rst_headings_and_literal_blocks() -> None:
     ]
 
 
-def test_asciidoc_headings_and_listings() -> None:
-    page = read_text("= Title\n\nIntro:\n[source,go]\n----\nx := 1\n\ny := 2\n----\n== Next\ntext\n----\nopen", "asciidoc")
-    assert page.title == "Title"
-    assert [(each.kind, each.level, each.text, each.start_line, each.end_line) for each in page.blocks] == [
-        ("heading", 1, "Title", 1, 1),
-        ("prose", 0, "Intro:", 3, 3),
-        ("code", 0, "```go\nx := 1\n\ny := 2\n```", 6, 8),
-        ("heading", 2, "Next", 10, 10),
-        ("prose", 0, "text\n----\nopen", 11, 13),
-    ]
-
-
 LINES = st.lists(
     st.sampled_from(["words", "Title", "=====", "-----", "a::", "   x", ".. code:: py", "", ".. note::", "== h"]), max_size=25
 )
@@ -81,15 +113,9 @@ LINES = st.lists(
 
 @given(LINES)
 def test_rst_loses_no_words(lines: list[str]) -> None:
-    kept = "\n".join(block.text for block in read_text("\n".join(lines), "rst").blocks)
+    kept = "\n".join(block.text for block in read_simple_rst("\n".join(lines)).blocks)
     for word in ("words", "Title", "x", ".. note::"):
         assert sum(word in line for line in lines) == kept.count(word), kept
-
-
-@given(LINES)
-def test_asciidoc_loses_no_words(lines: list[str]) -> None:
-    kept = "\n".join(block.text for block in read_text("\n".join(lines), "asciidoc").blocks)
-    assert sum("words" in line for line in lines) == kept.count("words")
 
 
 def test_source_is_one_block_with_its_lines() -> None:

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tracegen.corpus import read_corpus
-from tracegen.corpus import walk as walk_module
+from tracegen.corpus import read_corpus, reading
 from tracegen.errors import InputError
 from tracegen.records import Document, Skipped
 
@@ -80,7 +79,7 @@ def test_what_is_skipped_says_why(tmp_path: Path) -> None:
             "poetry.lock": "x",
             "app.min.js": "x",
             "big.js": "x=1;" * 5000,
-            "paper.pdf": "%PDF",
+            "paper.docx": "PK",
             "thing.xyz": "x",
             ".git/config": "x",
             ".hidden.md": "x",
@@ -102,7 +101,7 @@ def test_what_is_skipped_says_why(tmp_path: Path) -> None:
         "node_modules": "installed packages",
         "nothing.html": "no text in it",
         "package-lock.json": "lock file",
-        "paper.pdf": "not readable yet (.pdf); convert it to Markdown, HTML or text",
+        "paper.docx": "not readable (.docx); convert it to Markdown, HTML or text",
         "photo.png": "image, font, sound or film (.png)",
         "poetry.lock": "lock file",
         "thing.xyz": "unknown kind of file (.xyz)",
@@ -175,7 +174,7 @@ def test_an_empty_folder_gives_nothing(tmp_path: Path) -> None:
 
 def test_too_large_files_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, {"large.md": "x" * 101, "fits.md": "x" * 100})
-    monkeypatch.setattr(walk_module, "MAX_BYTES", 100)
+    monkeypatch.setattr(reading, "MAX_BYTES", 100)
     documents, skipped = read(tmp_path)
     assert list(documents) == ["fits.md"]
     assert skipped["large.md"].startswith("larger than ")
@@ -213,11 +212,17 @@ def test_a_file_name_that_is_not_utf8(tmp_path: Path) -> None:
     assert list(documents) == ["caf\ufffd.md"]
 
 
-EXTENSIONS = ["md", "html", "txt", "rst", "adoc", "py", "gleam", "json", "js", "unknown", ""]
+EXTENSIONS = [
+    "md", "mdx", "html", "txt", "rst", "adoc", "py", "gleam", "json", "js", "ipynb", "yaml", "1", "3.gz", "pdf", "epub",
+    "unknown", "",
+]  # fmt: skip
 WORDS = [
     "# a", "```", "~~~py", "---", "===", "| a | b |", "| - | - |", "> ", "- ", "1. ", "    code", "<div>", "</div>", "<pre>",
     "<table><tr><td>", "<h1>", "</h1>", "&#xD800;", "<!--", "-->", "[a]: b", "{% x %}", "::", "----", "+++", "\ufeff", "\x0c",
-    "\u2028", "é", "a.", "title: x", "<li>", "<ul>", "<code>", "<br>", "==== x", "\t", "\x85", "`",
+    "\u2028", "é", "a.", "title: x", "<li>", "<ul>", "<code>", "<br>", "==== x", "\t", "\x85",
+    "`", ".SH x", ".TP", ".nf", ".TS",
+    "\\fB", "*tag*", " >", "a: |", "- a: b", "|===", "[source]", "* x",
+    ".. note:: a", ":::note", "!!! note", "///", "%PDF-1.4", "PK\x03\x04", ":x:`y`",
 ]  # fmt: skip
 MARKUP = st.lists(
     st.tuples(st.sampled_from(WORDS), st.sampled_from(["", "\n", "\n\n"])).map("".join),
@@ -243,6 +248,6 @@ def test_arbitrary_bytes_give_a_document_or_a_reason(tmp_path: Path, extension: 
         block.text.encode()  # raises on a surrogate
         assert block.text.strip()
         assert 1 <= block.start_line <= block.end_line <= lines
-        assert block.start_line >= end or extension == "html"
+        assert block.start_line >= end or extension in ("html", "epub")
         assert (block.level > 0) == (block.kind == "heading")
         end = block.start_line

@@ -1,9 +1,10 @@
 """Which files are documentation, by name: the format of each, or the reason why it is left out."""
 
+import re
 from pathlib import PurePosixPath
 from typing import Literal, NamedTuple
 
-Kind = Literal["markdown", "webpage", "text", "rst", "asciidoc", "source"]
+Kind = Literal["markdown", "webpage", "text", "rst", "asciidoc", "notebook", "manpage", "yaml", "pdf", "epub", "source"]
 
 
 class Format(NamedTuple):
@@ -13,6 +14,8 @@ class Format(NamedTuple):
     """Which reader."""
     language: str = ""
     """Language of a source file, as a fence names it."""
+    packed: bool = False
+    """Whether the file is packed by gzip, as manual pages are."""
 
 
 MARKUP: dict[str, Kind] = {
@@ -22,6 +25,8 @@ MARKUP: dict[str, Kind] = {
     "txt": "text", "text": "text",
     "rst": "rst", "rest": "rst",
     "adoc": "asciidoc", "asciidoc": "asciidoc", "asc": "asciidoc",
+    "ipynb": "notebook", "pdf": "pdf", "epub": "epub", "yaml": "yaml", "yml": "yaml",
+    "man": "manpage", "roff": "manpage", "mdoc": "manpage",
 }  # fmt: skip
 
 LANGUAGES = {
@@ -41,13 +46,18 @@ LANGUAGES = {
     "rkt": "racket", "roc": "roc", "rs": "rust", "sass": "sass", "scala": "scala", "scm": "scheme", "scss": "scss", "sh": "sh",
     "sol": "solidity", "sql": "sql", "star": "starlark", "sv": "systemverilog", "svelte": "svelte", "swift": "swift",
     "tcl": "tcl", "tf": "hcl", "toml": "toml", "ts": "typescript", "tsx": "tsx", "typ": "typst", "v": "v", "vhd": "vhdl",
-    "vim": "vim", "vue": "vue", "wat": "wat", "wgsl": "wgsl", "xml": "xml", "yaml": "yaml", "yml": "yaml", "zig": "zig",
+    "vim": "vim", "vue": "vue", "wat": "wat", "wgsl": "wgsl", "xml": "xml", "zig": "zig",
     "zsh": "zsh",
 }  # fmt: skip
 
 NAMED_SOURCES = {"makefile": "make", "dockerfile": "dockerfile", "containerfile": "dockerfile", "justfile": "just"}
 
-LOCK_FILES = {"package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "go.sum", "manifest.toml"}
+LOCK_FILES = {"package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "go.sum", "manifest.toml", "packages.lock.json"}
+
+GENERATED = {
+    "sitemap.xml": "site map", "searchindex.js": "search index", "search_index.json": "search index",
+    "search-index.json": "search index",
+}  # fmt: skip
 
 MEDIA = frozenset([
     "png", "jpg", "jpeg", "gif", "svg", "webp", "ico", "bmp", "tif", "tiff", "avif", "mp3", "mp4", "mov", "avi", "webm",
@@ -57,18 +67,27 @@ ARCHIVES = frozenset([
     "zip", "gz", "tgz", "tar", "bz2", "xz", "zst", "7z", "rar", "jar", "whl", "deb", "rpm", "iso", "dmg",
 ])  # fmt: skip
 OFFICE = frozenset([
-    "pdf", "doc", "docx", "odt", "ppt", "pptx", "xls", "xlsx", "ods", "epub",
+    "doc", "docx", "odt", "ppt", "pptx", "xls", "xlsx", "ods",
 ])  # fmt: skip
+
+_MANPAGE = re.compile(r"[^.].*\.[1-9](?:p|pm|x|ssl|posix|perl|tcl)?(\.gz)?")
 
 
 def format_of(path: str) -> Format | str:
     """Return how the file is read, or a phrase that says why it is not."""
     name = PurePosixPath(path).name.lower()
     extension = PurePosixPath(name).suffix.removeprefix(".")
-    if name in LOCK_FILES or extension == "lock":
+    if name in LOCK_FILES or extension in ("lock", "lockfile"):
         return "lock file"
-    if name.endswith((".min.js", ".min.css", ".bundle.js", ".map")):
+    if name.endswith((".min.js", ".min.mjs", ".min.css", ".bundle.js", ".chunk.js", ".map")):
         return "minified bundle"
+    if name in GENERATED:
+        return GENERATED[name]
+    if name in ("llms.txt", "llms-full.txt"):
+        return Format("markdown")
+    manpage = _MANPAGE.fullmatch(name)
+    if manpage:
+        return Format("manpage", packed=bool(manpage.group(1)))
     if not extension:
         language = NAMED_SOURCES.get(name)
         return Format("source", language) if language else Format("text")
@@ -85,5 +104,5 @@ def _reason(extension: str) -> str:
     if extension in ARCHIVES:
         return f"archive (.{extension})"
     if extension in OFFICE:
-        return f"not readable yet (.{extension}); convert it to Markdown, HTML or text"
+        return f"not readable (.{extension}); convert it to Markdown, HTML or text"
     return f"unknown kind of file (.{extension})"

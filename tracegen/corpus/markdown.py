@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from tracegen.corpus.dialects import common_markdown
 from tracegen.corpus.pages import Page, first_heading
+from tracegen.corpus.webpage import read_webpage
 from tracegen.records import Block
 
 if TYPE_CHECKING:
@@ -18,6 +20,9 @@ _JEKYLL_END = re.compile(r"^\{%-?\s*endhighlight\s*-?%\}[ \t]*$", re.M)
 _TOML_FRONT = re.compile(r"\+\+\+[ \t]*\n(.*?\n)?\+\+\+[ \t]*(?=\n|\Z)", re.S)
 _HTML_HEADING = re.compile(r"\s*<h([1-6])\b[^>]*>(.*?)</h\1\s*>\s*", re.I | re.S)
 _HTML_INVISIBLE = re.compile(r"\s*<(script|style)\b", re.I)
+_HTML_BLOCK = re.compile(
+    r"</?(?:table|tr|td|div|p|details|summary|ul|ol|li|dl|pre|h[1-6]|section|center|blockquote|figure)\b", re.I
+)
 _HTML_TAG = re.compile(r"<!--.*?(?:-->|\Z)|</?[a-zA-Z][^<>]*>", re.S)
 _ATTRIBUTES = re.compile(r"\s*\{[:#.][^{}]*\}\s*$")
 _FIELD = re.compile(r"(title|description)\s*[:=]\s*(.+?)\s*", re.I)
@@ -40,7 +45,7 @@ def read_markdown(text: str) -> Page:
 
     Lines that hold nothing but template tags (Jekyll, Hugo), comments, rules and HTML without words are left out.
     """
-    text = _JEKYLL_END.sub("```", _JEKYLL_CODE.sub(r"```\1", text))
+    text = common_markdown(_JEKYLL_END.sub("```", _JEKYLL_CODE.sub(r"```\1", text)))
     toml = _TOML_FRONT.match(text)
     if toml:
         text = f"---\n{toml.group(1) or ''}---{text[toml.end() :]}"
@@ -152,6 +157,10 @@ def _blocks(lines: list[str], region: _Region) -> list[Block]:
     if region.kind == "prose":
         return _prose(lines, region)
     language = _language(region.token) if region.kind == "code" else ""
+    if language == "eval-rst" and region.token:
+        from tracegen.corpus.rst import read_rst
+
+        return [_shifted(block, region, 1) for block in read_rst(region.token.content).blocks]
     block = _verbatim(lines, region, "code" if region.kind == "code" else "table", language)
     return [block] if block else []
 
@@ -186,10 +195,18 @@ def _html(lines: list[str], region: _Region) -> list[Block]:
     if heading:
         words = " ".join(_HTML_TAG.sub("", heading.group(2)).split())
         return _heading(words, int(heading.group(1)), region)
-    if _HTML_INVISIBLE.match(text):
+    if _HTML_INVISIBLE.match(text) or not _HTML_TAG.sub("", text).strip():
         return []
-    blocks = _prose(lines, region)
-    return [block for block in blocks if _HTML_TAG.sub("", block.text).strip()]
+    if _HTML_BLOCK.search(text):
+        return [_shifted(block, region) for block in read_webpage(text).blocks]
+    return _prose(lines, region)
+
+
+def _shifted(block: Block, region: _Region, lines: int = 0) -> Block:
+    """Return a block that another reader found in a region, so many lines below its begin, with its lines in the file."""
+    start = min(region.start + lines + block.start_line, region.end)
+    end = max(start, min(region.start + lines + block.end_line, region.end))
+    return block.model_copy(update={"start_line": start, "end_line": end})
 
 
 def _heading(words: str, level: int, region: _Region) -> list[Block]:

@@ -1,5 +1,6 @@
 """Sections -> drafts of chunks: what stands together, and what is cut where it does not fit."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ Words = tuple[tuple[int, str], ...]
 
 _LONGEST_RUN = 6
 _SHORT_LINE = 120
+_LABEL = re.compile(r"\*\*[^*\n]{1,120}\*\*")
 _MAKES_CODE = ("code", "table")
 
 
@@ -231,7 +233,10 @@ def _belongs(run: list[Block], block: Block, after: list[Block]) -> bool:
 
 
 def _leads_to(before: Block, block: Block) -> bool:
-    return before.kind == "prose" and (block.kind in _MAKES_CODE or before.text.rstrip().endswith(":"))
+    if before.kind != "prose":
+        return False
+    # A line in bold alone is the label of a tab or a note, or the name of an example.
+    return block.kind in _MAKES_CODE or before.text.rstrip().endswith(":") or bool(_LABEL.fullmatch(before.text.strip()))
 
 
 def _is_outcome(code: Block, block: Block, after: list[Block]) -> bool:

@@ -41,6 +41,32 @@ def fenced(code: str, language: str) -> str:
     return f"{fence}{language}\n{code}\n{fence}"
 
 
+def prose_block(text: str, start_line: int, end_line: int) -> Block:
+    """Return a paragraph, list or quote as a block."""
+    return Block(kind="prose", text=text, start_line=start_line, end_line=end_line)
+
+
+def heading_block(words: str, level: int, start_line: int, end_line: int) -> Block:
+    """Return a heading as a block; what is deeper than the sixth level is on the sixth."""
+    words = " ".join(words.split())
+    return Block(kind="heading", text=words, level=min(level, 6), start_line=start_line, end_line=end_line)
+
+
+def code_block(code: str, language: str, start_line: int, end_line: int) -> Block:
+    """Return code as a block, in a fence."""
+    text = fenced(code, language)
+    return Block(kind="code", text=text, start_line=start_line, end_line=end_line, language=language)
+
+
+def table_block(rows: list[list[str]], start_line: int, end_line: int) -> Block:
+    """Return a table as a block, as Markdown has it: the first row is the header, shorter rows are filled up."""
+    width = max(map(len, rows))
+    filled = [[" ".join(cell.split()).replace("|", "\\|") for cell in row] + [""] * (width - len(row)) for row in rows]
+    lines = ["| " + " | ".join(row) + " |" for row in filled]
+    lines.insert(1, "|" + " --- |" * width)
+    return Block(kind="table", text="\n".join(lines), start_line=start_line, end_line=end_line)
+
+
 def unfence(text: str) -> Fenced:
     """Take the text of a code block apart; a fence that is never closed is closed."""
     opening, newline, rest = text.partition("\n")

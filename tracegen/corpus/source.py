@@ -1,22 +1,73 @@
-"""Source files -> one fenced code block; the chunker cuts it at blank lines."""
+"""Source files -> blocks: doc comments as prose before the code they document, all other code as it stands."""
 
-from tracegen.corpus.pages import Page, fenced
+from collections.abc import Iterator
+
+from tracegen.corpus.doc_comments import Doc, doc_comments, signature
+from tracegen.corpus.pages import Page, code_block, heading_block, prose_block
 from tracegen.records import Block
 
-_MINIFIED_LINE = 5000
+_MINIFIED_LINE = 5000  # characters of a line on average
+_GENERATED_LINE = 100_000
+_GENERATED = frozenset(["javascript", "css", "json", "xml", "yaml", "typescript"])
 
 
 def read_source(text: str, language: str) -> Page:
-    """Read a source file: its code as one block, without the empty lines around it."""
+    """Read a source file.
+
+    What a doc comment or a docstring documents is a section with the signature as its heading. A file without any is one
+    block of code, which the chunker cuts at blank lines.
+    """
     lines = text.split("\n")
-    start = next((number for number, line in enumerate(lines) if line.strip()), 0)
-    end = len(lines)
+    filled = [line for line in lines if line.strip()]
+    if language in ("javascript", "css") and sum(map(len, filled)) > _MINIFIED_LINE * max(len(filled), 1):
+        return Page("", (), "minified bundle")
+    if language in _GENERATED and any(len(line) > _GENERATED_LINE for line in filled):
+        return Page("", (), "generated file")
+    return Page("", tuple(_blocks(lines, language)))
+
+
+def _blocks(lines: list[str], language: str) -> Iterator[Block]:
+    docs = doc_comments(lines, language)
+    position = 0  # first line that is not taken yet
+    for number, doc in enumerate(docs):
+        following = [min(each.start, each.code if each.code >= 0 else each.start) for each in docs[number + 1 : number + 2]]
+        end = max(following[0] if following else len(lines), doc.end)
+        begin = doc.start if doc.code < 0 else min(doc.start, doc.code)
+        yield from _code(lines, position, begin, language)
+        if doc.code >= 0:
+            words = signature(lines, doc.code)
+            indented = lines[doc.code][:1].isspace()
+            yield heading_block(words or "...", 3 if indented else 2, begin + 1, begin + 1)
+        yield from _prose(doc, begin)
+        if doc.code >= 0 and doc.code < doc.start:  # the docstring is taken out of the code
+            yield from _code(lines, doc.code, end, language, without=doc)
+        else:
+            yield from _code(lines, doc.end, end, language)
+        position = end
+    yield from _code(lines, position, len(lines), language)
+
+
+def _prose(doc: Doc, begin: int) -> Iterator[Block]:
+    """Yield the documentation's blocks: it is Markdown nearly everywhere, and reads as such where it is not."""
+    from tracegen.corpus.markdown import read_markdown
+
+    for block in read_markdown(doc.text).blocks:
+        start = min(max(doc.start, begin) + block.start_line, doc.end) if doc.code < 0 or doc.code >= doc.end else begin + 1
+        end = max(start, min(doc.start + block.end_line, doc.end))
+        if block.kind == "heading":
+            yield prose_block(f"**{block.text}**", start, end)
+        else:
+            yield block.model_copy(update={"start_line": start, "end_line": end})
+
+
+def _code(lines: list[str], start: int, end: int, language: str, without: Doc | None = None) -> Iterator[Block]:
+    """Yield these lines as a block, without the empty ones around them; nothing where all are empty."""
+    while start < end and not lines[start].strip():
+        start += 1
     while end > start and not lines[end - 1].strip():
         end -= 1
-    code = lines[start:end]
-    if language in ("javascript", "css") and sum(map(len, code)) > _MINIFIED_LINE * max(len(code), 1):
-        return Page("", (), "minified bundle")
-    if not code:
-        return Page("", ())
-    block = Block(kind="code", text=fenced("\n".join(code), language), start_line=start + 1, end_line=end, language=language)
-    return Page("", (block,))
+    if start < end:
+        code = lines[start:end]
+        if without is not None:
+            code = lines[start : without.start] + lines[without.end : end]
+        yield code_block("\n".join(code), language, start + 1, end)

@@ -1,18 +1,15 @@
-"""Plain text, reStructuredText and AsciiDoc -> blocks: paragraphs, headings, literal blocks."""
+"""Plain text -> paragraphs; and the simple reader of reStructuredText."""
 
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tracegen.corpus.formats import Kind
 from tracegen.corpus.pages import Page, fenced, first_heading
+from tracegen.corpus.vimhelp import is_vimhelp, read_vimhelp
 from tracegen.records import Block
 
 _UNDERLINE = re.compile(r"([=\-~^\"'`#*+.:_])\1{2,}")
 _DIRECTIVE = re.compile(r"\.\. (?:code-block|code|sourcecode|highlight)::[ \t]*(\S*)[ \t]*")
-_ADOC_HEADING = re.compile(r"(={1,6}) (\S.*)")
-_ADOC_SOURCE = re.compile(r"\[source(?:,[ \t]*([\w+#.-]+))?[^\]]*\]")
-_ADOC_FENCE = re.compile(r"(-{4,}|\.{4,})")
 
 
 class _Lines(NamedTuple):
@@ -22,15 +19,17 @@ class _Lines(NamedTuple):
     end: int
 
 
-def read_text(text: str, kind: Kind) -> Page:
-    """Read plain text (`text`), reStructuredText (`rst`) or AsciiDoc (`asciidoc`)."""
-    lines = text.split("\n")
-    if kind == "rst":
-        blocks = tuple(_rst(lines))
-    elif kind == "asciidoc":
-        blocks = tuple(_asciidoc(lines))
-    else:
-        blocks = tuple(_prose(lines, run) for run in _paragraphs(lines))
+def read_plain(text: str) -> Page:
+    """Read plain text: paragraphs and underlined headings, or a page of Vim's help."""
+    if is_vimhelp(text):
+        return read_vimhelp(text)
+    blocks = tuple(_plain(text.split("\n")))
+    return Page(first_heading(blocks), blocks)
+
+
+def read_simple_rst(text: str) -> Page:
+    """Read reStructuredText that is too large or too broken for docutils: headings, literal blocks and paragraphs."""
+    blocks = tuple(_rst(text.split("\n")))
     return Page(first_heading(blocks), blocks)
 
 
@@ -51,6 +50,20 @@ def _next_paragraph(lines: list[str], position: int) -> _Lines | None:
     while end < len(lines) and lines[end].strip():
         end += 1
     return _Lines(start, end) if end > start else None
+
+
+def _plain(lines: list[str]) -> Iterator[Block]:
+    styles: list[str] = []
+    for run in _paragraphs(lines):
+        heading = _rst_heading(lines, run) if run.end - run.start < 4 else None
+        if heading is None or heading[1][0] not in "=-~":
+            yield _prose(lines, run)
+            continue
+        words, style, position = heading
+        styles += [style] if style not in styles else []
+        yield _heading(words, styles.index(style) + 1, _Lines(run.start, position))
+        if position < run.end:
+            yield _prose(lines, _Lines(position, run.end))
 
 
 def _prose(lines: list[str], run: _Lines) -> Block:
@@ -120,42 +133,3 @@ def _indented(lines: list[str], start: int) -> _Lines | None:
         end += 1
         last = end if lines[end - 1].strip() else last
     return _Lines(start, last) if last > start else None
-
-
-# --- AsciiDoc ------------------------------------------------------------------------------------------------------------
-
-
-def _asciidoc(lines: list[str]) -> Iterator[Block]:
-    """Yield headings (`== Words`), delimited listings and paragraphs."""
-    number, language = 0, ""
-    start: int | None = None  # where the paragraph being read begins
-    while number < len(lines):
-        line = lines[number].rstrip()
-        heading = _ADOC_HEADING.fullmatch(line)
-        source = _ADOC_SOURCE.fullmatch(line)
-        end = _listing_end(lines, number)
-        special = heading is not None or source is not None or end is not None
-        if start is not None and (special or not line):
-            yield _prose(lines, _Lines(start, number))
-            start = None
-        if heading is not None:
-            yield _heading(heading.group(2), len(heading.group(1)), _Lines(number, number + 1))
-        elif source is not None:
-            language = source.group(1) or ""
-        elif end is not None:
-            if any(inner.strip() for inner in lines[number + 1 : end]):
-                yield _code(lines, _Lines(number + 1, end), language)
-            language, number = "", end
-        elif line.strip() and start is None:
-            start = number
-        number += 1
-    if start is not None:
-        yield _prose(lines, _Lines(start, len(lines)))
-
-
-def _listing_end(lines: list[str], number: int) -> int | None:
-    """Return the line that closes a listing opened here, or None where none is opened or it is never closed."""
-    fence = lines[number].rstrip()
-    if not _ADOC_FENCE.fullmatch(fence):
-        return None
-    return next((after for after in range(number + 1, len(lines)) if lines[after].rstrip() == fence), None)

@@ -1,6 +1,5 @@
 """Folders of documentation -> files in a stable order -> Document or Skipped."""
 
-import hashlib
 import os
 import stat
 from collections import Counter
@@ -8,14 +7,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from tracegen.corpus.decoding import decode
-from tracegen.corpus.formats import Format, format_of
-from tracegen.corpus.pages import Page
+from tracegen.corpus.order import site_order
+from tracegen.corpus.patterns import Patterns, read_patterns
+from tracegen.corpus.reading import read_file
 from tracegen.errors import InputError
 from tracegen.records import Document, Skipped
-
-MAX_BYTES = 50_000_000
-"""A larger file is no documentation."""
 
 _PASSED_FOLDERS = {
     "node_modules": "installed packages",
@@ -24,6 +20,9 @@ _PASSED_FOLDERS = {
     "__pycache__": "compiled files",
     "CVS": "version control",
 }
+
+
+_UNLISTED = ("\U0010ffff", 0)  # behind every root
 
 
 class _Found(NamedTuple):
@@ -37,77 +36,34 @@ class _Found(NamedTuple):
     """Why it is skipped, or ""."""
     linked: bool = False
     """Whether the file is a symbolic link."""
+    listed: tuple[str, int] | None = None
+    """The root, and the place among the pages that its site lists, where it is one of them."""
 
 
-def read_corpus(roots: Sequence[Path]) -> Iterator[Document | Skipped]:
+def read_corpus(
+    roots: Sequence[Path], include: Sequence[str] = (), exclude: Sequence[str] = ()
+) -> Iterator[Document | Skipped]:
     """Return the documents below the roots and what was left out, sorted by path; files are read one at a time.
+
+    Pages that a root's `llms.txt` or `sitemap.xml` lists come first, in that order. `include` and `exclude` are patterns as
+    in `.gitignore`, relative to each folder; a folder's own `.tracegenignore` excludes as well.
 
     A root is a folder or a single file. Where two roots hold the same relative path, the paths of both begin with the
     roots' names. Symbolic links are followed, but nothing is read twice.
-    Raises InputError at once where a root is missing or cannot be read.
+    Raises InputError at once where a root is missing or cannot be read, or a pattern is none.
     """
     unique: dict[str, Path] = {}
     for root in roots:
         unique.setdefault(os.path.realpath(root), Path(root))
-    found = [_found_below(root) for root in unique.values()]
+    found = [_in_site_order(root, _found_below(root, read_patterns(root, include, exclude))) for root in unique.values()]
     prefixes = _prefixes(list(unique), found)
     everything = [
         each._replace(path=f"{prefix}/{each.path}" if prefix else each.path)
         for prefix, below in zip(prefixes, found, strict=True)
         for each in below
     ]
-    return _read_all(_without_repetitions(everything))
-
-
-def read_file(place: Path, path: str) -> Document | Skipped:
-    """Read one file; `path` is what it is called."""
-    format = format_of(path)
-    if isinstance(format, str):
-        return Skipped(path=path, reason=format)
-    try:
-        state = place.stat()
-        if not stat.S_ISREG(state.st_mode):  # opening a pipe would wait for its writer
-            return Skipped(path=path, reason="not a regular file")
-        if state.st_size > MAX_BYTES:
-            return Skipped(path=path, reason=f"larger than {MAX_BYTES // 1_000_000} MB")
-        data = place.read_bytes()
-    except OSError as error:
-        return Skipped(path=path, reason=f"cannot be read: {error.strerror or error}")
-    return _parse(data, path, format)
-
-
-def _parse(data: bytes, path: str, format: Format) -> Document | Skipped:
-    text = decode(data, webpage=format.kind == "webpage")
-    if text is None:
-        return Skipped(path=path, reason="binary content")
-    if not text.strip():
-        return Skipped(path=path, reason="empty")
-    page = _read_page(text, format)
-    if page.problem:
-        return Skipped(path=path, reason=page.problem)
-    if not page.blocks:
-        return Skipped(path=path, reason="no text in it")
-    title = page.title or "/".join(PurePosixPath(path).parts[-2:])
-    return Document(path=path, title=title, sha256=hashlib.sha256(data).hexdigest(), blocks=page.blocks)
-
-
-def _read_page(text: str, format: Format) -> Page:
-    """Read the text with the format's reader; each brings a library that is loaded when the first such file comes."""
-    if format.kind == "markdown":
-        from tracegen.corpus.markdown import read_markdown
-
-        return read_markdown(text)
-    if format.kind == "webpage":
-        from tracegen.corpus.webpage import read_webpage
-
-        return read_webpage(text)
-    if format.kind == "source":
-        from tracegen.corpus.source import read_source
-
-        return read_source(text, format.language)
-    from tracegen.corpus.text import read_text
-
-    return read_text(text, format.kind)
+    ordered = _without_repetitions(everything)
+    return _read_all(sorted(ordered, key=lambda each: each.listed or _UNLISTED))
 
 
 def _read_all(found: list[_Found]) -> Iterator[Document | Skipped]:
@@ -118,7 +74,15 @@ def _read_all(found: list[_Found]) -> Iterator[Document | Skipped]:
 # --- what is there -------------------------------------------------------------------------------------------------------
 
 
-def _found_below(root: Path) -> list[_Found]:
+def _in_site_order(root: Path, found: list[_Found]) -> list[_Found]:
+    """Return the files with their places among the pages that the site lists."""
+    places = site_order(root, (each.path for each in found if not each.reason))
+    if not places:
+        return found
+    return [each._replace(listed=(str(root), places[each.path])) if each.path in places else each for each in found]
+
+
+def _found_below(root: Path, patterns: Patterns) -> list[_Found]:
     """Return what lies below a root, in no particular order."""
     try:
         mode = root.stat().st_mode
@@ -127,7 +91,7 @@ def _found_below(root: Path) -> list[_Found]:
             return [_Found(_name(root.resolve().name if root.name in ("", "..") else root.name), root)]
         if stat.S_ISDIR(mode):
             os.scandir(root).close()
-            return _walk(root)
+            return _walk(root, patterns)
     except OSError as error:
         raise InputError(
             f"Cannot read {root}: {error.strerror or error}. Check the path of the documentation and its permissions."
@@ -135,7 +99,7 @@ def _found_below(root: Path) -> list[_Found]:
     raise InputError(f"Cannot read {root}: it is neither a folder nor a file. Give a folder of documentation.")
 
 
-def _walk(root: Path) -> list[_Found]:
+def _walk(root: Path, patterns: Patterns) -> list[_Found]:
     """Return everything below a folder.
 
     Folders behind links come last, so that a folder keeps its own path where a link leads to it as well.
@@ -147,7 +111,7 @@ def _walk(root: Path) -> list[_Found]:
         if folders:
             path, place = folders.pop()
             seen[os.path.realpath(place)] = path
-            _list(path, place, found, folders, links)
+            _list(path, place, patterns, found, folders, links)
             continue
         links.sort(reverse=True)
         path, place = links.pop()
@@ -171,7 +135,14 @@ def _is_in(place: str, folder: str) -> bool:
     return place == folder or place.startswith(folder.rstrip(os.sep) + os.sep)
 
 
-def _list(path: str, place: Path, found: list[_Found], folders: list[tuple[str, Path]], links: list[tuple[str, Path]]) -> None:
+def _list(
+    path: str,
+    place: Path,
+    patterns: Patterns,
+    found: list[_Found],
+    folders: list[tuple[str, Path]],
+    links: list[tuple[str, Path]],
+) -> None:
     """Sort one folder's entries into files and skipped things, folders, and links to folders."""
     try:
         with os.scandir(place) as entries:
@@ -183,7 +154,7 @@ def _list(path: str, place: Path, found: list[_Found], folders: list[tuple[str, 
         below = Path(entry.path)
         name = _name(entry.name)
         child = f"{path}/{name}" if path else name
-        reason = _reason(entry)
+        reason = _reason(entry) or patterns.reason(child, folder=entry.is_dir())
         if reason:
             found.append(_Found(child, below, reason))
         elif not entry.is_dir():

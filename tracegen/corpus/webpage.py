@@ -3,7 +3,7 @@
 import re
 from typing import TYPE_CHECKING
 
-from tracegen.corpus.pages import Page, fenced, first_heading
+from tracegen.corpus.pages import Page, fenced, first_heading, table_block
 from tracegen.records import Block
 
 if TYPE_CHECKING:
@@ -214,14 +214,11 @@ class _Reader:
         if not rows:
             return False
         self._flush()
-        caption = " ".join("".join(part) for part in map(_cell, element.iter("caption")))
+        caption = " ".join(map(_cell, element.iter("caption")))
         end = max([self.line, *(each.sourceline or 0 for each in element.iter())])
-        width = max(map(len, rows))
-        lines = ["| " + " | ".join(row + [""] * (width - len(row))) + " |" for row in rows]
-        lines.insert(1, "|" + " --- |" * width)
         if caption:
             self._append(Block(kind="prose", text=caption, start_line=self.line, end_line=self.line))
-        self._append(Block(kind="table", text="\n".join(lines), start_line=self.line, end_line=end))
+        self._append(table_block(rows, self.line, end))
         self.line = end
         return True
 
@@ -236,7 +233,7 @@ def _collapse(text: str) -> str:
 
 
 def _cell(element: "_Element") -> str:
-    return " ".join("".join(element.itertext()).split()).replace("|", "\\|")
+    return " ".join("".join(element.itertext()).split())
 
 
 def _language(element: "_Element") -> str:

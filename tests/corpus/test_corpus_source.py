@@ -1,0 +1,125 @@
+"""Doc comments and docstrings: prose below the signature they belong to; all other comments stay in the code."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tracegen.corpus import chunk_document
+from tracegen.corpus.source import read_source
+from tracegen.records import Document
+
+
+def shown(text: str, language: str) -> list[tuple[str, str, int, int]]:
+    return [(each.kind, each.text, each.start_line, each.end_line) for each in read_source(text, language).blocks]
+
+
+GLEAM = """\
+//// Working with lists, in a module.
+
+import gleam/int
+
+/// Counts the elements of a list.
+///
+/// ```gleam
+/// length([])
+/// ```
+pub fn length(of list: List(a)) -> Int {
+  // a remark inside of it
+  do_length(list, 0)
+}
+
+fn do_length() { 1 }
+"""
+
+
+def test_doc_comments_are_prose_below_the_signature() -> None:
+    assert shown(GLEAM, "gleam") == [
+        ("prose", "Working with lists, in a module.", 1, 1),
+        ("code", "```gleam\nimport gleam/int\n```", 3, 3),
+        ("heading", "pub fn length(of list: List(a)) -> Int", 5, 5),
+        ("prose", "Counts the elements of a list.", 5, 5),
+        ("code", "```gleam\nlength([])\n```", 7, 9),
+        (
+            "code",
+            "```gleam\npub fn length(of list: List(a)) -> Int {\n  // a remark inside of it\n  do_length(list, 0)\n}\n\n"
+            "fn do_length() { 1 }\n```",
+            10,
+            15,
+        ),
+    ]
+
+
+def test_docstrings_are_taken_out_of_the_code() -> None:
+    text = '"""About the whole module."""\n\nimport x\n\n\nclass A:\n'
+    text += '    def f(\n        self,\n    ):\n        """Does it.\n\n        Well.\n        """\n        return 1\n'
+    assert shown(text, "python") == [
+        ("prose", "About the whole module.", 1, 1),
+        ("code", "```python\nimport x\n\n\nclass A:\n```", 3, 6),
+        ("heading", "def f(", 7, 7),
+        ("prose", "Does it.", 7, 10),
+        ("prose", "Well.", 7, 12),
+        ("code", "```python\n    def f(\n        self,\n    ):\n        return 1\n```", 7, 14),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "prose", "heading"),
+    [
+        ("javascript", "/**\n * Adds two numbers.\n * @param a one\n */\nexport function add(a, b) {\n}\n",
+         "Adds two numbers.\n@param a one", "export function add(a, b)"),
+        ("go", "// Add gives the sum.\nfunc Add(a int) int {\n}\n", "Add gives the sum.", "func Add(a int) int"),
+        ("ruby", "# Gives the sum.\ndef add(a)\nend\n", "Gives the sum.", "def add(a)"),
+        ("lua", "--- Gives the sum.\nfunction add(a)\nend\n", "Gives the sum.", "function add(a)"),
+        ("haskell", "-- | Gives the sum.\nadd :: Int -> Int\n", "Gives the sum.", "add :: Int -> Int"),
+        ("elisp", ";;; Gives the sum.\n(defun add (a) 1)\n", "Gives the sum.", "(defun add (a) 1)"),
+        ("rust", "x\n\n    /// Gives the sum.\n    #[inline]\n    fn add(a: u8) {\n", "Gives the sum.", "fn add(a: u8)"),
+        ("ocaml", "(** Gives the sum. *)\nval add : int -> int\n", "Gives the sum.", "val add : int -> int"),
+    ],
+)  # fmt: skip
+def test_comments_of_many_languages(language: str, text: str, prose: str, heading: str) -> None:
+    blocks = read_source(text, language).blocks
+    assert prose in [block.text for block in blocks if block.kind == "prose"]
+    assert [block.text for block in blocks if block.kind == "heading"] == [heading]
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("c", "/* Copyright of somebody */\nint x;\n"),
+        ("python", "# Copyright (c) somebody, all rights\nx = 1\n"),
+        ("go", "x\n\n// A remark that is alone.\n\nfunc f() {}\n"),
+        ("python", "def f():\n    # A remark in the body\n    return 1\n"),
+        ("javascript", "var a = '/** no comment here at all */';\n"),
+        ("rust", "/** never closed at all"),
+        ("json", '{"a": "// no comment here"}'),
+    ],
+)
+def test_what_is_no_documentation_stays_in_the_code(language: str, text: str) -> None:
+    (block,) = read_source(text, language).blocks
+    assert block.kind == "code"
+    assert block.text == f"```{language}\n{text.rstrip()}\n```"
+
+
+def test_a_function_stays_with_its_description() -> None:
+    functions = "\n".join(f"/// Gives {n} words back.\npub fn f{n}(a: Int) -> Int {{\n  {'x + ' * 30}1\n}}\n" for n in range(9))
+    document = Document(path="a.gleam", title="a.gleam", sha256="0" * 64, blocks=read_source(functions, "gleam").blocks)
+    for chunk in chunk_document(document, count_tokens=lambda text: len(text) // 4 + 1, max_tokens=120):
+        for n in range(9):
+            assert (f"Gives {n} words" in chunk.text) == (f"pub fn f{n}(a: Int) -> Int {{" in chunk.text)
+
+
+LINES = st.lists(
+    st.sampled_from(["/// three words here", "# three words here", "/**", " */", "words", "", "def f():", '    """', '"""',
+                     "(** a b c *)", "    words", "-- | three words here", "//! three words here"]),
+    max_size=20,
+)  # fmt: skip
+
+
+@given(LINES, st.sampled_from(["python", "rust", "gleam", "jsonnet", "haskell", "lua", "ocaml", "php"]))
+def test_no_words_are_lost(lines: list[str], language: str) -> None:
+    blocks = read_source("\n".join(lines), language).blocks
+    kept = "\n".join(block.text for block in blocks if block.kind != "heading")
+    assert sum("words" in line for line in lines) == kept.count("words")
+    starts = [block.start_line for block in blocks]
+    assert starts == sorted(starts)
+    assert all(1 <= block.start_line <= block.end_line <= len(lines) for block in blocks)

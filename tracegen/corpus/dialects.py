@@ -1,0 +1,224 @@
+"""Dialects of Markdown -> the common one, line for line: MDX, Docusaurus, DocFX, MkDocs, GitHub, MyST.
+
+Every line stays where it is, an empty one where nothing of it remains, so that line numbers hold.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from tracegen.corpus.rst_inline import role_words
+
+_FENCE = re.compile(r"(\s*(?:>\s?)*(?:[-*+]\s+|\d+[.)]\s+)?)(`{3,}|~{3,}|:{3,}(?=\{))([^`\n]*)")
+_INDENTED = re.compile(r"""(\s*)(?:[!?]{3}\+?|={3}[!+]?)(?:\s+(?!")([\w-]+))?(?:[^"\n]*"([^"\n]*)")?\s*""")
+_CONTAINER = re.compile(
+    r"(\s*):{3,}\s*(?:\{?([\w-]+)\}?(?:\[([^\]]*)\]|\s+(?![\w-]+=)([^:{}\n]*))?(?:\{[^}]*\}|[^:\n]*)?)?(:{3,})?\s*"
+)
+_ALERT = re.compile(r"^(\s*(?:>\s*)+)\[!(\w+)\][+-]?\s*(.*)$")
+_DROPPED = re.compile(
+    r"\s*(?:>\s*)*(?:\[!(?:include|code|video|div|image)\b.*\]\)?.*|\([\w.:/-]+\)=|\{/\*.*\*/\}|\[\[?_?toc_?\]?\])\s*", re.I
+)
+_INCLUDE = re.compile(r"\[!INCLUDE\s*(?:\[[^\]]*\])?\([^)]*\)\]|\{/\*.*?\*/\}|<a\s+(?:name|id)=[^<>]*>\s*</a>", re.I)
+_TAB = re.compile(r"\s*#+\s*\[([^\]]+)\]\(#tab/[^)]*\)\s*")
+_IMPORT = re.compile(r"""import\s+(?:[\w*{][^'"\n]*\s+from\s+)?['"][^'"\n]+['"];?\s*|import\s+\{\s*""")
+_EXPORT = re.compile(r"export\s+(?:const|let|default|function|async)\b.*")
+_ROLE = re.compile(r"\{([a-z][\w:+.-]*)\}`([^`\n]+)`")
+_COMPONENT = re.compile(r"`[^`\n]+`|(?<![\w`])<(/?)([A-Z][\w.]*)((?:\s[^<>]{0,2000})?)(/?)>")
+_CLOSED = re.compile(r"</([A-Z][\w.]*)\s*>|<([A-Z][\w.]*)(?:\s[^<>]{0,2000})?/>")
+_LABEL = re.compile(r"""\b(?:label|title|header|name)=(?:\{\s*)?["']([^"'\n]{1,100})["']""")
+_CODE_DIRECTIVES = {"code-block", "code", "sourcecode", "code-cell", "testcode", "doctest", "prompt", "parsed-literal"}
+_IGNORED_DIRECTIVES = {"toctree", "include", "literalinclude", "contents", "index", "image", "raw", "currentmodule", "module"}
+_TRIGGERS = (
+    ":::",
+    "!!!",
+    "???",
+    "[!",
+    "===",
+    "import ",
+    "export ",
+    "</",
+    "/>",
+    "#tab/",
+    "```{",
+    "~~~{",
+    "}`",
+    ")=",
+    "{/*",
+    "<a ",
+)
+
+
+class _Directive(NamedTuple):
+    """An open fence that holds Markdown."""
+
+    fence: str
+    dropped: bool
+
+
+def common_markdown(text: str) -> str:
+    """Return the text with as many lines, in which only common Markdown, HTML and Liquid remain."""
+    if not any(trigger in text for trigger in _TRIGGERS):
+        return text
+    lines = list(_without_indented(text.split("\n")))
+    return "\n".join(_Translator(lines, _components(text)).lines())
+
+
+# --- MkDocs: a mark, and the body indented below it -------------------------------------------------------------------------
+
+
+def _without_indented(lines: list[str]) -> Iterator[str]:
+    """Yield the lines with the bodies of `!!! note` and `=== "Tab"` no longer indented."""
+    bodies: list[int] = []  # indents of the open bodies
+    fence = ""
+    for line in lines:
+        width = len(line) - len(line.lstrip())
+        while bodies and line.strip() and width < bodies[-1]:
+            bodies.pop()
+            fence = ""
+        shift = 4 * len(bodies)
+        if bodies and line.strip():
+            line = line[min(shift, width) :]
+        fence = _after(fence, line)
+        head = None if fence else _INDENTED.fullmatch(line)
+        if head and (head.group(2) or head.group(3)):
+            bodies.append(len(head.group(1)) + shift + 4)
+            title = _titled(head.group(2) or "", head.group(3) or "")
+            line = f"{head.group(1)}{title}"
+        yield line
+
+
+def _after(fence: str, line: str) -> str:
+    """Return the open fence after a line, "" for none."""
+    match = _FENCE.fullmatch(line)
+    if not match or match.group(2)[0] == ":":
+        return fence
+    if not fence:
+        return match.group(2)
+    closes = match.group(2).startswith(fence) and not match.group(3).strip()
+    return "" if closes else fence
+
+
+def _titled(kind: str, title: str) -> str:
+    kind = kind.replace("-", " ").capitalize()
+    if kind in ("Details", "Dropdown", "Admonition", "Collapse", "Tab", "Tab item"):
+        kind = ""
+    return f"**{': '.join(part for part in (kind, title.strip()) if part)}**" if kind or title.strip() else ""
+
+
+# --- everything else ------------------------------------------------------------------------------------------------------
+
+
+def _components(text: str) -> frozenset[str]:
+    """Return the names of components: capitalized tags that are closed somewhere, unlike the `<String>` of a type."""
+    return frozenset(one or other for one, other in _CLOSED.findall(text))
+
+
+class _Translator:
+    """Goes through the lines once."""
+
+    def __init__(self, lines: list[str], components: frozenset[str]) -> None:
+        self.source = lines
+        self.components = components
+        self.fence = ""  # the open fence of code
+        self.directives: list[_Directive] = []  # the open fences that hold Markdown
+        self.statement = False  # whether an `export` goes on
+        self.options = False  # whether the options of a directive may follow
+
+    def lines(self) -> list[str]:
+        """Return the lines, translated."""
+        result = [self._line(line) for line in self.source]
+        if self.components:
+            self._drop_components(result)
+        return result
+
+    def _line(self, line: str) -> str:
+        if self.fence:
+            if self.options and line.strip().startswith(":"):
+                return ""
+            self.options = False
+            self.fence = _after(self.fence, line)
+            return line
+        match = _FENCE.fullmatch(line)
+        if match:
+            return self._fence(line, match)
+        if self.directives and self.directives[-1].dropped:
+            return ""
+        if self.options and re.match(r"\s*:[\w-]+:", line):
+            return ""
+        self.options = False
+        return self._text(line)
+
+    def _fence(self, line: str, match: re.Match[str]) -> str:
+        before, fence, info = match.group(1), match.group(2), match.group(3).strip()
+        if self.directives and not info and fence.startswith(self.directives[-1].fence):
+            self.directives.pop()
+            return ""
+        directive = re.fullmatch(r"\{([\w:+.-]+)\}\s*(.*)", info)
+        if directive is None or directive.group(1) == "eval-rst":
+            self.fence = fence
+            return line
+        name, argument = directive.group(1), directive.group(2)
+        self.options = True
+        if name in _CODE_DIRECTIVES:
+            self.fence = fence
+            return f"{before}{fence.replace(':', '`')}{argument}"
+        if re.fullmatch(r"[a-z]", name) or (argument and name in ("python", "r", "julia", "bash")):
+            self.fence = fence
+            return line
+        self.directives.append(_Directive(fence, name in _IGNORED_DIRECTIVES))
+        if self.directives[-1].dropped:
+            return ""
+        if ":" in name:  # describes an object: its signature
+            return f"{before}**`{argument}`**"
+        return before + _titled(name, argument)
+
+    def _text(self, line: str) -> str:
+        start = line.lstrip()[:1]
+        if self.statement:
+            self.statement = bool(line.strip())
+            return ""
+        if start in ("i", "e") and (_IMPORT.fullmatch(line) or _EXPORT.fullmatch(line)):
+            self.statement = not line.rstrip().endswith((";", "'", '"')) or line.startswith("export")
+            return ""
+        if start == ":":
+            container = _CONTAINER.fullmatch(line)
+            if container:
+                return self._container(container)
+        if start in "#[(>{" and start:
+            tab = _TAB.fullmatch(line)
+            if tab:
+                return f"**{tab.group(1)}**"
+            if _DROPPED.fullmatch(line):
+                return ""
+            alert = _ALERT.match(line)
+            if alert:
+                return f"{alert.group(1)}{_titled(alert.group(2), alert.group(3))}"
+        if "[!" in line or "{/*" in line or "<a " in line:
+            line = _INCLUDE.sub("", line)
+        return _ROLE.sub(lambda match: role_words(match.group(1), match.group(2)), line) if "}`" in line else line
+
+    def _container(self, match: re.Match[str]) -> str:
+        kind = match.group(2) or ""
+        if not kind or match.group(5) or kind.endswith("-end") or kind in ("zone", "row", "column", "moniker", "code", "image"):
+            return ""
+        return match.group(1) + _titled(kind, match.group(3) or match.group(4) or "")
+
+    def _drop_components(self, lines: list[str]) -> None:
+        """Take the tags of components out of what is no code; of a tab its label remains."""
+        fence, start = "", 0
+        for number, line in enumerate([*lines, "```"]):
+            after = _after(fence, line) if number < len(lines) else "`"
+            if not fence and (after or number == len(lines)):
+                text = "\n".join(lines[start:number])
+                if "<" in text:
+                    lines[start:number] = _COMPONENT.sub(self._component, text).split("\n")
+            if fence and not after:
+                start = number + 1
+            fence = after
+
+    def _component(self, match: re.Match[str]) -> str:
+        if match.group(2) not in self.components:
+            return match.group()
+        breaks = "\n" * match.group().count("\n")
+        label = None if match.group(1) else _LABEL.search(match.group(3))
+        return (f"**{label.group(1)}**" if label else "") + breaks

@@ -1,0 +1,95 @@
+"""One file -> Document or Skipped: decoded, and read by the reader of its format."""
+
+import hashlib
+import stat
+import zlib
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from tracegen.corpus.decoding import decode
+from tracegen.corpus.formats import Format, Kind, format_of
+from tracegen.corpus.pages import Page
+from tracegen.records import Document, Skipped
+
+MAX_BYTES = 50_000_000
+"""A larger file is no documentation."""
+
+_READERS: dict[Kind, str] = {
+    "markdown": "markdown:read_markdown",
+    "webpage": "webpage:read_webpage",
+    "text": "text:read_plain",
+    "rst": "rst:read_rst",
+    "asciidoc": "asciidoc:read_asciidoc",
+    "notebook": "notebook:read_notebook",
+    "manpage": "manpage:read_manpage",
+    "yaml": "yaml_manual:read_yaml",
+}
+_READERS_OF_BYTES: dict[Kind, str] = {"pdf": "pdf:read_pdf", "epub": "epub:read_epub"}
+
+
+def read_file(place: Path, path: str) -> Document | Skipped:
+    """Read one file; `path` is what it is called."""
+    format = format_of(path)
+    if isinstance(format, str):
+        return Skipped(path=path, reason=format)
+    try:
+        state = place.stat()
+        if not stat.S_ISREG(state.st_mode):  # opening a pipe would wait for its writer
+            return Skipped(path=path, reason="not a regular file")
+        if state.st_size > MAX_BYTES:
+            return Skipped(path=path, reason=f"larger than {MAX_BYTES // 1_000_000} MB")
+        data = place.read_bytes()
+    except OSError as error:
+        return Skipped(path=path, reason=f"cannot be read: {error.strerror or error}")
+    return _parse(data, path, format)
+
+
+def _parse(data: bytes, path: str, format: Format) -> Document | Skipped:
+    page = _read_page(data, format)
+    if page.problem:
+        return Skipped(path=path, reason=page.problem)
+    if not page.blocks:
+        return Skipped(path=path, reason="no text in it")
+    title = page.title or "/".join(PurePosixPath(path).parts[-2:])
+    return Document(path=path, title=title, sha256=hashlib.sha256(data).hexdigest(), blocks=page.blocks)
+
+
+def _read_page(data: bytes, format: Format) -> Page:
+    """Read the content with the format's reader; each brings a library that is loaded when the first such file comes."""
+    if format.kind in _READERS_OF_BYTES:
+        read_bytes: Callable[[bytes], Page] = _loaded(_READERS_OF_BYTES[format.kind])
+        return read_bytes(data) if data else Page("", (), "empty")
+    if format.packed:
+        unpacked = _unpacked(data)
+        if unpacked is None:
+            return Page("", (), "cannot be unpacked")
+        data = unpacked
+    text = decode(data, webpage=format.kind == "webpage")
+    if text is None:
+        return Page("", (), "binary content")
+    if not text.strip():
+        return Page("", (), "empty")
+    if format.kind == "source":
+        from tracegen.corpus.source import read_source
+
+        return read_source(text, format.language)
+    read: Callable[[str], Page] = _loaded(_READERS[format.kind])
+    return read(text)
+
+
+def _loaded(name: str) -> Any:
+    """Return a reader; it brings a library that is loaded when the first such file comes."""
+    module, function = name.split(":")
+    return getattr(import_module(f"tracegen.corpus.{module}"), function)
+
+
+def _unpacked(data: bytes) -> bytes | None:
+    """Return what gzip packed, or None where it is broken or too large."""
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        unpacked = unpacker.decompress(data, MAX_BYTES)
+    except zlib.error:
+        return None
+    return unpacked if unpacker.eof else None
