@@ -261,3 +261,9 @@ def _body(block: Block) -> str:
     if block.kind == "code" and lines[0].lstrip().startswith(("```", "~~~")):
         lines = lines[1:-1] if len(lines) > 1 else lines
     return "".join("".join(lines).split())
+
+
+def test_a_part_that_pretends_to_be_a_page_stays_in_its_section() -> None:
+    """Gleam's documentation of `dict.fold` has `# Examples` where all others have `## Examples`."""
+    text = f"# dict\n\n## fold\n\n{sentences(6)}\n\n# Examples\n\n{sentences(6)}\n\n## each\n\n{sentences(6)}"
+    assert [each.headings for each in chunks(text)] == [("dict", "fold"), ("dict", "fold", "Examples"), ("dict", "each")]

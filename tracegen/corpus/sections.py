@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 
 from tracegen.records import Block, Document
 
+PARTS = frozenset({"example", "examples", "note", "notes", "usage", "returns", "parameters", "arguments", "errors", "see also"})
+"""Headings of a part of something; as a first-level heading inside a page they are a slip, common in doc comments."""
+
 
 @dataclass
 class Section:
@@ -24,7 +27,8 @@ def section_tree(document: Document) -> Section:
     """Return the document as a tree of sections.
 
     A heading that comes again and again under one parent (`Examples`, after every function) names nothing by itself: such
-    a section is put below the section before it that has a name of its own, though their headings have the same level.
+    a section is put below the section before it that has a name of its own, though their headings have the same level. So is a
+    part such as `# Examples` that stands in the middle of a page as if it were another page.
     """
     root = Section(None, 0)
     open_sections = [root]
@@ -32,9 +36,12 @@ def section_tree(document: Document) -> Section:
         if block.kind != "heading":
             open_sections[-1].blocks.append(block)
             continue
-        while open_sections[-1].level >= block.level:
+        level = block.level
+        if level == 1 and open_sections[-1].level and block.text.strip(" :").casefold() in PARTS:
+            level = open_sections[-1].level + 1
+        while open_sections[-1].level >= level:
             open_sections.pop()
-        section = Section(block, block.level)
+        section = Section(block, level)
         open_sections[-1].children.append(section)
         open_sections.append(section)
     _nest_repeated(root)
