@@ -1,5 +1,6 @@
 """One progress bar for all commands, on stderr, and none where stderr is not a terminal."""
 
+import shutil
 from types import TracebackType
 from typing import Any, Self
 
@@ -35,8 +36,12 @@ class Bar:
     def _open(self, stage: str, done: int, total: int) -> None:
         from tqdm import tqdm
 
-        # What was done before this start is no measure of the speed of this one.
-        self._bar = tqdm(desc=stage, initial=done, total=total, unit=self._unit, disable=None, leave=False, dynamic_ncols=True)
+        # What was done before this start is no measure of the speed of this one. The size is given, because tqdm shows nothing
+        # on terminals that say they have none, as some consoles of containers do.
+        columns, rows = shutil.get_terminal_size()
+        self._bar = tqdm(
+            desc=stage, initial=done, total=total, unit=self._unit, disable=None, leave=False, ncols=columns, nrows=rows
+        )
         self._stage = stage
 
     def _close(self) -> None:
