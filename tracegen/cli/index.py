@@ -22,9 +22,18 @@ SKIPPED_SHOWN = 10
     default=None,
     help="Embedding model: a sentence-transformers name, or the path of one.  [default: all-MiniLM-L6-v2]",
 )
+@click.option(
+    "--wait",
+    "wait_s",
+    type=click.FloatRange(min=0),
+    default=600,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait while another process builds the same index.",
+)
 @click.option("--all-skipped", is_flag=True, help="List every file that was left out, not only the first ones.")
 @quiet_option
-def command(docs: tuple[Path, ...], index: Path, model: str | None, all_skipped: bool, quiet: bool) -> None:
+def command(docs: tuple[Path, ...], index: Path, model: str | None, wait_s: float, all_skipped: bool, quiet: bool) -> None:
     """Build or update the index of the documentation in DOCS (folders or files).
 
     Only what changed since the last time is embedded again; what is gone from DOCS is removed.
@@ -36,7 +45,11 @@ def command(docs: tuple[Path, ...], index: Path, model: str | None, all_skipped:
         def report(stage: str, done: int, total: int) -> None:
             progress.show(stage, done, total)
 
-        summary = build_index(docs, index, model=model or DEFAULT_MODEL, progress=report)
+        def waiting() -> None:
+            if not quiet:
+                click.echo(f"Another process is building the index {index}: waiting for it, {wait_s:g} s at most.", err=True)
+
+        summary = build_index(docs, index, model=model or DEFAULT_MODEL, progress=report, wait_s=wait_s, on_wait=waiting)
     if not quiet:
         click.echo(_summary_text(summary, index, all_skipped), err=True)
 

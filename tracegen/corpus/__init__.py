@@ -1,6 +1,18 @@
 """Documentation files -> Document -> Chunk: one reader per format, one chunker."""
 
 from tracegen.corpus.chunks import chunk_document, embedded_text
-from tracegen.corpus.walk import read_corpus
+from tracegen.corpus.walk import Found, file_digest, find_files, read_corpus, read_found
 
-__all__ = ["chunk_document", "embedded_text", "read_corpus"]
+CHUNKER = 1
+"""Version of reading and cutting. Raise it when a file may give other chunks than before: indexes read their files again."""
+
+__all__ = [
+    "CHUNKER",
+    "Found",
+    "chunk_document",
+    "embedded_text",
+    "file_digest",
+    "find_files",
+    "read_corpus",
+    "read_found",
+]

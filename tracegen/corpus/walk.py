@@ -26,7 +26,7 @@ _PASSED_FOLDERS = {
 }
 
 
-class _Found(NamedTuple):
+class Found(NamedTuple):
     """A file to be read, or what is skipped without being opened."""
 
     path: str
@@ -42,9 +42,17 @@ class _Found(NamedTuple):
 def read_corpus(roots: Sequence[Path]) -> Iterator[Document | Skipped]:
     """Return the documents below the roots and what was left out, sorted by path; files are read one at a time.
 
+    Raises InputError at once where a root is missing or cannot be read.
+    """
+    return _read_all(find_files(roots))
+
+
+def find_files(roots: Sequence[Path]) -> list[Found]:
+    """Return the files below the roots and what is left out without being opened, sorted by path, each path once.
+
     A root is a folder or a single file. Where two roots hold the same relative path, the paths of both begin with the
     roots' names. Symbolic links are followed, but nothing is read twice.
-    Raises InputError at once where a root is missing or cannot be read.
+    Raises InputError where a root is missing or cannot be read.
     """
     unique: dict[str, Path] = {}
     for root in roots:
@@ -56,7 +64,21 @@ def read_corpus(roots: Sequence[Path]) -> Iterator[Document | Skipped]:
         for prefix, below in zip(prefixes, found, strict=True)
         for each in below
     ]
-    return _read_all(_without_repetitions(everything))
+    return _with_different_paths(_without_repetitions(everything))
+
+
+def file_digest(found: Found) -> str:
+    """Return the digest of a file's bytes, or "" where nothing is to be parsed: `read_file` says why at once."""
+    if found.reason or isinstance(format_of(found.path), str):
+        return ""
+    try:
+        state = found.place.stat()
+        if not stat.S_ISREG(state.st_mode) or state.st_size > MAX_BYTES:
+            return ""
+        with found.place.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
 
 
 def read_file(place: Path, path: str) -> Document | Skipped:
@@ -110,21 +132,25 @@ def _read_page(text: str, format: Format) -> Page:
     return read_text(text, format.kind)
 
 
-def _read_all(found: list[_Found]) -> Iterator[Document | Skipped]:
-    for each in found:
-        yield Skipped(path=each.path, reason=each.reason) if each.reason else read_file(each.place, each.path)
+def _read_all(found: list[Found]) -> Iterator[Document | Skipped]:
+    return map(read_found, found)
+
+
+def read_found(found: Found) -> Document | Skipped:
+    """Read a file that was found."""
+    return Skipped(path=found.path, reason=found.reason) if found.reason else read_file(found.place, found.path)
 
 
 # --- what is there -------------------------------------------------------------------------------------------------------
 
 
-def _found_below(root: Path) -> list[_Found]:
+def _found_below(root: Path) -> list[Found]:
     """Return what lies below a root, in no particular order."""
     try:
         mode = root.stat().st_mode
         if stat.S_ISREG(mode):
             root.open("rb").close()
-            return [_Found(_name(root.resolve().name if root.name in ("", "..") else root.name), root)]
+            return [Found(_name(root.resolve().name if root.name in ("", "..") else root.name), root)]
         if stat.S_ISDIR(mode):
             os.scandir(root).close()
             return _walk(root)
@@ -135,12 +161,12 @@ def _found_below(root: Path) -> list[_Found]:
     raise InputError(f"Cannot read {root}: it is neither a folder nor a file. Give a folder of documentation.")
 
 
-def _walk(root: Path) -> list[_Found]:
+def _walk(root: Path) -> list[Found]:
     """Return everything below a folder.
 
     Folders behind links come last, so that a folder keeps its own path where a link leads to it as well.
     """
-    found: list[_Found] = []
+    found: list[Found] = []
     seen: dict[str, str] = {}  # real path of a folder -> the path it is known by
     folders, links = [("", root)], list[tuple[str, Path]]()
     while folders or links:
@@ -153,7 +179,7 @@ def _walk(root: Path) -> list[_Found]:
         path, place = links.pop()
         reason = _link_reason(root, place, seen)
         if reason:
-            found.append(_Found(path, place, reason))
+            found.append(Found(path, place, reason))
         else:
             folders.append((path, place))
     return found
@@ -171,13 +197,13 @@ def _is_in(place: str, folder: str) -> bool:
     return place == folder or place.startswith(folder.rstrip(os.sep) + os.sep)
 
 
-def _list(path: str, place: Path, found: list[_Found], folders: list[tuple[str, Path]], links: list[tuple[str, Path]]) -> None:
+def _list(path: str, place: Path, found: list[Found], folders: list[tuple[str, Path]], links: list[tuple[str, Path]]) -> None:
     """Sort one folder's entries into files and skipped things, folders, and links to folders."""
     try:
         with os.scandir(place) as entries:
             listed = list(entries)
     except OSError as error:
-        found.append(_Found(path or ".", place, f"cannot be read: {error.strerror or error}"))
+        found.append(Found(path or ".", place, f"cannot be read: {error.strerror or error}"))
         return
     for entry in listed:
         below = Path(entry.path)
@@ -185,9 +211,9 @@ def _list(path: str, place: Path, found: list[_Found], folders: list[tuple[str, 
         child = f"{path}/{name}" if path else name
         reason = _reason(entry)
         if reason:
-            found.append(_Found(child, below, reason))
+            found.append(Found(child, below, reason))
         elif not entry.is_dir():
-            found.append(_Found(child, below, linked=entry.is_symlink()))
+            found.append(Found(child, below, linked=entry.is_symlink()))
         elif entry.is_symlink():
             links.append((child, below))
         else:
@@ -215,7 +241,7 @@ def _name(name: str) -> str:
 # --- several roots, repetitions ------------------------------------------------------------------------------------------
 
 
-def _prefixes(reals: list[str], found: list[list[_Found]]) -> list[str]:
+def _prefixes(reals: list[str], found: list[list[Found]]) -> list[str]:
     """Return what each root's paths begin with: "", or for roots that share a path the part of theirs that differs."""
     paths = [{each.path for each in below if not each.reason} for below in found]
     roots_with = Counter(path for mine in paths for path in mine)
@@ -233,11 +259,11 @@ def _prefixes(reals: list[str], found: list[list[_Found]]) -> list[str]:
     return prefixes
 
 
-def _without_repetitions(found: list[_Found]) -> list[_Found]:
+def _without_repetitions(found: list[Found]) -> list[Found]:
     """Return the files sorted by path; one that is reached twice is read where it really lies, or else first by path."""
     ordered = sorted(found)
     reals = {each: os.path.realpath(each.place) for each in ordered if not each.reason}
-    owners: dict[str, _Found] = {}
+    owners: dict[str, Found] = {}
     for each, real in reals.items():
         if real not in owners or (owners[real].linked and not each.linked):
             owners[real] = each
@@ -246,3 +272,15 @@ def _without_repetitions(found: list[_Found]) -> list[_Found]:
         for each in ordered
         for owner in (owners.get(reals.get(each, ""), each),)
     ]
+
+
+def _with_different_paths(ordered: list[Found]) -> list[Found]:
+    """Return the files, sorted by path; of those that look the same, as names that are not UTF-8 may, the first is read."""
+    read: set[str] = set()
+    result = []
+    for each in ordered:
+        again = not each.reason and each.path in read
+        result.append(each._replace(reason="another file has the same readable name") if again else each)
+        if not each.reason:
+            read.add(each.path)
+    return result
