@@ -15,7 +15,7 @@ SKIPPED_SHOWN = 10
 
 
 @click.command("index")
-@click.argument("docs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("docs", nargs=-1, type=click.Path(path_type=Path))
 @index_option
 @click.option(
     "--model",
@@ -32,12 +32,43 @@ SKIPPED_SHOWN = 10
     help="How long to wait while another process builds the same index.",
 )
 @click.option("--all-skipped", is_flag=True, help="List every file that was left out, not only the first ones.")
+@click.option("--status", is_flag=True, help="Build nothing: show what is in the index. Without DOCS.")
+@click.option("--json", "as_json", is_flag=True, help="With --status: as data.")
 @quiet_option
-def command(docs: tuple[Path, ...], index: Path, model: str | None, wait_s: float, all_skipped: bool, quiet: bool) -> None:
+def command(
+    docs: tuple[Path, ...],
+    index: Path,
+    model: str | None,
+    wait_s: float,
+    all_skipped: bool,
+    status: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
     """Build or update the index of the documentation in DOCS (folders or files).
 
     Only what changed since the last time is embedded again; what is gone from DOCS is removed.
     """
+    if status == bool(docs):
+        raise click.UsageError("--status goes without DOCS." if status else "Missing argument 'DOCS...'.")
+    if as_json and not status:
+        raise click.UsageError("--json goes with --status.")
+    if status:
+        _show_status(index, all_skipped, as_json)
+    else:
+        _build(docs, index, model, wait_s, all_skipped, quiet)
+
+
+def _show_status(index: Path, all_skipped: bool, as_json: bool) -> None:
+    from tracegen.cli.status_page import status_data, status_page
+    from tracegen.index.status import read_status
+    from tracegen.review.text import json_page
+
+    status = read_status(index)
+    click.echo(json_page(status_data(status)) if as_json else status_page(status, index, all_skipped))
+
+
+def _build(docs: tuple[Path, ...], index: Path, model: str | None, wait_s: float, all_skipped: bool, quiet: bool) -> None:
     from tracegen.index import DEFAULT_MODEL, build_index
 
     with Bar(quiet=quiet, unit="") as progress:
