@@ -1,5 +1,6 @@
 """Building an index: what is embedded, what is kept, what is refused."""
 
+import json
 from pathlib import Path
 
 import chromadb
@@ -54,6 +55,8 @@ def test_chroma_own_client_gives_all_chunks(docs: Path, tmp_path: Path, embedder
             "headings": " > ".join(chunk.headings),
             "start_line": chunk.start_line,
             "end_line": chunk.end_line,
+            "headings_json": json.dumps(chunk.headings),
+            "part": metadata["part"],
         }
     assert hits[nearest["ids"][0][0]].dense_rank == 1
     assert nearest["distances"] is not None

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracegen.cli.options import index_option, quiet_option
+from tracegen.cli.options import chroma_url_option, collection_option, index_option, quiet_option
 from tracegen.cli.progress import Bar
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ SKIPPED_SHOWN = 10
 @click.command("index")
 @click.argument("docs", nargs=-1, type=click.Path(path_type=Path))
 @index_option
+@chroma_url_option
+@collection_option
 @click.option(
     "--model",
     default=None,
@@ -38,6 +40,8 @@ SKIPPED_SHOWN = 10
 def command(
     docs: tuple[Path, ...],
     index: Path,
+    chroma_url: str | None,
+    collection: str | None,
     model: str | None,
     wait_s: float,
     all_skipped: bool,
@@ -47,16 +51,21 @@ def command(
 ) -> None:
     """Build or update the index of the documentation in DOCS (folders or files).
 
-    Only what changed since the last time is embedded again; what is gone from DOCS is removed.
+    Only what changed since the last time is embedded again; what is gone from DOCS is removed. With --chroma-url a
+    collection on a Chroma server, named after the first of DOCS unless --collection names it, is brought to the same.
     """
     if status == bool(docs):
         raise click.UsageError("--status goes without DOCS." if status else "Missing argument 'DOCS...'.")
+    if collection is not None and chroma_url is None:
+        raise click.UsageError("--collection goes with --chroma-url.")
     if as_json and not status:
         raise click.UsageError("--json goes with --status.")
     if status:
         _show_status(index, all_skipped, as_json)
     else:
         _build(docs, index, model, wait_s, all_skipped, quiet)
+        if chroma_url:
+            _publish(index, chroma_url, collection, docs[0], quiet)
 
 
 def _show_status(index: Path, all_skipped: bool, as_json: bool) -> None:
@@ -83,6 +92,21 @@ def _build(docs: tuple[Path, ...], index: Path, model: str | None, wait_s: float
         summary = build_index(docs, index, model=model or DEFAULT_MODEL, progress=report, wait_s=wait_s, on_wait=waiting)
     if not quiet:
         click.echo(_summary_text(summary, index, all_skipped), err=True)
+
+
+def _publish(index: Path, url: str, collection: str | None, docs: Path, quiet: bool) -> None:
+    from tracegen.index.remote import collection_name, publish
+
+    with Bar(quiet=quiet, unit="") as progress:
+        done = publish(
+            index, url, collection or collection_name(docs), lambda sent, total: progress.show("sending", sent, total)
+        )
+    if not quiet:
+        click.echo(
+            f"Collection {done.collection} on {url}: {done.written} chunks sent, {done.deleted} deleted, "
+            f"{done.unchanged} as they were",
+            err=True,
+        )
 
 
 def _summary_text(summary: "IndexSummary", index: Path, all_skipped: bool) -> str:

@@ -214,14 +214,24 @@ def _store(folder: Path, report: Progress) -> None:
     chunks = partial(read_chunks, folder)
     vectors = np.load(folder / store.VECTORS, mmap_mode="r", allow_pickle=False)
     chroma.write_collection(folder / store.CHROMA, chunks, vectors, partial(report, "storing"))
-    Lexical.build(map(_lexical_text, chunks())).save(folder / store.BM25)
+    build_lexical(folder)
+
+
+def build_lexical(folder: Path) -> None:
+    """Write the lexical half of a generation, which follows from its chunks. Raises OSError."""
+    Lexical.build(map(_lexical_text, read_chunks(folder))).save(folder / store.BM25)
+
+
+def index_head(fingerprint: str) -> str:
+    """Return what goes into an index's id beside its chunks."""
+    return f"{store.FORMAT} {lexical.VERSION} {fingerprint}"
 
 
 def _manifest(folder: Path, roots: Sequence[Path], scan: Scan, cut: Cut, embedder: Embedder, max_tokens: int) -> Manifest:
     """Return the manifest of a generation whose other files are written."""
     return Manifest(
         format=store.FORMAT,
-        id=writing.index_id(folder, f"{store.FORMAT} {lexical.VERSION} {embedder.fingerprint}"),
+        id=writing.index_id(folder, index_head(embedder.fingerprint)),
         model=embedder.name,
         fingerprint=embedder.fingerprint,
         dimension=embedder.dimension,

@@ -4,15 +4,17 @@
     client = chromadb.PersistentClient(generation / "chroma")
     collection = client.get_collection("chunks", embedding_function=None)
 
-Ids are those of the chunks, documents their texts, metadatas their path, title, headings (joined by " > ") and lines,
-embeddings those of the index's model. The space is cosine. Opening it writes into the folder; searches of tracegen do not
-open it.
+Ids are those of the chunks, documents their texts, embeddings those of the index's model. Metadatas are their path, title,
+headings (joined by " > ", and as JSON in `headings_json`), lines, and the number of the chunk in its document, `part`. The
+space is cosine. Opening it writes into the folder; searches of tracegen do not open it.
 """
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import groupby, islice
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -75,32 +77,52 @@ def _write(folder: Path, chunks: Chunks, vectors: Vectors, progress: Callable[[i
         client.close()
 
 
-def batches(chunks: Iterable[Chunk]) -> Iterator[tuple[int, list[Chunk]]]:
-    """Yield the chunks in batches, each with the number of its first one."""
-    chunks, start = iter(chunks), 0
-    while batch := list(islice(chunks, BATCH_SIZE)):
+class Part(NamedTuple):
+    """A chunk and its place."""
+
+    chunk: Chunk
+    """The chunk."""
+    number: int
+    """Number among the chunks of its document, from 0."""
+
+
+def batches(chunks: Iterable[Chunk]) -> Iterator[tuple[int, list[Part]]]:
+    """Yield the chunks, given in order, in batches, each with the number of its first one."""
+    parts = (Part(*each) for _, same in groupby(chunks, key=attrgetter("path")) for each in _numbered(same))
+    start = 0
+    while batch := list(islice(parts, BATCH_SIZE)):
         yield start, batch
         start += len(batch)
 
 
-def rows(chunks: Sequence[Chunk], vectors: Vectors) -> dict[str, Any]:
+def _numbered(chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, int]]:
+    return ((chunk, number) for number, chunk in enumerate(chunks))
+
+
+def rows(parts: Sequence[Part], vectors: Vectors) -> dict[str, Any]:
     """Return chunks and their vectors as the arguments of Chroma's `add` and `upsert`."""
     return {
-        "ids": [chunk.id for chunk in chunks],
-        "documents": [chunk.text for chunk in chunks],
-        "metadatas": [_metadata(chunk) for chunk in chunks],
+        "ids": [part.chunk.id for part in parts],
+        "documents": [part.chunk.text for part in parts],
+        "metadatas": [metadata(part) for part in parts],
         "embeddings": np.asarray(vectors),
     }
 
 
-def _metadata(chunk: Chunk) -> dict[str, Any]:
-    return {
-        "path": chunk.path,
-        "title": chunk.title,
-        "headings": " > ".join(chunk.headings),
-        "start_line": chunk.start_line,
-        "end_line": chunk.end_line,
-    }
+def metadata(part: Part) -> dict[str, Any]:
+    """Return all there is to know of a chunk beside its id and text: plain values as they are, others as JSON as well."""
+    fields = part.chunk.model_dump(mode="json", exclude={"id", "text"}, exclude_none=True)
+    plain = {name: value for name, value in fields.items() if isinstance(value, (str, int, float, bool))}
+    others = {f"{name}_json": json.dumps(value) for name, value in fields.items() if name not in plain}
+    return {**plain, "headings": " > ".join(part.chunk.headings), **others, "part": part.number}
+
+
+def chunk_of(chunk_id: str, text: str, stored: dict[str, Any]) -> Chunk:
+    """Return the chunk of a row. Raises ValueError where the row holds something else."""
+    names = Chunk.model_fields.keys() - {"id", "text"}
+    plain = {name: stored[name] for name in names if name in stored}
+    others = {name: json.loads(stored[f"{name}_json"]) for name in names if f"{name}_json" in stored}
+    return Chunk.model_validate({"id": chunk_id, "text": text, **plain, **others})
 
 
 def _verify(folder: Path, chunks: Chunks, vectors: Vectors) -> None:
@@ -111,7 +133,7 @@ def _verify(folder: Path, chunks: Chunks, vectors: Vectors) -> None:
         count = collection.count()
         for start, batch in batches(chunks()):
             stored = collection.get(limit=len(batch), offset=start, include=["embeddings"])
-            same_ids = stored["ids"] == [chunk.id for chunk in batch]
+            same_ids = stored["ids"] == [part.chunk.id for part in batch]
             if not same_ids or not np.allclose(
                 np.asarray(stored["embeddings"]), vectors[start : start + len(batch)], atol=TOLERANCE
             ):
@@ -126,6 +148,12 @@ def _verify(folder: Path, chunks: Chunks, vectors: Vectors) -> None:
 def _open(folder: Path) -> Any:
     """Return a client; its own type does not know `close`."""
     import chromadb
+
+    return chromadb.PersistentClient(folder, settings())
+
+
+def settings() -> Any:
+    """Return the settings of every client: no telemetry. Chroma 1.5.9 has none any more, whatever is set (2026-11)."""
     from chromadb.config import Settings
 
-    return chromadb.PersistentClient(folder, Settings(anonymized_telemetry=False))
+    return Settings(anonymized_telemetry=False)
