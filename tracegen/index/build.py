@@ -192,7 +192,7 @@ def _build(
         previous = None
     same_model = previous is not None and previous.manifest.fingerprint == embedder.fingerprint
     if not same_model:
-        scan = Scan(scan.files, None)
+        scan = scan.afresh()
     try:
         with store.new_generation(path) as folder:
             cut = writing.cut(scan, folder, embedder, _budget(max_tokens, embedder), previous, report)

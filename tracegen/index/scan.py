@@ -18,6 +18,12 @@ class Scan:
         self._reasons = {skipped.path: skipped for skipped in known.skipped} if known else {}
         self.digests = {each.path: file_digest(each) for each in found if not each.reason}
 
+    def afresh(self) -> "Scan":
+        """Return the same files with nothing known of them."""
+        scan = Scan([], None)
+        scan.files, scan.digests = self.files, self.digests
+        return scan
+
     def is_as_before(self, found: Found) -> bool:
         """Return whether the last build made a document of the same bytes."""
         digest = self.digests.get(found.path, "")
