@@ -23,7 +23,7 @@ from tracegen.index.embedder import Vectors
 from tracegen.records import Chunk
 
 COLLECTION = "chunks"
-# Of 500 at a time Chroma holds the least memory: 6 kB a row of 384 numbers instead of 12 with 2,000, and is as fast (2026-11).
+# With 500 at a time Chroma's memory grows by 10 kB a row of 384 numbers, with 2,000 by 12, at the same speed (2026-11).
 BATCH_SIZE = 500
 # Chroma 1.5.9 flushes its HNSW files every 1,000 rows, and a process killed then may leave them unreadable for ever. With a
 # threshold that is never reached they are made from SQLite at opening (1 s for 10,000 rows).
