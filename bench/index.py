@@ -1,15 +1,20 @@
 """Chunks per second of indexing a folder and ten times as much, beside the model encoding the same texts alone.
 
     python -m bench.index DOCS [--times 1 10] [--limit FILES] [--keep INDEX]
+    python -m bench.index DOCS --memory [--times 1 15]
 
 Ten times as much is every file ten times, each copy with other text, so that nothing can be reused. The variants:
 
     model       sentence-transformers encoding the texts of all chunks, in batches of the same size: the floor
     tracegen    build_index: reading, cutting, embedding, storing
     unchanged   build_index again, with nothing to do
+
+--memory measures the largest resident memory instead, stage by stage, with vectors from digests in place of the model's: what
+reading, cutting and storing need, without the model and its minutes.
 """
 
 import argparse
+import hashlib
 import json
 import re
 import shutil
@@ -19,7 +24,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.measure import Clock, print_table, report, run_variant
+from bench.measure import Clock, peak_rss_mb, print_table, report, run_variant
 
 LEFT_ALONE = re.compile(r"\s*(```|~~~|---|\+\+\+|===|\||$)")
 """Lines that would mean something else with a word behind them: fences, front matter, underlines, tables."""
@@ -96,6 +101,39 @@ def measure_tracegen(docs: Path, index: Path, texts_file: Path) -> None:
     )
 
 
+class Digests:
+    """An embedder without a model: a vector follows from the digest of its text."""
+
+    name, fingerprint, dimension, max_tokens = "bench/digests", "d" * 64, 384, 254
+
+    def count_tokens(self, text: str) -> int:
+        return len(re.findall(r"\w+|[^\w\s]", text))
+
+    def embed_documents(self, texts: Sequence[str], progress: Any = None) -> Any:
+        import numpy as np
+
+        seeds = [int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) for text in texts]
+        vectors = np.array([np.random.default_rng(seed).normal(size=self.dimension) for seed in seeds], dtype=np.float32)
+        if progress:
+            progress(len(texts), len(texts))
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def measure_memory(docs: Path, index: Path) -> None:
+    """Build an index, then build it again, and report the largest memory at the end of each stage."""
+    from tracegen.index import build_index
+
+    peaks: dict[str, float] = {"start": peak_rss_mb()}
+
+    def note_peak(stage: str, done: int, total: int) -> None:
+        peaks[stage] = peak_rss_mb()
+
+    with Clock() as clock:
+        summary = build_index([docs], index, embedder=Digests(), progress=note_peak)
+    megabytes = sum(file.stat().st_size for file in docs.rglob("*") if file.is_file()) / 1e6
+    report(seconds=clock.seconds, chunks=summary.chunks, megabytes=megabytes, **peaks)
+
+
 def measure_unchanged(docs: Path, index: Path) -> None:
     """Build an index that is there already, and report."""
     from tracegen.index import build_index
@@ -125,7 +163,7 @@ def measure_model(texts_file: Path) -> None:
     report(seconds=clock.seconds, cpu_s=clock.cpu_s, load_s=load.seconds, embed_s=clock.seconds, texts=len(texts))
 
 
-# --- the comparison ------------------------------------------------------------------------------------------------------
+# --- the comparisons ------------------------------------------------------------------------------------------------------
 
 
 def compare(docs: Path, times: int, limit: int | None, keep: Path | None) -> None:
@@ -151,6 +189,19 @@ def compare(docs: Path, times: int, limit: int | None, keep: Path | None) -> Non
     print_table(heads, lines)
 
 
+def compare_memory(docs: Path, times: Sequence[int], limit: int | None) -> None:
+    """Index each number of copies without a model, and print how memory grows."""
+    stages = ("start", "reading", "embedding", "storing", "rss_mb")
+    lines: list[list[object]] = []
+    for number in times:
+        with tempfile.TemporaryDirectory() as folder:
+            copy_docs(docs, Path(folder, "docs"), number, limit)
+            run = run_variant("bench.index", "--variant", "memory", str(Path(folder, "docs")), str(Path(folder, "index")))
+        lines.append([f"{run['megabytes']:.1f} MB", run["chunks"], run["seconds"], *(run[stage] for stage in stages)])
+    print(f"\n{docs.name}: largest resident memory in MB at the end of each stage\n")
+    print_table(["docs", "chunks", "seconds", "(start)", "read + cut", "embed", "Chroma", "BM25"], lines)
+
+
 def main() -> None:
     """Run the benchmark, or with --variant one variant for it."""
     parser = argparse.ArgumentParser(prog="python -m bench.index", description="Chunks per second.")
@@ -158,6 +209,7 @@ def main() -> None:
     parser.add_argument("--times", type=int, nargs="+", default=[1, 10], help="copies of it to index (default: 1 10)")
     parser.add_argument("--limit", type=int, help="files of it to take, for a quick look")
     parser.add_argument("--keep", type=Path, help="folder for the index of the first run")
+    parser.add_argument("--memory", action="store_true", help="measure memory, without a model")
     parser.add_argument("--variant", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.variant == "tracegen":
@@ -166,6 +218,10 @@ def main() -> None:
         measure_unchanged(*args.paths[:2])
     elif args.variant == "model":
         measure_model(args.paths[2])
+    elif args.variant == "memory":
+        measure_memory(*args.paths[:2])
+    elif args.memory:
+        compare_memory(args.paths[0].resolve(), args.times, args.limit)
     else:
         for place, times in enumerate(args.times):
             compare(args.paths[0].resolve(), times, args.limit, args.keep if place == 0 else None)

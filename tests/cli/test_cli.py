@@ -173,3 +173,40 @@ def test_inspect_shows_where_passages_came_from(tracegen: Run, dataset: Path, tm
         trace["hops"][0]["returned"]["sources"][0]["chunk_id"]
         in tracegen("inspect", output, 1).out + tracegen("inspect", output, 2).out
     )
+
+
+def test_status_shows_what_is_in_an_index(tracegen: Run, sample_index: Path, tmp_path: Path) -> None:
+    ended = tracegen("index", "--status", "--index", sample_index)
+    assert ended.code == 0
+    assert ended.err == ""
+    for word in (
+        "documents",
+        "sentence-transformers/all-MiniLM-L6-v2",
+        "at most 220 tokens",
+        "tokens per chunk",
+        "█",
+        "nothing",
+    ):
+        assert word in ended.out
+    data = json.loads(tracegen("index", "--status", "--json", "--index", sample_index).out)
+    assert sum(bar["rows"] for bar in data["tokens_histogram"]) == data["chunks"]
+    assert 0 < data["tokens"]["median"] <= data["tokens"]["max"] <= data["budget"]
+    assert data["bytes"]["chroma"] > data["bytes"]["search"] > 0
+
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "page.md").write_text("# Loops\n\nA loop is written `loop i from 1 to 3 { }` in Zorp.\n")
+    for number in range(12):
+        (docs / f"picture-{number:02}.png").write_bytes(b"\x89PNG")
+    assert tracegen("index", docs, "--index", tmp_path / "index", "-q").code == 0
+    out = tracegen("index", "--status", "--index", tmp_path / "index").out
+    assert "12  image, font, sound or film (.png)" in out
+    assert "and 2 more (--all-skipped lists them)" in out
+    assert "picture-11.png" in tracegen("index", "--status", "--all-skipped", "--index", tmp_path / "index").out
+
+
+def test_status_without_an_index_or_with_documents(tracegen: Run, tmp_path: Path) -> None:
+    assert tracegen("index", "--status", "--index", tmp_path / "none").code == 1
+    assert tracegen("index", "--status", tmp_path, "--index", tmp_path / "none").code == 2
+    assert tracegen("index", "--index", tmp_path / "none").code == 2
+    assert tracegen("index", tmp_path, "--json").code == 2

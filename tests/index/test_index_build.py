@@ -1,5 +1,6 @@
 """Building an index: what is embedded, what is kept, what is refused."""
 
+import json
 from pathlib import Path
 
 import chromadb
@@ -54,6 +55,8 @@ def test_chroma_own_client_gives_all_chunks(docs: Path, tmp_path: Path, embedder
             "headings": " > ".join(chunk.headings),
             "start_line": chunk.start_line,
             "end_line": chunk.end_line,
+            "headings_json": json.dumps(chunk.headings),
+            "part": metadata["part"],
         }
     assert hits[nearest["ids"][0][0]].dense_rank == 1
     assert nearest["distances"] is not None
@@ -171,12 +174,9 @@ def test_a_long_list_of_skipped_files_is_cut() -> None:
     assert "5.bin" not in message
 
 
-def test_a_second_builder_is_told_so(
-    docs: Path, tmp_path: Path, embedder: FakeEmbedder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(store, "LOCK_WAIT_S", 0.05)
-    with store.locked(tmp_path / "index"), pytest.raises(BusyError, match="Another process is building"):
-        build_index([docs], tmp_path / "index", embedder=embedder)
+def test_a_second_builder_is_told_so(docs: Path, tmp_path: Path, embedder: FakeEmbedder) -> None:
+    with store.locked(tmp_path / "index"), pytest.raises(BusyError, match="Another process is still building"):
+        build_index([docs], tmp_path / "index", embedder=embedder, wait_s=0.05)
 
 
 def test_a_folder_with_other_things_is_not_touched(docs: Path, embedder: FakeEmbedder) -> None:

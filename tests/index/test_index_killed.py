@@ -59,10 +59,11 @@ def _run(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     ("module", "name", "call", "outcome"),
     [
         ("tracegen.index.chroma", "_verify", 1, "old"),
+        ("tracegen.index.writing", "embed", 1, "old"),
         ("numpy", "save", 1, "old"),
-        ("numpy", "save", 3, "old"),
         ("os", "fsync", 8, "old"),
-        ("os", "replace", 2, "old"),  # the first is that of chunks.jsonl, the second that of CURRENT
+        ("os", "replace", 1, "old"),  # the first is that of the manifest, the second that of CURRENT
+        ("os", "replace", 2, "old"),
         ("shutil", "rmtree", 1, "new"),
     ],
 )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tracegen.cli.options import index_option, quiet_option
+from tracegen.cli.options import chroma_url_option, collection_option, index_folder, index_option, quiet_option
 from tracegen.cli.progress import Bar
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ EXIT_WITH_REJECTED = 3
     "-o", "--output", type=click.Path(path_type=Path), required=True, help="File of the examples, such as augmented.jsonl."
 )
 @index_option
+@chroma_url_option
+@collection_option
 @click.option(
     "--teacher",
     default=None,
@@ -48,6 +50,7 @@ def command(ctx: click.Context, /, dataset: Path, output: Path, index: Path, qui
     """
     from tracegen.pipeline import generate
 
+    index = index_folder(index, options.pop("chroma_url"), options.pop("collection"))
     if not quiet and options["teacher"] in (None, "builtin"):
         note = "Teacher: the built-in researcher. It needs no model, and asks less cleverly than one: see --teacher."
     else:

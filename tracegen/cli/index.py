@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracegen.cli.options import index_option, quiet_option
+from tracegen.cli.options import chroma_url_option, collection_option, index_option, quiet_option
 from tracegen.cli.progress import Bar
 
 if TYPE_CHECKING:
@@ -15,8 +15,10 @@ SKIPPED_SHOWN = 10
 
 
 @click.command("index")
-@click.argument("docs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("docs", nargs=-1, type=click.Path(path_type=Path))
 @index_option
+@chroma_url_option
+@collection_option
 @click.option(
     "--model",
     default=None,
@@ -29,13 +31,69 @@ SKIPPED_SHOWN = 10
     metavar="FILE",
     help="TOML file with the name, description and returns of the tool (docs/tool.md), or `default`.  [default: as before]",
 )
+@click.option(
+    "--wait",
+    "wait_s",
+    type=click.FloatRange(min=0),
+    default=600,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait while another process builds the same index.",
+)
 @click.option("--all-skipped", is_flag=True, help="List every file that was left out, not only the first ones.")
+@click.option("--status", is_flag=True, help="Build nothing: show what is in the index. Without DOCS.")
+@click.option("--json", "as_json", is_flag=True, help="With --status: as data.")
 @quiet_option
-def command(docs: tuple[Path, ...], index: Path, model: str | None, tool: Path | None, all_skipped: bool, quiet: bool) -> None:
+def command(
+    docs: tuple[Path, ...],
+    index: Path,
+    chroma_url: str | None,
+    collection: str | None,
+    model: str | None,
+    tool: Path | None,
+    wait_s: float,
+    all_skipped: bool,
+    status: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
     """Build or update the index of the documentation in DOCS (folders or files).
 
-    Only what changed since the last time is embedded again; what is gone from DOCS is removed.
+    Only what changed since the last time is embedded again; what is gone from DOCS is removed. With --chroma-url a
+    collection on a Chroma server, named after the first of DOCS unless --collection names it, is brought to the same.
     """
+    if status == bool(docs):
+        raise click.UsageError("--status goes without DOCS." if status else "Missing argument 'DOCS...'.")
+    if collection is not None and chroma_url is None:
+        raise click.UsageError("--collection goes with --chroma-url.")
+    if as_json and not status:
+        raise click.UsageError("--json goes with --status.")
+    if status:
+        _show_status(index, all_skipped, as_json)
+    else:
+        _build(docs, index, model, tool, wait_s, all_skipped, quiet)
+        if chroma_url:
+            _publish(index, chroma_url, collection, docs[0], quiet)
+
+
+def _show_status(index: Path, all_skipped: bool, as_json: bool) -> None:
+    from tracegen.cli.status_page import status_data, status_page
+    from tracegen.index.status import read_status
+    from tracegen.review.text import json_page
+
+    status = read_status(index)
+    click.echo(json_page(status_data(status)) if as_json else status_page(status, index, all_skipped))
+
+
+def _build(
+    docs: tuple[Path, ...],
+    index: Path,
+    model: str | None,
+    tool: Path | None,
+    wait_s: float,
+    all_skipped: bool,
+    quiet: bool,
+) -> None:
     from tracegen.index import DEFAULT_MODEL, build_index
     from tracegen.index.toolfile import read_tool
 
@@ -45,9 +103,36 @@ def command(docs: tuple[Path, ...], index: Path, model: str | None, tool: Path |
         def report(stage: str, done: int, total: int) -> None:
             progress.show(stage, done, total)
 
-        summary = build_index(docs, index, model=model or DEFAULT_MODEL, tool=configured, progress=report)
+        def waiting() -> None:
+            if not quiet:
+                click.echo(f"Another process is building the index {index}: waiting for it, {wait_s:g} s at most.", err=True)
+
+        summary = build_index(
+            docs,
+            index,
+            model=model or DEFAULT_MODEL,
+            tool=configured,
+            progress=report,
+            wait_s=wait_s,
+            on_wait=waiting,
+        )
     if not quiet:
         click.echo(_summary_text(summary, index, all_skipped), err=True)
+
+
+def _publish(index: Path, url: str, collection: str | None, docs: Path, quiet: bool) -> None:
+    from tracegen.index.remote import collection_name, publish
+
+    with Bar(quiet=quiet, unit="") as progress:
+        done = publish(
+            index, url, collection or collection_name(docs), lambda sent, total: progress.show("sending", sent, total)
+        )
+    if not quiet:
+        click.echo(
+            f"Collection {done.collection} on {url}: {done.written} chunks sent, {done.deleted} deleted, "
+            f"{done.unchanged} as they were",
+            err=True,
+        )
 
 
 def _summary_text(summary: "IndexSummary", index: Path, all_skipped: bool) -> str:

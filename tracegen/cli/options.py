@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Options that several commands share, and what they mean."""
 
 from pathlib import Path
 
@@ -13,4 +13,24 @@ index_option = click.option(
     help="Folder of the index.",
 )
 
+chroma_url_option = click.option(
+    "--chroma-url",
+    default=None,
+    metavar="URL",
+    help="Chroma server that has the index as a collection, such as http://localhost:8000.",
+)
+
+collection_option = click.option("--collection", default=None, help="Name of the collection on the server.")
+
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress, no notes: errors only.")
+
+
+def index_folder(index: Path, chroma_url: str | None, collection: str | None) -> Path:
+    """Return the folder of the index that is meant: `index`, or a copy of the collection on a server, fetched where needed."""
+    if chroma_url is None:
+        if collection is not None:
+            raise click.UsageError("--collection goes with --chroma-url.")
+        return index
+    from tracegen.index.copies import local_copy
+
+    return local_copy(chroma_url, collection)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracegen.cli.options import index_option
+from tracegen.cli.options import chroma_url_option, collection_option, index_folder, index_option
 
 if TYPE_CHECKING:
     from tracegen.records import Hit
@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 @click.command("search")
 @click.argument("query")
 @index_option
+@chroma_url_option
+@collection_option
 @click.option("--scores", is_flag=True, help="Show on stderr why each passage was found: ranks and scores of both searches.")
 @click.option("--json", "as_json", is_flag=True, help="Print the hits with all their fields as JSON.")
-def command(query: str, index: Path, scores: bool, as_json: bool) -> None:
+def command(query: str, index: Path, chroma_url: str | None, collection: str | None, scores: bool, as_json: bool) -> None:
     """Search the documentation for QUERY, and print exactly the text that a model would get back."""
     from tracegen.errors import InputError
     from tracegen.index import open_index
@@ -24,7 +26,7 @@ def command(query: str, index: Path, scores: bool, as_json: bool) -> None:
 
     if not query.strip():
         raise InputError("The query is empty. Say what to look for: tracegen search 'how to join strings'.")
-    with open_index(index) as opened:
+    with open_index(index_folder(index, chroma_url, collection)) as opened:
         if as_json:
             click.echo(dump([hit.model_dump() for hit in opened.search(query)]))
             return

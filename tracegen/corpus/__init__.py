@@ -2,6 +2,19 @@
 
 from tracegen.corpus.chunks import chunk_document, embedded_text
 from tracegen.corpus.duplicates import mark_duplicates
-from tracegen.corpus.walk import read_corpus
+from tracegen.corpus.walk import Found, file_digest, find_files, read_corpus, read_found
 
-__all__ = ["chunk_document", "embedded_text", "mark_duplicates", "read_corpus"]
+CHUNKER = 2
+"""Version of reading and cutting. Raise it when a file may give other chunks than before: indexes read their files again."""
+
+__all__ = [
+    "CHUNKER",
+    "Found",
+    "chunk_document",
+    "embedded_text",
+    "file_digest",
+    "find_files",
+    "mark_duplicates",
+    "read_corpus",
+    "read_found",
+]

@@ -1,5 +1,6 @@
 """Folders of documentation -> files in a stable order -> Document or Skipped."""
 
+import hashlib
 import os
 import stat
 from collections import Counter
@@ -7,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from tracegen.corpus.formats import format_of
 from tracegen.corpus.order import site_order
 from tracegen.corpus.patterns import Patterns, read_patterns
-from tracegen.corpus.reading import read_file
+from tracegen.corpus.reading import MAX_BYTES, read_file
 from tracegen.errors import InputError
 from tracegen.records import Document, Skipped
 
@@ -25,7 +27,7 @@ _PASSED_FOLDERS = {
 _UNLISTED = ("\U0010ffff", 0)  # behind every root
 
 
-class _Found(NamedTuple):
+class Found(NamedTuple):
     """A file to be read, or what is skipped without being opened."""
 
     path: str
@@ -52,6 +54,14 @@ def read_corpus(
     roots' names. Symbolic links are followed, but nothing is read twice.
     Raises InputError at once where a root is missing or cannot be read, or a pattern is none.
     """
+    return map(read_found, find_files(roots, include, exclude))
+
+
+def find_files(roots: Sequence[Path], include: Sequence[str] = (), exclude: Sequence[str] = ()) -> list[Found]:
+    """Return the files below the roots and what is left out without being opened, each path once; order as in `read_corpus`.
+
+    Raises InputError where a root is missing or cannot be read, or a pattern is none.
+    """
     unique: dict[str, Path] = {}
     for root in roots:
         unique.setdefault(os.path.realpath(root), Path(root))
@@ -62,19 +72,33 @@ def read_corpus(
         for prefix, below in zip(prefixes, found, strict=True)
         for each in below
     ]
-    ordered = _without_repetitions(everything)
-    return _read_all(sorted(ordered, key=lambda each: each.listed or _UNLISTED))
+    ordered = sorted(_without_repetitions(everything), key=lambda each: each.listed or _UNLISTED)
+    return _with_different_paths(ordered)
 
 
-def _read_all(found: list[_Found]) -> Iterator[Document | Skipped]:
-    for each in found:
-        yield Skipped(path=each.path, reason=each.reason) if each.reason else read_file(each.place, each.path)
+def file_digest(found: Found) -> str:
+    """Return the digest of a file's bytes, or "" where nothing is to be parsed: `read_file` says why at once."""
+    if found.reason or isinstance(format_of(found.path), str):
+        return ""
+    try:
+        state = found.place.stat()
+        if not stat.S_ISREG(state.st_mode) or state.st_size > MAX_BYTES:
+            return ""
+        with found.place.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
+
+
+def read_found(found: Found) -> Document | Skipped:
+    """Read a file that was found."""
+    return Skipped(path=found.path, reason=found.reason) if found.reason else read_file(found.place, found.path)
 
 
 # --- what is there -------------------------------------------------------------------------------------------------------
 
 
-def _in_site_order(root: Path, found: list[_Found]) -> list[_Found]:
+def _in_site_order(root: Path, found: list[Found]) -> list[Found]:
     """Return the files with their places among the pages that the site lists."""
     places = site_order(root, (each.path for each in found if not each.reason))
     if not places:
@@ -82,13 +106,13 @@ def _in_site_order(root: Path, found: list[_Found]) -> list[_Found]:
     return [each._replace(listed=(str(root), places[each.path])) if each.path in places else each for each in found]
 
 
-def _found_below(root: Path, patterns: Patterns) -> list[_Found]:
+def _found_below(root: Path, patterns: Patterns) -> list[Found]:
     """Return what lies below a root, in no particular order."""
     try:
         mode = root.stat().st_mode
         if stat.S_ISREG(mode):
             root.open("rb").close()
-            return [_Found(_name(root.resolve().name if root.name in ("", "..") else root.name), root)]
+            return [Found(_name(root.resolve().name if root.name in ("", "..") else root.name), root)]
         if stat.S_ISDIR(mode):
             os.scandir(root).close()
             return _walk(root, patterns)
@@ -99,12 +123,12 @@ def _found_below(root: Path, patterns: Patterns) -> list[_Found]:
     raise InputError(f"Cannot read {root}: it is neither a folder nor a file. Give a folder of documentation.")
 
 
-def _walk(root: Path, patterns: Patterns) -> list[_Found]:
+def _walk(root: Path, patterns: Patterns) -> list[Found]:
     """Return everything below a folder.
 
     Folders behind links come last, so that a folder keeps its own path where a link leads to it as well.
     """
-    found: list[_Found] = []
+    found: list[Found] = []
     seen: dict[str, str] = {}  # real path of a folder -> the path it is known by
     folders, links = [("", root)], list[tuple[str, Path]]()
     while folders or links:
@@ -117,7 +141,7 @@ def _walk(root: Path, patterns: Patterns) -> list[_Found]:
         path, place = links.pop()
         reason = _link_reason(root, place, seen)
         if reason:
-            found.append(_Found(path, place, reason))
+            found.append(Found(path, place, reason))
         else:
             folders.append((path, place))
     return found
@@ -139,7 +163,7 @@ def _list(
     path: str,
     place: Path,
     patterns: Patterns,
-    found: list[_Found],
+    found: list[Found],
     folders: list[tuple[str, Path]],
     links: list[tuple[str, Path]],
 ) -> None:
@@ -148,7 +172,7 @@ def _list(
         with os.scandir(place) as entries:
             listed = list(entries)
     except OSError as error:
-        found.append(_Found(path or ".", place, f"cannot be read: {error.strerror or error}"))
+        found.append(Found(path or ".", place, f"cannot be read: {error.strerror or error}"))
         return
     for entry in listed:
         below = Path(entry.path)
@@ -156,9 +180,9 @@ def _list(
         child = f"{path}/{name}" if path else name
         reason = _reason(entry) or patterns.reason(child, folder=entry.is_dir())
         if reason:
-            found.append(_Found(child, below, reason))
+            found.append(Found(child, below, reason))
         elif not entry.is_dir():
-            found.append(_Found(child, below, linked=entry.is_symlink()))
+            found.append(Found(child, below, linked=entry.is_symlink()))
         elif entry.is_symlink():
             links.append((child, below))
         else:
@@ -186,7 +210,7 @@ def _name(name: str) -> str:
 # --- several roots, repetitions ------------------------------------------------------------------------------------------
 
 
-def _prefixes(reals: list[str], found: list[list[_Found]]) -> list[str]:
+def _prefixes(reals: list[str], found: list[list[Found]]) -> list[str]:
     """Return what each root's paths begin with: "", or for roots that share a path the part of theirs that differs."""
     paths = [{each.path for each in below if not each.reason} for below in found]
     roots_with = Counter(path for mine in paths for path in mine)
@@ -204,11 +228,11 @@ def _prefixes(reals: list[str], found: list[list[_Found]]) -> list[str]:
     return prefixes
 
 
-def _without_repetitions(found: list[_Found]) -> list[_Found]:
+def _without_repetitions(found: list[Found]) -> list[Found]:
     """Return the files sorted by path; one that is reached twice is read where it really lies, or else first by path."""
     ordered = sorted(found)
     reals = {each: os.path.realpath(each.place) for each in ordered if not each.reason}
-    owners: dict[str, _Found] = {}
+    owners: dict[str, Found] = {}
     for each, real in reals.items():
         if real not in owners or (owners[real].linked and not each.linked):
             owners[real] = each
@@ -217,3 +241,15 @@ def _without_repetitions(found: list[_Found]) -> list[_Found]:
         for each in ordered
         for owner in (owners.get(reals.get(each, ""), each),)
     ]
+
+
+def _with_different_paths(ordered: list[Found]) -> list[Found]:
+    """Return the files, sorted by path; of those that look the same, as names that are not UTF-8 may, the first is read."""
+    read: set[str] = set()
+    result = []
+    for each in ordered:
+        again = not each.reason and each.path in read
+        result.append(each._replace(reason="another file has the same readable name") if again else each)
+        if not each.reason:
+            read.add(each.path)
+    return result

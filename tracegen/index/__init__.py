@@ -9,6 +9,7 @@ Importing this package loads none of numpy, torch, sentence_transformers and chr
 searching never loads chromadb.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from tracegen.index.embedder import Embedder, load_embedder
     from tracegen.index.search import Index, open_index
     from tracegen.index.store import Manifest
+
+# Nobody is told what is indexed here, unless the user says so: huggingface_hub reads the first when it is loaded, and counts
+# use by requests of its own; Chroma has no telemetry since 1.5.4, but reads the second.
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
 
 __all__ = [
     "DEFAULT_MAX_TOKENS",

@@ -1,9 +1,8 @@
 """Build an index: read, cut, embed what is new, store; the old index counts until the new one is whole."""
 
-import hashlib
-import json
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -11,26 +10,27 @@ from typing import NamedTuple
 import numpy as np
 
 from tracegen import __version__
-from tracegen.corpus import chunk_document, embedded_text, read_corpus
-from tracegen.errors import InputError, SettingsError, StoreError
-from tracegen.index import chroma, lexical, models, store
-from tracegen.index.embedder import Embedder, Vectors, load_embedder
+from tracegen.corpus import CHUNKER, find_files
+from tracegen.errors import InputError, SettingsError
+from tracegen.index import chroma, lexical, models, store, writing
+from tracegen.index.cache import open_cache, remove_cache
+from tracegen.index.embedder import Embedder, load_embedder
 from tracegen.index.lexical import Lexical
 from tracegen.index.models import DEFAULT_MODEL
-from tracegen.index.search import Sidecar, read_sidecar
+from tracegen.index.previous import Previous, read_previous
+from tracegen.index.scan import Scan, scan_files
 from tracegen.index.store import Manifest
 from tracegen.index.tool import DEFAULT_TOOL, RENDERING
-from tracegen.jsonl import cannot_write, write_lines
-from tracegen.records import Chunk, Document, Record, Skipped, Tool
+from tracegen.index.writing import Cut, Progress, read_chunks
+from tracegen.jsonl import cannot_write
+from tracegen.records import Chunk, Record, Skipped, Tool
 
 DEFAULT_MAX_TOKENS = 220
 SMALLEST_MAX_TOKENS = 32
 # Words count differently in a whole text than in its parts: room for that below what the model reads.
 MARGIN_TOKENS = 10
 SKIPPED_SHOWN = 5
-
-Progress = Callable[[str, int, int], None]
-"""Called with a stage (`reading`, `embedding`, `storing`), what is done and how much there is; 0 where that is not known."""
+DEFAULT_WAIT_S = 600.0
 
 
 class IndexSummary(Record):
@@ -56,17 +56,6 @@ class IndexSummary(Record):
     """False where the index was as it should be, and was not touched."""
 
 
-class Embedded(NamedTuple):
-    """Chunks with their vectors."""
-
-    chunks: list[Chunk]
-    """In the order of the documentation."""
-    vectors: Vectors
-    """Shape (n, dimension)."""
-    digests: list[str]
-    """Of the texts that were embedded, one for each chunk."""
-
-
 class Counts(NamedTuple):
     """What became of the chunks, as in IndexSummary."""
 
@@ -84,47 +73,45 @@ def build_index(
     embedder: Embedder | None = None,
     tool: Tool | None = None,
     progress: Progress | None = None,
+    wait_s: float = DEFAULT_WAIT_S,
+    on_wait: Callable[[], None] | None = None,
 ) -> IndexSummary:
     """Build the index of some folders or files, or bring it up to date: only new text is embedded.
 
     `max_tokens` bounds a chunk, in tokens of the model. `tool` is the retrieval function as models see it, by default the one
     that the index has, or else tracegen's own; a change of it embeds nothing. An index that needs no change is not touched, and
     the model not loaded.
+    While another process builds it, `on_wait` is called once and the index is awaited for `wait_s` seconds.
     Raises InputError where there is nothing to read, SettingsError where the index was built with another model, EmbedderError
-    where the model cannot be had, OutputError where the index cannot be written, BusyError where another process builds it.
+    where the model cannot be had, OutputError where the index cannot be written, BusyError where it does not become free.
     """
     started = time.perf_counter()
     if max_tokens < SMALLEST_MAX_TOKENS:
         raise SettingsError(f"max_tokens is {max_tokens}, too small for a readable chunk. Give at least {SMALLEST_MAX_TOKENS}.")
     roots, path = [Path(root) for root in docs], Path(index)
-    report = progress or _silent
-    corpus = read_corpus(roots)
-    with store.locked(path):
-        previous = _previous(path)
+    find_files(roots)  # raises before the index's folder is made
+    with store.locked(path, wait_s, on_wait):
+        previous = read_previous(path)
         if previous:
             _refuse_other_model(path, previous.manifest, embedder, model)
-        documents, skipped = _read(corpus, _paths_in_roots(path, roots), report)
-        if not documents:
-            raise _nothing_to_read(roots, skipped)
         tool = _tool(tool, previous)
-        if previous and _is_current(previous, documents, max_tokens, embedder):
-            manifest = _with_tool(previous, tool)
+        scan = scan_files(roots, _paths_in_roots(path, roots), _comparable(previous, max_tokens, embedder))
+        skipped = scan.without_documents() if previous and _has_all_files(previous) else None
+        if previous and skipped is not None:
+            manifest = _noted(previous, scan, skipped, tool)
             counts = Counts(embedded=0, reused=manifest.chunks, removed=0)
         else:
+            if not scan.files:
+                raise _nothing_to_read(roots, [])
             embedder = embedder or load_embedder(model)
-            chunks = _cut(documents, embedder, _budget(max_tokens, embedder))
-            if not chunks:
-                raise _nothing_to_read(roots, skipped)
-            embedded, counts = _embed(chunks, embedder, previous, report)
-            manifest = _manifest(roots, documents, chunks, embedder, max_tokens).model_copy(update={"tool": tool})
-            manifest = _write(path, manifest, embedded, report)
+            manifest, counts = _build(path, roots, scan, previous, embedder, max_tokens, tool, progress or _silent)
     return IndexSummary(
         id=manifest.id,
-        documents=len(documents),
-        skipped=tuple(skipped),
+        documents=len(manifest.documents),
+        skipped=manifest.skipped,
         chunks=manifest.chunks,
         seconds=time.perf_counter() - started,
-        changed=manifest is not (previous.manifest if previous else None),
+        changed=previous is None or skipped is None or manifest.tool != previous.manifest.tool,
         **counts._asdict(),
     )
 
@@ -133,12 +120,28 @@ def _silent(stage: str, done: int, total: int) -> None:
     """Report to nobody."""
 
 
-def _previous(path: Path) -> Sidecar | None:
-    """Return the index as it is, or None where there is none that can be used."""
-    try:
-        return read_sidecar(path)
-    except StoreError:
+def _comparable(previous: Previous | None, max_tokens: int, embedder: Embedder | None) -> Manifest | None:
+    """Return the manifest of the last build where the same file would give the same chunks today, else None."""
+    if previous is None:
         return None
+    manifest = previous.manifest
+    same = (manifest.version, manifest.chunker, manifest.max_tokens) == (__version__, CHUNKER, max_tokens)
+    return manifest if same and (embedder is None or embedder.fingerprint == manifest.fingerprint) else None
+
+
+def _has_all_files(previous: Previous) -> bool:
+    """Return whether the last build stored what this one would store of the same chunks."""
+    return previous.manifest.lexical == lexical.VERSION and chroma.exists(previous.folder / store.CHROMA)
+
+
+def _noted(previous: Previous, scan: Scan, skipped: Sequence[Skipped], tool: Tool) -> Manifest:
+    """Return the manifest of an index whose documents did not change, written anew where other things did."""
+    update = {"skipped": tuple(skipped), "skipped_digests": scan.digests_of(skipped), "tool": tool}
+    manifest = previous.manifest.model_copy(update=update)
+    if manifest == previous.manifest:
+        return previous.manifest
+    store.write_manifest(previous.folder, manifest)
+    return manifest
 
 
 def _refuse_other_model(path: Path, manifest: Manifest, embedder: Embedder | None, model: str) -> None:
@@ -164,21 +167,6 @@ def _paths_in_roots(path: Path, roots: Sequence[Path]) -> list[str]:
     return [place.relative_to(root.resolve()).as_posix() for root in roots if place.is_relative_to(root.resolve())]
 
 
-def _read(corpus: Iterable[Document | Skipped], own: Sequence[str], report: Progress) -> tuple[list[Document], list[Skipped]]:
-    """Return the documents and what was left out; the index's own files, below `own`, are neither."""
-    documents: list[Document] = []
-    skipped: list[Skipped] = []
-    for read in corpus:
-        if any(f"/{name}/" in f"/{read.path}" for name in own):
-            continue
-        if isinstance(read, Skipped):
-            skipped.append(read)
-        else:
-            documents.append(read)
-            report("reading", len(documents), 0)
-    return documents, skipped
-
-
 def _nothing_to_read(roots: Sequence[Path], skipped: Sequence[Skipped]) -> InputError:
     where = ", ".join(map(str, roots))
     reasons = "; ".join(f"{one.path}: {one.reason}" for one in skipped[:SKIPPED_SHOWN])
@@ -187,30 +175,10 @@ def _nothing_to_read(roots: Sequence[Path], skipped: Sequence[Skipped]) -> Input
     return InputError(f"There is no readable text in {where}.{left_out} Name the folder or files of your documentation.")
 
 
-def _is_current(previous: Sidecar, documents: Sequence[Document], max_tokens: int, embedder: Embedder | None) -> bool:
-    manifest = previous.manifest
-    return (
-        manifest.documents == {document.path: document.sha256 for document in documents}
-        and manifest.max_tokens == max_tokens
-        and (manifest.version, manifest.lexical) == (__version__, lexical.VERSION)
-        and (embedder is None or embedder.fingerprint == manifest.fingerprint)
-        and chroma.exists(previous.folder / store.CHROMA)
-    )
-
-
-def _tool(wanted: Tool | None, previous: Sidecar | None) -> Tool:
+def _tool(wanted: Tool | None, previous: Previous | None) -> Tool:
     """Return the tool of the index, rendered as this program does: the one wanted, else the one it has, else the default."""
     tool = wanted or (previous.manifest.tool if previous else DEFAULT_TOOL)
     return tool.model_copy(update={"rendering": RENDERING})
-
-
-def _with_tool(previous: Sidecar, tool: Tool) -> Manifest:
-    """Return the manifest with this tool; it is written anew where it had another one."""
-    if tool == previous.manifest.tool:
-        return previous.manifest
-    manifest = previous.manifest.model_copy(update={"tool": tool})
-    store.write_manifest(previous.folder, manifest)
-    return manifest
 
 
 def _budget(max_tokens: int, embedder: Embedder) -> int:
@@ -218,86 +186,81 @@ def _budget(max_tokens: int, embedder: Embedder) -> int:
     return min(max_tokens, embedder.max_tokens - MARGIN_TOKENS)
 
 
-def _cut(documents: Sequence[Document], embedder: Embedder, budget: int) -> list[Chunk]:
-    """Return the chunks of all documents, each id once: of files that are the same in path and text one is enough."""
-    chunks: dict[str, Chunk] = {}
-    for document in documents:
-        for chunk in chunk_document(document, count_tokens=embedder.count_tokens, max_tokens=budget):
-            chunks.setdefault(chunk.id, chunk)
-    return list(chunks.values())
+def _build(
+    path: Path,
+    roots: Sequence[Path],
+    scan: Scan,
+    previous: Previous | None,
+    embedder: Embedder,
+    max_tokens: int,
+    tool: Tool,
+    report: Progress,
+) -> tuple[Manifest, Counts]:
+    """Write a generation and make it the one that counts.
+
+    Raises OutputError where it cannot be written; the index that was there still counts then.
+    """
+    if previous and not previous.is_whole():
+        previous = None
+    same_model = previous is not None and previous.manifest.fingerprint == embedder.fingerprint
+    if not same_model:
+        scan = scan.afresh()
+    try:
+        with store.new_generation(path) as folder:
+            cut = writing.cut(scan, folder, embedder, _budget(max_tokens, embedder), previous, report)
+            if not cut.chunks:
+                raise _nothing_to_read(roots, cut.skipped)
+            with open_cache(path / store.CACHE, embedder.fingerprint, embedder.dimension) as cache:
+                embedded = writing.embed(folder, embedder, previous if same_model else None, cache, report)
+            _store(folder, report)
+            manifest = _manifest(folder, roots, scan, cut, embedder, max_tokens).model_copy(update={"tool": tool})
+            store.write_manifest(folder, manifest)
+        remove_cache(path / store.CACHE)
+    except OSError as error:
+        raise cannot_write(path, error) from None
+    return manifest, Counts(embedded, cut.chunks - embedded, cut.removed)
 
 
-def _embed(chunks: list[Chunk], embedder: Embedder, previous: Sidecar | None, report: Progress) -> tuple[Embedded, Counts]:
-    """Embed the texts that have no vector yet, each once."""
-    digests, texts = [], {}
-    for chunk in chunks:
-        text = embedded_text(chunk)
-        digests.append(hashlib.sha256(text.encode()).hexdigest())
-        texts[digests[-1]] = text
-    known = _known_vectors(previous, embedder)
-    new = [digest for digest in texts if digest not in known]
-    fresh = embedder.embed_documents([texts[digest] for digest in new], partial(report, "embedding"))
-    known |= dict(zip(new, fresh, strict=True))
-    kept = {chunk.id for chunk in chunks}
-    removed = sum(json.loads(line)["id"] not in kept for line in previous.lines) if previous else 0
-    vectors = np.stack([known[digest] for digest in digests])
-    return Embedded(chunks, vectors, digests), Counts(len(new), len(chunks) - len(new), removed)
+def _store(folder: Path, report: Progress) -> None:
+    """Write the files that follow from the chunks and their vectors."""
+    chunks = partial(read_chunks, folder)
+    vectors = np.load(folder / store.VECTORS, mmap_mode="r", allow_pickle=False)
+    chroma.write_collection(folder / store.CHROMA, chunks, vectors, partial(report, "storing"))
+    build_lexical(folder)
 
 
-def _known_vectors(previous: Sidecar | None, embedder: Embedder) -> dict[str, Vectors]:
-    """Return the vectors of the last build by the digests of their texts."""
-    if previous is None or previous.manifest.fingerprint != embedder.fingerprint:
-        return {}
-    digests = (previous.folder / store.TEXT_DIGESTS).read_text(encoding="ascii").split()
-    return dict(zip(digests, previous.vectors, strict=True))
+def build_lexical(folder: Path) -> None:
+    """Write the lexical half of a generation, which follows from its chunks. Raises OSError."""
+    Lexical.build(map(_lexical_text, read_chunks(folder))).save(folder / store.BM25)
 
 
-def _manifest(
-    roots: Sequence[Path], documents: Sequence[Document], chunks: Sequence[Chunk], embedder: Embedder, max_tokens: int
-) -> Manifest:
-    """Return the manifest of a generation that is not written yet."""
+def index_head(fingerprint: str) -> str:
+    """Return what goes into an index's id beside its chunks."""
+    return f"{store.FORMAT} {lexical.VERSION} {fingerprint}"
+
+
+def _manifest(folder: Path, roots: Sequence[Path], scan: Scan, cut: Cut, embedder: Embedder, max_tokens: int) -> Manifest:
+    """Return the manifest of a generation whose other files are written."""
     return Manifest(
         format=store.FORMAT,
-        id=_index_id(embedder, chunks),
+        id=writing.index_id(folder, index_head(embedder.fingerprint)),
         model=embedder.name,
         fingerprint=embedder.fingerprint,
         dimension=embedder.dimension,
         version=__version__,
+        chunker=CHUNKER,
         lexical=lexical.VERSION,
         max_tokens=max_tokens,
         budget=_budget(max_tokens, embedder),
         roots=tuple(str(root) for root in roots),
-        documents={document.path: document.sha256 for document in documents},
-        chunks=len(chunks),
-        files={},
+        documents=cut.documents,
+        document_chunks=cut.counts,
+        skipped=tuple(cut.skipped),
+        skipped_digests=scan.digests_of(cut.skipped),
+        chunks=cut.chunks,
+        built=datetime.now(UTC).isoformat(timespec="seconds"),
+        files=store.file_sizes(folder),
     )
-
-
-def _index_id(embedder: Embedder, chunks: Sequence[Chunk]) -> str:
-    digest = hashlib.sha256(f"{store.FORMAT} {lexical.VERSION} {embedder.fingerprint}\n".encode())
-    for chunk in chunks:
-        digest.update(chunk.model_dump_json().encode() + b"\n")
-    return digest.hexdigest()[:16]
-
-
-def _write(path: Path, manifest: Manifest, embedded: Embedded, report: Progress) -> Manifest:
-    """Write a generation and make it the one that counts; return its manifest.
-
-    Raises OutputError where it cannot be written; the index that was there still counts then.
-    """
-    chunks, vectors, digests = embedded
-    try:
-        with store.new_generation(path) as folder:
-            chroma.write_collection(folder / store.CHROMA, chunks, vectors, partial(report, "storing"))
-            write_lines(folder / store.CHUNKS, (chunk.model_dump(mode="json") for chunk in chunks))
-            np.save(folder / store.VECTORS, vectors)
-            (folder / store.TEXT_DIGESTS).write_text("".join(f"{digest}\n" for digest in digests), encoding="ascii")
-            Lexical.build(map(_lexical_text, chunks)).save(folder / store.BM25)
-            manifest = manifest.model_copy(update={"files": store.file_sizes(folder)})
-            store.write_manifest(folder, manifest)
-    except OSError as error:
-        raise cannot_write(path, error) from None
-    return manifest
 
 
 def _lexical_text(chunk: Chunk) -> str:

@@ -4,14 +4,17 @@
     client = chromadb.PersistentClient(generation / "chroma")
     collection = client.get_collection("chunks", embedding_function=None)
 
-Ids are those of the chunks, documents their texts, metadatas their path, title, headings (joined by " > ") and lines,
-embeddings those of the index's model. The space is cosine. Opening it writes into the folder; searches of tracegen do not
-open it.
+Ids are those of the chunks, documents their texts, embeddings those of the index's model. Metadatas are their path, title,
+headings (joined by " > ", and as JSON in `headings_json`), lines, and the number of the chunk in its document, `part`. The
+space is cosine. Opening it writes into the folder; searches of tracegen do not open it.
 """
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby, islice
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,16 +23,26 @@ from tracegen.index.embedder import Vectors
 from tracegen.records import Chunk
 
 COLLECTION = "chunks"
-BATCH_SIZE = 2000
+# With 500 at a time Chroma's memory grows by 10 kB a row of 384 numbers, with 2,000 by 12, at the same speed (2026-11).
+BATCH_SIZE = 500
 # Chroma 1.5.9 flushes its HNSW files every 1,000 rows, and a process killed then may leave them unreadable for ever. With a
 # threshold that is never reached they are made from SQLite at opening (1 s for 10,000 rows).
 SYNC_THRESHOLD = 1_000_000
+CONFIGURATION = {"hnsw": {"space": "cosine", "sync_threshold": SYNC_THRESHOLD}}
+"""Of a new collection: Chroma's own default is squared distance.
+
+Wherever a collection is opened, `embedding_function=None` has to be said: Chroma would attach a model and download it.
+"""
 # What Chroma normalises again may differ in the last digits.
 TOLERANCE = 1e-5
 
 
+Chunks = Callable[[], Iterable[Chunk]]
+"""Gives all chunks in order, each time it is called: they are not held in memory."""
+
+
 def write_collection(
-    folder: Path, chunks: Sequence[Chunk], vectors: Vectors, progress: Callable[[int, int], None] | None = None
+    folder: Path, chunks: Chunks, vectors: Vectors, progress: Callable[[int, int], None] | None = None
 ) -> None:
     """Write chunks and their vectors, shape (n, dimension), into a new Chroma folder, and read them back.
 
@@ -52,56 +65,81 @@ def exists(folder: Path) -> bool:
     return (folder / "chroma.sqlite3").is_file()
 
 
-def _write(folder: Path, chunks: Sequence[Chunk], vectors: Vectors, progress: Callable[[int, int], None] | None) -> None:
+def _write(folder: Path, chunks: Chunks, vectors: Vectors, progress: Callable[[int, int], None] | None) -> None:
     client = _open(folder)
     try:
-        collection = client.create_collection(
-            COLLECTION,
-            # Chroma's own default is squared distance.
-            configuration={"hnsw": {"space": "cosine", "sync_threshold": SYNC_THRESHOLD}},
-            # Chroma would attach a model of its own and download it.
-            embedding_function=None,
-        )
-        for start in range(0, len(chunks), BATCH_SIZE):
-            batch = chunks[start : start + BATCH_SIZE]
-            collection.add(
-                ids=[chunk.id for chunk in batch],
-                documents=[chunk.text for chunk in batch],
-                metadatas=[_metadata(chunk) for chunk in batch],
-                embeddings=vectors[start : start + len(batch)],
-            )
+        collection = client.create_collection(COLLECTION, configuration=CONFIGURATION, embedding_function=None)
+        for start, batch in batches(chunks()):
+            collection.add(**rows(batch, vectors[start : start + len(batch)]))
             if progress:
-                progress(start + len(batch), len(chunks))
+                progress(start + len(batch), len(vectors))
     finally:
         client.close()
 
 
-def _metadata(chunk: Chunk) -> dict[str, Any]:
+class Part(NamedTuple):
+    """A chunk and its place."""
+
+    chunk: Chunk
+    """The chunk."""
+    number: int
+    """Number among the chunks of its document, from 0."""
+
+
+def batches(chunks: Iterable[Chunk]) -> Iterator[tuple[int, list[Part]]]:
+    """Yield the chunks, given in order, in batches, each with the number of its first one."""
+    parts = (Part(*each) for _, same in groupby(chunks, key=attrgetter("path")) for each in _numbered(same))
+    start = 0
+    while batch := list(islice(parts, BATCH_SIZE)):
+        yield start, batch
+        start += len(batch)
+
+
+def _numbered(chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, int]]:
+    return ((chunk, number) for number, chunk in enumerate(chunks))
+
+
+def rows(parts: Sequence[Part], vectors: Vectors) -> dict[str, Any]:
+    """Return chunks and their vectors as the arguments of Chroma's `add` and `upsert`."""
     return {
-        "path": chunk.path,
-        "title": chunk.title,
-        "headings": " > ".join(chunk.headings),
-        "start_line": chunk.start_line,
-        "end_line": chunk.end_line,
+        "ids": [part.chunk.id for part in parts],
+        "documents": [part.chunk.text for part in parts],
+        "metadatas": [metadata(part) for part in parts],
+        "embeddings": np.asarray(vectors),
     }
 
 
-def _verify(folder: Path, chunks: Sequence[Chunk], vectors: Vectors) -> None:
+def metadata(part: Part) -> dict[str, Any]:
+    """Return all there is to know of a chunk beside its id and text: plain values as they are, others as JSON as well."""
+    fields = part.chunk.model_dump(mode="json", exclude={"id", "text"}, exclude_none=True)
+    plain = {name: value for name, value in fields.items() if isinstance(value, (str, int, float, bool))}
+    others = {f"{name}_json": json.dumps(value) for name, value in fields.items() if name not in plain}
+    return {**plain, "headings": " > ".join(part.chunk.headings), **others, "part": part.number}
+
+
+def chunk_of(chunk_id: str, text: str, stored: dict[str, Any]) -> Chunk:
+    """Return the chunk of a row. Raises ValueError where the row holds something else."""
+    names = Chunk.model_fields.keys() - {"id", "text"}
+    plain = {name: stored[name] for name in names if name in stored}
+    others = {name: json.loads(stored[f"{name}_json"]) for name in names if f"{name}_json" in stored}
+    return Chunk.model_validate({"id": chunk_id, "text": text, **plain, **others})
+
+
+def _verify(folder: Path, chunks: Chunks, vectors: Vectors) -> None:
     """Read everything back through a new client: Chroma may lose rows and still count them."""
     client = _open(folder)
     try:
         collection = client.get_collection(COLLECTION, embedding_function=None)
         count = collection.count()
-        for start in range(0, len(chunks), BATCH_SIZE):
-            batch = chunks[start : start + BATCH_SIZE]
-            stored = collection.get(limit=BATCH_SIZE, offset=start, include=["embeddings"])
-            same_ids = stored["ids"] == [chunk.id for chunk in batch]
+        for start, batch in batches(chunks()):
+            stored = collection.get(limit=len(batch), offset=start, include=["embeddings"])
+            same_ids = stored["ids"] == [part.chunk.id for part in batch]
             if not same_ids or not np.allclose(
                 np.asarray(stored["embeddings"]), vectors[start : start + len(batch)], atol=TOLERANCE
             ):
                 raise OutputError(
                     f"Chroma gives back other rows than were stored in {folder} (chunks {start + 1} to {start + len(batch)} of "
-                    f"{len(chunks)}, {count} counted). Check the disk, then run again; the index that was there is untouched."
+                    f"{len(vectors)}, {count} counted). Check the disk, then run again; the index that was there is untouched."
                 )
     finally:
         client.close()
@@ -110,6 +148,12 @@ def _verify(folder: Path, chunks: Sequence[Chunk], vectors: Vectors) -> None:
 def _open(folder: Path) -> Any:
     """Return a client; its own type does not know `close`."""
     import chromadb
+
+    return chromadb.PersistentClient(folder, settings())
+
+
+def settings() -> Any:
+    """Return the settings of every client: no telemetry. Chroma 1.5.9 has none any more, whatever is set (2026-11)."""
     from chromadb.config import Settings
 
-    return chromadb.PersistentClient(folder, Settings(anonymized_telemetry=False))
+    return Settings(anonymized_telemetry=False)

@@ -3,12 +3,14 @@
     docs.index/
       CURRENT               name of the generation that counts
       .lock                 held while an index is built
+      embeddings.db         while an index is built: the vectors that it has by now, see tracegen.index.cache
       gen-0007/
         manifest.json       what it was built from; written last
         chroma/             the store of record: any Chroma client opens it, see tracegen.index.chroma
         chunks.jsonl        the chunks, in the order of the rows of vectors.npy
         vectors.npy         their embeddings, float32, length 1
         vectors.sha256      digests of the texts embedded: what the next build can take over
+        lengths.npy         tokens of these texts
         bm25/               the lexical half of the search
 
 A build writes a new generation, checks it, and moves the pointer: killed at any moment it leaves the old index or the new one.
@@ -20,7 +22,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -28,9 +30,9 @@ from filelock import FileLock, Timeout
 from tracegen.errors import BusyError, SettingsError, StoreError
 from tracegen.index.tool import DEFAULT_TOOL
 from tracegen.jsonl import cannot_write, replacing
-from tracegen.records import Record, Tool
+from tracegen.records import Record, Skipped, Tool
 
-FORMAT = 1
+FORMAT = 2
 """Version of the files in a generation; an index with another one is built again."""
 
 CURRENT = "CURRENT"
@@ -40,9 +42,11 @@ CHROMA = "chroma"
 CHUNKS = "chunks.jsonl"
 VECTORS = "vectors.npy"
 TEXT_DIGESTS = "vectors.sha256"
+LENGTHS = "lengths.npy"
 BM25 = "bm25"
+CACHE = "embeddings.db"
 
-LOCK_WAIT_S = 1.0
+LOCK_POLL_S = 0.2
 _GENERATION = re.compile(r"gen-(\d+)")
 
 
@@ -60,7 +64,9 @@ class Manifest(Record):
     dimension: int
     """Length of a vector."""
     version: str
-    """Version of tracegen that read and cut the documents."""
+    """Version of tracegen that built it."""
+    chunker: int
+    """Version of reading and cutting the documents."""
     lexical: int
     """Version of the words of the lexical half."""
     max_tokens: int
@@ -70,9 +76,17 @@ class Manifest(Record):
     roots: tuple[str, ...]
     """Folders and files indexed, as they were given."""
     documents: dict[str, str]
-    """Path of each document to the digest of its bytes."""
+    """Path of each document to the digest of its bytes, in the order of the chunks."""
+    document_chunks: dict[str, int]
+    """Path of each document to the number of its chunks."""
+    skipped: tuple[Skipped, ...]
+    """What was left out, and why."""
+    skipped_digests: dict[str, str]
+    """Path of each file left out because of its content to the digest of its bytes."""
     chunks: int
     """Number of chunks."""
+    built: str
+    """When it was built, in UTC: `2026-11-20T14:05:00+00:00`."""
     files: dict[str, int]
     """Size in bytes of each file that a search reads."""
     tool: Tool = DEFAULT_TOOL
@@ -80,19 +94,28 @@ class Manifest(Record):
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, wait_s: float = 0.0, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
     """Hold the index for building, its folder made where there is none.
 
-    Raises BusyError where another process holds it, SettingsError where the folder holds something else than an index,
+    Where another process holds it, `on_wait` is called once and the index is awaited for so many seconds.
+    Raises BusyError where it is not free then, SettingsError where the folder holds something else than an index,
     OutputError where it cannot be written.
     """
     _refuse_foreign_folder(path)
-    lock = FileLock(path / LOCK, timeout=LOCK_WAIT_S)
+    lock = FileLock(path / LOCK)
     try:
         path.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            if on_wait:
+                on_wait()
+            lock.acquire(timeout=wait_s, poll_interval=LOCK_POLL_S)
     except Timeout:
-        raise BusyError(f"Another process is building the index {path}. Wait until it is done, then run again.") from None
+        raise BusyError(
+            f"Another process is still building the index {path} after {wait_s:g} s. "
+            "Run again when it is done, or wait longer with --wait SECONDS."
+        ) from None
     except OSError as error:
         raise cannot_write(path, error) from None
     try:
@@ -103,11 +126,16 @@ def locked(path: Path) -> Iterator[None]:
 
 def _refuse_foreign_folder(path: Path) -> None:
     if path.is_dir() and not (path / CURRENT).exists():
-        foreign = [entry.name for entry in path.iterdir() if entry.name != LOCK and not _GENERATION.fullmatch(entry.name)]
+        foreign = [entry.name for entry in path.iterdir() if not _is_own(entry.name)]
         if foreign:
             raise SettingsError(
                 f"{path} is no index and not empty: it holds {sorted(foreign)[0]}. Choose another place with --index."
             )
+
+
+def _is_own(name: str) -> bool:
+    # SQLite's journal lies beside its file; that of CURRENT beside it while it is written.
+    return name == LOCK or name.startswith((CACHE, f".{CURRENT}.")) or bool(_GENERATION.fullmatch(name))
 
 
 def current_generation(path: Path) -> Path:
@@ -190,6 +218,8 @@ def _remove_others(path: Path) -> None:
     for entry in path.iterdir():
         if _GENERATION.fullmatch(entry.name) and entry.name != keep:
             shutil.rmtree(entry, ignore_errors=True)
+        elif entry.name.startswith(f".{CURRENT}."):
+            entry.unlink(missing_ok=True)
 
 
 def file_sizes(generation: Path) -> dict[str, int]:

@@ -1,11 +1,12 @@
 """The summary of a file as a page for the terminal; what is printed, without printing it."""
 
 import shlex
+from collections.abc import Sequence
 
 import click
 
 from tracegen.records import Finding
-from tracegen.review.figures import CheckCount, Spread, StrangeRow, Summary
+from tracegen.review.figures import Bar, CheckCount, Spread, StrangeRow, Summary
 from tracegen.review.text import clip, pad, wrap
 
 LABEL = 17
@@ -56,25 +57,27 @@ def _bad_lines(summary: Summary, width: int) -> list[str]:
 def _figures(summary: Summary, width: int) -> list[str]:
     lines = []
     if summary.returns.count or summary.hops.max:
-        lines += _fact("hops per row", _spread(summary.hops), width)
-        lines += _histogram(summary)
+        lines += fact("hops per row", spread_text(summary.hops), width)
+        lines += histogram_lines(summary.hops_histogram)
     else:
-        lines += _fact("hops per row", "none: no row calls a tool", width)
+        lines += fact("hops per row", "none: no row calls a tool", width)
     lines += ["", *_tokens(summary, width), ""]
     lines += _returns(summary, width)
-    lines += _fact("messages", _named(summary.roles), width)
-    lines += _fact(
+    lines += fact("messages", _named(summary.roles), width)
+    lines += fact(
         "system prompts", f"{summary.system_prompts:,} different" if summary.system_prompts > 1 else "all the same", width
     )
-    lines += _fact("tools", _named(summary.tools, " in ", " rows") or "none", width)
+    lines += fact("tools", _named(summary.tools, " in ", " rows") or "none", width)
     return lines
 
 
-def _fact(label: str, text: str, width: int) -> list[str]:
+def fact(label: str, text: str, width: int) -> list[str]:
+    """Return a figure as lines: its name on the left, its text beside it."""
     return wrap(f"{label:<{LABEL}}{text}", width, hang=LABEL)
 
 
-def _spread(spread: Spread, p95: bool = False) -> str:
+def spread_text(spread: Spread, p95: bool = False) -> str:
+    """Return how a number is distributed as one line."""
     high = f"   p95 {spread.p95:,}" if p95 else ""
     return f"min {spread.min:,}   median {spread.median:,}{high}   max {spread.max:,}"
 
@@ -83,10 +86,11 @@ def _named(counts: dict[str, int], between: str = " ", after: str = "") -> str:
     return ", ".join(f"{name}{between}{count:,}{after}" for name, count in counts.items())
 
 
-def _histogram(summary: Summary) -> list[str]:
-    most = max(bar.rows for bar in summary.hops_histogram)
+def histogram_lines(bars: Sequence[Bar]) -> list[str]:
+    """Return one line for each bar, the longest 40 columns wide."""
+    most = max((bar.rows for bar in bars), default=0)
     lines: list[str] = []
-    for before, bar in zip((None, *summary.hops_histogram), summary.hops_histogram, strict=False):
+    for before, bar in zip((None, *bars), bars, strict=False):
         if before is not None and not before.rows and not bar.rows:
             continue  # of a gap one line is enough
         label = str(bar.first) if bar.first == bar.last else f"{bar.first}-{bar.last}"
@@ -101,7 +105,7 @@ def _tokens(summary: Summary, width: int) -> list[str]:
     cut = [f"{rows:,} at {limit:,}" for limit, rows in summary.longer_than.items() if rows]
     if cut:
         notes.append(f"Shorter ones cut rows at their end, where the desired output stands: {', '.join(cut)}.")
-    lines = _fact("tokens per row", _spread(summary.tokens, p95=True), width)
+    lines = fact("tokens per row", spread_text(summary.tokens, p95=True), width)
     for note in notes:
         lines += [click.style(line, dim=True) for line in wrap(" " * LABEL + note, width, hang=LABEL)]
     return lines
@@ -110,10 +114,10 @@ def _tokens(summary: Summary, width: int) -> list[str]:
 def _returns(summary: Summary, width: int) -> list[str]:
     returns = summary.returns
     if not returns.count:
-        return _fact("returns", "none", width)
+        return fact("returns", "none", width)
     text = f"{returns.count:,}, median {returns.characters.median:,} characters, longest {returns.characters.max:,}"
     kinds = {"repeated in their row": returns.repeated, "empty": returns.empty, "in error": returns.errors}
-    return _fact("returns", f"{text}; {', '.join(f'{count:,} {kind}' for kind, count in kinds.items())}", width)
+    return fact("returns", f"{text}; {', '.join(f'{count:,} {kind}' for kind, count in kinds.items())}", width)
 
 
 def _findings(summary: Summary, width: int) -> list[str]:

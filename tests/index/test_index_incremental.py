@@ -1,0 +1,202 @@
+"""What a second build reads, cuts and embeds: only what changed."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.index.conftest import FakeEmbedder
+from tracegen.corpus import CHUNKER, Found, read_found
+from tracegen.index import build, build_index, open_index, store, writing
+from tracegen.index.cache import open_cache
+from tracegen.records import Document, Skipped
+
+SIDECAR = ("chunks.jsonl", "vectors.npy", "vectors.sha256", "lengths.npy", "bm25/vocab.index.json", "bm25/data.csc.index.npy")
+
+
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the paths of the files that were parsed since, as they are."""
+    paths: list[str] = []
+
+    def noting(found: Found) -> Document | Skipped:
+        paths.append(found.path)
+        return read_found(found)
+
+    monkeypatch.setattr("tracegen.index.scan.read_found", noting)
+    return paths
+
+
+def test_an_unchanged_file_is_not_parsed_and_a_binary_one_not_twice(
+    docs: Path, tmp_path: Path, embedder: FakeEmbedder, parsed: list[str]
+) -> None:
+    (docs / "data.md").write_bytes(bytes(range(256)) * 10)
+    build_index([docs], tmp_path / "index", embedder=embedder)
+    assert parsed == ["arrays.md", "data.md", "guide/strings.md", "imports.txt"]
+    parsed.clear()
+    second = build_index([docs], tmp_path / "index", embedder=embedder)
+    assert not second.changed
+    assert [skipped.path for skipped in second.skipped] == ["data.md"]
+    (docs / "imports.txt").write_text("Something else now.\n")
+    third = build_index([docs], tmp_path / "index", embedder=embedder)
+    assert third.changed
+    assert set(parsed) == {"imports.txt"}
+    assert [skipped.path for skipped in third.skipped] == ["data.md"]
+
+
+def test_an_update_gives_the_files_of_a_fresh_build(docs: Path, tmp_path: Path, embedder: FakeEmbedder) -> None:
+    build_index([docs], tmp_path / "index", embedder=embedder)
+    (docs / "arrays.md").rename(docs / "zz.md")
+    (docs / "imports.txt").unlink()
+    (docs / "guide/strings.md").write_text(
+        "# Strings\n\nAnother text, the same twice.\n\n# B\n\nAnother text, the same twice.\n"
+    )
+    (docs / "copy.md").write_text((docs / "guide/strings.md").read_text())
+    updated = build_index([docs], tmp_path / "index", embedder=embedder)
+    fresh = build_index([docs], tmp_path / "fresh", embedder=FakeEmbedder())
+    assert updated.id == fresh.id
+    one, other = (store.current_generation(tmp_path / name) for name in ("index", "fresh"))
+    assert [(one / name).read_bytes() == (other / name).read_bytes() for name in SIDECAR] == [True] * len(SIDECAR)
+
+
+def test_one_changed_page_embeds_its_changed_chunks_alone(docs: Path, tmp_path: Path, embedder: FakeEmbedder) -> None:
+    sections = {f"S{n}": " ".join(f"word{n}-{i}" for i in range(80)) for n in range(6)}
+    page = docs / "long.md"
+    page.write_text("# Long\n\n" + "".join(f"## {name}\n\n{text}.\n\n" for name, text in sections.items()))
+    build_index([docs], tmp_path / "index", embedder=embedder)
+    embedder.embedded.clear()
+    page.write_text(page.read_text().replace("word3-7 ", "other "))
+    second = build_index([docs], tmp_path / "index", embedder=embedder)
+    assert second.embedded == len(embedder.embedded) == 1
+    assert "other" in embedder.embedded[0]
+    assert second.removed == 1
+
+
+def test_a_renamed_page_embeds_nothing_where_it_has_a_title(docs: Path, tmp_path: Path, embedder: FakeEmbedder) -> None:
+    build_index([docs], tmp_path / "index", embedder=embedder)
+    (docs / "arrays.md").rename(docs / "lists.md")
+    (docs / "guide").rename(docs / "manual")
+    second = build_index([docs], tmp_path / "index", embedder=embedder)
+    assert second.changed
+    assert second.embedded == 0
+    assert second.removed > 0
+    with open_index(tmp_path / "index", embedder=embedder) as index:
+        assert {hit.chunk.path for hit in index.search("arrays", k=100)} == {"lists.md", "manual/strings.md", "imports.txt"}
+    # A file without a title is known by its name, which is part of what is embedded: of the others nothing is.
+    (docs / "imports.txt").rename(docs / "files.txt")
+    third = build_index([docs], tmp_path / "index", embedder=embedder)
+    assert third.embedded == 1
+
+
+def test_another_file_left_out_is_noted_and_no_reason_to_build(docs: Path, tmp_path: Path, embedder: FakeEmbedder) -> None:
+    first = build_index([docs], tmp_path / "index", embedder=embedder)
+    generation = store.current_generation(tmp_path / "index")
+    (docs / "logo.png").write_bytes(b"\x89PNG")
+    (docs / "empty.md").write_bytes(b"")
+    second = build_index([docs], tmp_path / "index", embedder=embedder)
+    assert not second.changed
+    assert second.id == first.id
+    assert store.current_generation(tmp_path / "index") == generation
+    manifest = store.read_manifest(tmp_path / "index", generation)
+    assert {skipped.path: skipped.reason for skipped in manifest.skipped}.keys() == {"logo.png", "empty.md"}
+    assert manifest.skipped_digests.keys() == {"empty.md"}
+
+
+def test_another_way_of_cutting_reads_everything_and_embeds_what_differs(
+    docs: Path, tmp_path: Path, embedder: FakeEmbedder, parsed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_index([docs], tmp_path / "index", embedder=embedder)
+    parsed.clear()
+    monkeypatch.setattr("tracegen.index.build.CHUNKER", CHUNKER + 1)
+    second = build_index([docs], tmp_path / "index", embedder=embedder)
+    assert second.changed
+    assert second.embedded == 0
+    assert len(parsed) == 3
+
+
+def test_vectors_made_before_a_kill_are_not_made_again(
+    docs: Path, tmp_path: Path, embedder: FakeEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(20):
+        (docs / f"page{n}.md").write_text(f"# Page {n}\n\nThis is about the number {n}.\n")
+    monkeypatch.setattr(writing, "WINDOW", 4)
+    monkeypatch.setattr(build, "_store", lambda folder, report: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        build_index([docs], tmp_path / "index", embedder=embedder)
+    monkeypatch.undo()
+    assert (tmp_path / "index" / store.CACHE).is_file()
+    made = len(embedder.embedded)
+    (docs / "page3.md").write_text("# Page 3\n\nThis is about something else.\n")
+    again = FakeEmbedder()
+    second = build_index([docs], tmp_path / "index", embedder=again)
+    assert len(again.embedded) == second.embedded == 1
+    assert second.reused == made - 1
+    assert not (tmp_path / "index" / store.CACHE).exists()
+    fresh = build_index([docs], tmp_path / "fresh", embedder=FakeEmbedder())
+    one, other = (store.current_generation(tmp_path / name) for name in ("index", "fresh"))
+    assert fresh.id == second.id
+    assert [(one / name).read_bytes() == (other / name).read_bytes() for name in SIDECAR] == [True] * len(SIDECAR)
+
+
+@pytest.mark.parametrize("content", [b"", b"no database at all" * 100])
+def test_a_damaged_cache_is_no_obstacle(docs: Path, tmp_path: Path, embedder: FakeEmbedder, content: bytes) -> None:
+    build_index([docs], tmp_path / "index", embedder=embedder)
+    (tmp_path / "index" / store.CACHE).write_bytes(content)
+    (docs / "more.md").write_text("# More\n\nA page that came later.\n")
+    assert build_index([docs], tmp_path / "index", embedder=embedder).embedded == 1
+
+
+def test_the_cache_keeps_the_vectors_of_models_apart(tmp_path: Path, embedder: FakeEmbedder) -> None:
+    vectors = embedder.embed_documents(["a", "b"])
+    digests = [b"a" * 64, b"b" * 64]
+    with open_cache(tmp_path / "cache", "one", 32) as cache:
+        cache.put(digests, [3, 4], vectors)
+    with open_cache(tmp_path / "cache", "one", 32) as cache:
+        assert list(cache.digests()) == digests
+        assert cache.get(digests)[b"b" * 64][0] == 4
+        assert (cache.get(digests)[b"b" * 64][1] == vectors[1]).all()
+    with open_cache(tmp_path / "cache", "other", 32) as cache:
+        assert len(cache.digests()) == 0
+
+
+WAITING = """
+import sys, time
+from pathlib import Path
+from tests.index.conftest import FakeEmbedder
+from tracegen.errors import BusyError
+from tracegen.index import build_index, store
+
+docs, path, role = sys.argv[1:]
+if role == "hold":
+    with store.locked(Path(path)):
+        print("held", flush=True)
+        sys.stdin.readline()
+else:
+    try:
+        say = lambda: print("waiting", flush=True)
+        summary = build_index([docs], path, embedder=FakeEmbedder(), wait_s=float(role), on_wait=say)
+        print("built", summary.chunks)
+    except BusyError as error:
+        print("busy", error)
+"""
+
+
+def test_a_second_process_waits_or_says_so(docs: Path, tmp_path: Path) -> None:
+    def start(role: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", WAITING, str(docs), str(tmp_path / "index"), role]
+        return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    holder = start("hold")
+    assert holder.stdout
+    assert holder.stdin
+    assert holder.stdout.readline() == "held\n"
+    impatient, patient = start("0.1"), start("60")
+    out, _ = impatient.communicate(timeout=60)
+    assert out.startswith("waiting\nbusy Another process is still building the index")
+    assert patient.stdout
+    assert patient.stdout.readline() == "waiting\n"
+    holder.communicate("done\n", timeout=60)
+    out, _ = patient.communicate(timeout=60)
+    assert out.startswith("built ")

@@ -1,0 +1,74 @@
+"""What is in an index, from its manifest and the lengths of its texts: nothing is loaded, nothing is searched."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from tracegen.errors import StoreError
+from tracegen.index import store
+from tracegen.index.previous import Previous
+from tracegen.records import Record, Skipped
+
+
+class IndexStatus(Record):
+    """What is in an index."""
+
+    id: str
+    """Id of the index."""
+    built: str
+    """When it was built, in UTC."""
+    version: str
+    """Version of tracegen that built it."""
+    model: str
+    """Embedding model."""
+    fingerprint: str
+    """Digest of the model's weights."""
+    dimension: int
+    """Length of a vector."""
+    roots: tuple[str, ...]
+    """Folders and files indexed, as they were given."""
+    documents: int
+    """Number of documents."""
+    chunks: int
+    """Number of chunks."""
+    max_tokens: int
+    """Most tokens of a chunk, as asked for."""
+    budget: int
+    """Most tokens of a chunk, as used: fewer where the model reads fewer."""
+    lengths: tuple[int, ...]
+    """Tokens of each text embedded, in the order of the chunks."""
+    skipped: tuple[Skipped, ...]
+    """What was left out, and why."""
+    bytes: Mapping[str, int]
+    """Size on disk: of the `chroma` store, of the `search` files beside it, of what is `other`."""
+
+
+def read_status(path: Path | str) -> IndexStatus:
+    """Return what is in an index.
+
+    Raises StoreError where there is none, or it is damaged.
+    """
+    path = Path(path)
+    folder = store.current_generation(path)
+    manifest = store.read_manifest(path, folder)
+    try:
+        lengths = Previous(folder, manifest).lengths()
+    except (OSError, ValueError, EOFError) as error:
+        raise store.damaged(path, f"{store.LENGTHS}: {error}") from None
+    if lengths.shape != (manifest.chunks,) or lengths.dtype != np.int32:
+        raise StoreError(str(store.damaged(path, f"{store.LENGTHS} does not fit")))
+    same = manifest.model_dump(include=IndexStatus.model_fields.keys() - {"documents", "skipped"})
+    return IndexStatus(
+        **same,
+        documents=len(manifest.documents),
+        lengths=tuple(lengths.tolist()),
+        skipped=manifest.skipped,
+        bytes=_sizes(path, folder, sum(manifest.files.values())),
+    )
+
+
+def _sizes(path: Path, generation: Path, search: int) -> dict[str, int]:
+    files = {file: file.stat().st_size for file in path.rglob("*") if file.is_file()}
+    chroma = sum(size for file, size in files.items() if file.is_relative_to(generation / store.CHROMA))
+    return {"chroma": chroma, "search": search, "other": sum(files.values()) - chroma - search}
