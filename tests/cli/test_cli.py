@@ -210,3 +210,15 @@ def test_status_without_an_index_or_with_documents(tracegen: Run, tmp_path: Path
     assert tracegen("index", "--status", tmp_path, "--index", tmp_path / "none").code == 2
     assert tracegen("index", "--index", tmp_path / "none").code == 2
     assert tracegen("index", tmp_path, "--json").code == 2
+
+
+def test_index_reads_what_patterns_say(tracegen: Run, tmp_path: Path) -> None:
+    docs = tmp_path / "docs"
+    (docs / "news").mkdir(parents=True)
+    (docs / "page.md").write_text("# Loops\n\nA loop is written `loop i from 1 to 3 { }` in Zorp.\n")
+    (docs / "news" / "old.md").write_text("# News\n\nLoops were written `for` once.\n")
+    ended = tracegen("index", docs, "--index", tmp_path / "index", "--exclude", "news/")
+    assert "files read      1" in ended.err
+    assert "once" not in tracegen("search", "loops", "--index", tmp_path / "index").out
+    again = tracegen("index", docs, "--index", tmp_path / "index", "--include", "*.md")
+    assert "files read      2" in again.err

@@ -1,7 +1,7 @@
 """`tracegen index`: documentation -> index."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -40,6 +40,8 @@ SKIPPED_SHOWN = 10
     metavar="SECONDS",
     help="How long to wait while another process builds the same index.",
 )
+@click.option("--include", multiple=True, metavar="PATTERN", help="Read only what matches, as in .gitignore; may be repeated.")
+@click.option("--exclude", multiple=True, metavar="PATTERN", help="Leave out what matches, as in .gitignore; may be repeated.")
 @click.option("--all-skipped", is_flag=True, help="List every file that was left out, not only the first ones.")
 @click.option("--status", is_flag=True, help="Build nothing: show what is in the index. Without DOCS.")
 @click.option("--json", "as_json", is_flag=True, help="With --status: as data.")
@@ -49,13 +51,11 @@ def command(
     index: Path,
     chroma_url: str | None,
     collection: str | None,
-    model: str | None,
-    tool: Path | None,
-    wait_s: float,
     all_skipped: bool,
     status: bool,
     as_json: bool,
     quiet: bool,
+    **options: Any,
 ) -> None:
     """Build or update the index of the documentation in DOCS (folders or files).
 
@@ -71,7 +71,7 @@ def command(
     if status:
         _show_status(index, all_skipped, as_json)
     else:
-        _build(docs, index, model, tool, wait_s, all_skipped, quiet)
+        _build(docs, index, all_skipped, quiet, **options)
         if chroma_url:
             _publish(index, chroma_url, collection, docs[0], quiet)
 
@@ -86,13 +86,7 @@ def _show_status(index: Path, all_skipped: bool, as_json: bool) -> None:
 
 
 def _build(
-    docs: tuple[Path, ...],
-    index: Path,
-    model: str | None,
-    tool: Path | None,
-    wait_s: float,
-    all_skipped: bool,
-    quiet: bool,
+    docs: tuple[Path, ...], index: Path, all_skipped: bool, quiet: bool, *, model: str | None, tool: Path | None, **options: Any
 ) -> None:
     from tracegen.index import DEFAULT_MODEL, build_index
     from tracegen.index.toolfile import read_tool
@@ -105,7 +99,8 @@ def _build(
 
         def waiting() -> None:
             if not quiet:
-                click.echo(f"Another process is building the index {index}: waiting for it, {wait_s:g} s at most.", err=True)
+                limit = f"{options['wait_s']:g} s at most"
+                click.echo(f"Another process is building the index {index}: waiting for it, {limit}.", err=True)
 
         summary = build_index(
             docs,
@@ -113,8 +108,8 @@ def _build(
             model=model or DEFAULT_MODEL,
             tool=configured,
             progress=report,
-            wait_s=wait_s,
             on_wait=waiting,
+            **options,
         )
     if not quiet:
         click.echo(_summary_text(summary, index, all_skipped), err=True)

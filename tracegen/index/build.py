@@ -70,6 +70,8 @@ def build_index(
     *,
     model: str = DEFAULT_MODEL,
     max_tokens: int = DEFAULT_MAX_TOKENS,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
     embedder: Embedder | None = None,
     tool: Tool | None = None,
     progress: Progress | None = None,
@@ -78,7 +80,7 @@ def build_index(
 ) -> IndexSummary:
     """Build the index of some folders or files, or bring it up to date: only new text is embedded.
 
-    `max_tokens` bounds a chunk, in tokens of the model. `tool` is the retrieval function as models see it, by default the one
+    `max_tokens` bounds a chunk, in tokens of the model; `include` and `exclude` are patterns as in `.gitignore`. `tool` is the retrieval function as models see it, by default the one
     that the index has, or else tracegen's own; a change of it embeds nothing. An index that needs no change is not touched, and
     the model not loaded.
     While another process builds it, `on_wait` is called once and the index is awaited for `wait_s` seconds.
@@ -89,13 +91,13 @@ def build_index(
     if max_tokens < SMALLEST_MAX_TOKENS:
         raise SettingsError(f"max_tokens is {max_tokens}, too small for a readable chunk. Give at least {SMALLEST_MAX_TOKENS}.")
     roots, path = [Path(root) for root in docs], Path(index)
-    find_files(roots)  # raises before the index's folder is made
+    found = find_files(roots, include, exclude)  # raises before the index's folder is made
     with store.locked(path, wait_s, on_wait):
         previous = read_previous(path)
         if previous:
             _refuse_other_model(path, previous.manifest, embedder, model)
         tool = _tool(tool, previous)
-        scan = scan_files(roots, _paths_in_roots(path, roots), _comparable(previous, max_tokens, embedder))
+        scan = scan_files(found, _paths_in_roots(path, roots), _comparable(previous, max_tokens, embedder))
         skipped = scan.without_documents() if previous and _has_all_files(previous) else None
         if previous and skipped is not None:
             manifest = _noted(previous, scan, skipped, tool)

@@ -1,9 +1,8 @@
 """What a build has to do: files are compared by digest with those of the last build; what did not change is not parsed."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
-from tracegen.corpus import Found, file_digest, find_files, read_found
+from tracegen.corpus import Found, file_digest, read_found
 from tracegen.index.store import Manifest
 from tracegen.records import Document, Skipped
 
@@ -58,12 +57,12 @@ class Scan:
         return {each.path: self.digests[each.path] for each in skipped if each.path in opened and self.digests[each.path]}
 
 
-def scan_files(roots: Sequence[Path], own: Sequence[str], known: Manifest | None) -> Scan:
-    """Find the files and take their digests; the index's own files, below `own`, are not among them.
+def scan_files(found: Sequence[Found], own: Sequence[str], known: Manifest | None) -> Scan:
+    """Take the digests of files; the index's own files, below `own`, are not among them.
 
-    `known` is the manifest of an index that was read and cut as it would be now. Raises InputError.
+    `known` is the manifest of an index that was read and cut as it would be now.
     """
-    found = [each for each in find_files(roots) if not any(f"/{name}/" in f"/{each.path}/" for name in own)]
+    found = [each for each in found if not any(f"/{name}/" in f"/{each.path}/" for name in own)]
     return Scan(found, known)
 
 
