@@ -80,9 +80,9 @@ def build_index(
 ) -> IndexSummary:
     """Build the index of some folders or files, or bring it up to date: only new text is embedded.
 
-    `max_tokens` bounds a chunk, in tokens of the model; `include` and `exclude` are patterns as in `.gitignore`. `tool` is the retrieval function as models see it, by default the one
-    that the index has, or else tracegen's own; a change of it embeds nothing. An index that needs no change is not touched, and
-    the model not loaded.
+    `max_tokens` bounds a chunk, in tokens of the model; `include` and `exclude` are patterns as in `.gitignore`. `tool` is the
+    retrieval function as models see it, by default the one that the index has, or else tracegen's own; a change of it embeds
+    nothing. An index that needs no change is not touched, and the model not loaded.
     While another process builds it, `on_wait` is called once and the index is awaited for `wait_s` seconds.
     Raises InputError where there is nothing to read, SettingsError where the index was built with another model, EmbedderError
     where the model cannot be had, OutputError where the index cannot be written, BusyError where it does not become free.
