@@ -81,10 +81,10 @@ class Chunk(Record):
 
 
 class Hit(Record):
-    """A chunk that a search returned, with the reasons."""
+    """A passage that a search returned, with the reasons."""
 
     chunk: Chunk
-    """The chunk found."""
+    """The chunk found; its text and lines are those of the whole passage, where that has several chunks."""
     rank: int
     """Place in the result, counted from 1."""
     score: float
@@ -97,6 +97,10 @@ class Hit(Record):
     """Place among the BM25 results, or None."""
     lexical_score: float | None = None
     """BM25 score, 0 and up."""
+    named: bool = False
+    """True where its section has a name of the query as its heading: those come first."""
+    parts: tuple[str, ...] = ()
+    """Ids of the chunks joined in the passage, in reading order, where there are several."""
 
     def source(self) -> "Source":
         """Return what the run file keeps of the hit: everything but the text, which the return holds already."""
@@ -109,6 +113,7 @@ class Hit(Record):
             end_line=chunk.end_line,
             rank=self.rank,
             score=self.score,
+            parts=self.parts,
         )
 
 
@@ -129,6 +134,8 @@ class Source(Record):
     """Place in the return, counted from 1."""
     score: float
     """Fused score of the search."""
+    parts: tuple[str, ...] = ()
+    """Ids of the chunks joined in the passage, in reading order, where there are several."""
 
 
 class Tool(Record):

@@ -15,11 +15,10 @@ from tracegen.corpus import chunk_document, embedded_text, read_corpus
 from tracegen.errors import InputError, SettingsError, StoreError
 from tracegen.index import chroma, lexical, models, store
 from tracegen.index.embedder import Embedder, Vectors, load_embedder
-from tracegen.index.lexical import Lexical
 from tracegen.index.models import DEFAULT_MODEL
-from tracegen.index.search import Sidecar, read_sidecar
+from tracegen.index.sidecar import Sidecar, read_sidecar, write_sidecar
 from tracegen.index.store import Manifest
-from tracegen.jsonl import cannot_write, write_lines
+from tracegen.jsonl import cannot_write
 from tracegen.records import Chunk, Document, Record, Skipped
 
 DEFAULT_MAX_TOKENS = 220
@@ -269,18 +268,10 @@ def _write(path: Path, manifest: Manifest, embedded: Embedded, report: Progress)
     try:
         with store.new_generation(path) as folder:
             chroma.write_collection(folder / store.CHROMA, chunks, vectors, partial(report, "storing"))
-            write_lines(folder / store.CHUNKS, (chunk.model_dump(mode="json") for chunk in chunks))
-            np.save(folder / store.VECTORS, vectors)
+            write_sidecar(folder, chunks, vectors)
             (folder / store.TEXT_DIGESTS).write_text("".join(f"{digest}\n" for digest in digests), encoding="ascii")
-            Lexical.build(map(_lexical_text, chunks)).save(folder / store.BM25)
             manifest = manifest.model_copy(update={"files": store.file_sizes(folder)})
             (folder / store.MANIFEST).write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
     except OSError as error:
         raise cannot_write(path, error) from None
     return manifest
-
-
-def _lexical_text(chunk: Chunk) -> str:
-    # The section's own heading counts twice: of 335 functions of the gleam library asked for by name, 89 % came first instead
-    # of 87 % (2026-11).
-    return "\n".join((chunk.path, *chunk.headings, *chunk.headings[-1:], chunk.text))

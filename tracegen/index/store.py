@@ -29,7 +29,7 @@ from tracegen.errors import BusyError, SettingsError, StoreError
 from tracegen.jsonl import cannot_write, replacing
 from tracegen.records import Record
 
-FORMAT = 1
+FORMAT = 2
 """Version of the files in a generation; an index with another one is built again."""
 
 CURRENT = "CURRENT"
@@ -39,7 +39,9 @@ CHROMA = "chroma"
 CHUNKS = "chunks.jsonl"
 VECTORS = "vectors.npy"
 TEXT_DIGESTS = "vectors.sha256"
+CATALOGUE = "catalogue.npz"
 BM25 = "bm25"
+NAMES = "names"
 
 LOCK_WAIT_S = 1.0
 _GENERATION = re.compile(r"gen-(\d+)")
