@@ -100,12 +100,17 @@ def _positive(scores: Scores, count: int) -> list[int]:
 
 def _best(scores: Scores, count: int) -> list[int]:
     """Return the positions of the largest scores, largest first, of equal ones the first first."""
-    if len(scores) > count:
-        threshold = np.partition(scores, -count)[-count]
-        positions = np.flatnonzero(scores >= threshold)
-    else:
+    if len(scores) <= count:
         positions = np.arange(len(scores))
-    order = np.argsort(-scores[positions], kind="stable")[:count]
+    else:
+        # Of the negative scores the smallest: where nearly all of 100,000 scores are the same, numpy 2.4 takes 8 ms for the
+        # largest and 0.3 for the smallest (2026-11).
+        threshold = -np.partition(-scores, count - 1)[count - 1]
+        above = np.flatnonzero(scores > threshold)
+        # A word of every chunk gives them all one score: of those only as many as are needed are put in order.
+        equal = np.flatnonzero(scores == threshold)[: count - len(above)]
+        positions = np.sort(np.concatenate([above, equal]))
+    order = np.argsort(-scores[positions], kind="stable")
     return [int(i) for i in positions[order]]
 
 
