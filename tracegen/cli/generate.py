@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tracegen.cli.options import index_option, quiet_option
+from tracegen.cli.options import embeddings_url_option, index_option, quiet_option
 from tracegen.cli.progress import Bar
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ EXIT_WITH_REJECTED = 3
     "-o", "--output", type=click.Path(path_type=Path), required=True, help="File of the examples, such as augmented.jsonl."
 )
 @index_option
+@embeddings_url_option
 @click.option(
     "--teacher",
     default=None,

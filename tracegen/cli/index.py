@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracegen.cli.options import index_option, quiet_option
+from tracegen.cli.options import embeddings_url_option, index_option, quiet_option
 from tracegen.cli.progress import Bar
 
 if TYPE_CHECKING:
@@ -20,11 +20,15 @@ SKIPPED_SHOWN = 10
 @click.option(
     "--model",
     default=None,
-    help="Embedding model: a sentence-transformers name, or the path of one.  [default: all-MiniLM-L6-v2]",
+    help="Embedding model: a sentence-transformers name, the path of one, or openai:NAME for one behind an OpenAI-compatible "
+    "endpoint, such as openai:text-embedding-3-small.  [default: all-MiniLM-L6-v2]",
 )
+@embeddings_url_option
 @click.option("--all-skipped", is_flag=True, help="List every file that was left out, not only the first ones.")
 @quiet_option
-def command(docs: tuple[Path, ...], index: Path, model: str | None, all_skipped: bool, quiet: bool) -> None:
+def command(
+    docs: tuple[Path, ...], index: Path, model: str | None, embeddings_url: str | None, all_skipped: bool, quiet: bool
+) -> None:
     """Build or update the index of the documentation in DOCS (folders or files).
 
     Only what changed since the last time is embedded again; what is gone from DOCS is removed.
@@ -36,7 +40,7 @@ def command(docs: tuple[Path, ...], index: Path, model: str | None, all_skipped:
         def report(stage: str, done: int, total: int) -> None:
             progress.show(stage, done, total)
 
-        summary = build_index(docs, index, model=model or DEFAULT_MODEL, progress=report)
+        summary = build_index(docs, index, model=model or DEFAULT_MODEL, embeddings_url=embeddings_url, progress=report)
     if not quiet:
         click.echo(_summary_text(summary, index, all_skipped), err=True)
 

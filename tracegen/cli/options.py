@@ -14,3 +14,10 @@ index_option = click.option(
 )
 
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress, no notes: errors only.")
+
+embeddings_url_option = click.option(
+    "--embeddings-url",
+    default=None,
+    envvar="TRACEGEN_EMBEDDINGS_URL",
+    help="Address of the endpoint of an openai: embedding model.  [default: OPENAI_BASE_URL, else OpenAI's own]",
+)

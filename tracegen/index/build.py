@@ -78,13 +78,15 @@ def build_index(
     index: Path | str,
     *,
     model: str = DEFAULT_MODEL,
+    embeddings_url: str | None = None,
     max_tokens: int = DEFAULT_MAX_TOKENS,
     embedder: Embedder | None = None,
     progress: Progress | None = None,
 ) -> IndexSummary:
     """Build the index of some folders or files, or bring it up to date: only new text is embedded.
 
-    `max_tokens` bounds a chunk, in tokens of the model. An index that needs no change is not touched, and the model not loaded.
+    `embeddings_url` is where a model behind an endpoint, `openai:NAME`, is asked. `max_tokens` bounds a chunk, in tokens of the
+    model. An index that needs no change is not touched, and the model not loaded.
     Raises InputError where there is nothing to read, SettingsError where the index was built with another model, EmbedderError
     where the model cannot be had, OutputError where the index cannot be written, BusyError where another process builds it.
     """
@@ -105,7 +107,9 @@ def build_index(
             manifest = previous.manifest
             counts = Counts(embedded=0, reused=manifest.chunks, removed=0)
         else:
-            embedder = embedder or load_embedder(model)
+            if embedder is None:
+                known = previous.manifest.fingerprint if previous else ""
+                embedder = load_embedder(model, embeddings_url=embeddings_url, known=known)
             chunks = _cut(documents, embedder, _budget(max_tokens, embedder))
             if not chunks:
                 raise _nothing_to_read(roots, skipped)

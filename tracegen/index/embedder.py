@@ -62,15 +62,19 @@ class Embedder(Protocol):
         """Return the query's vector of length 1, shape (dimension,): the same for the same text, whatever else runs."""
 
 
-def load_embedder(model: str = DEFAULT_MODEL) -> Embedder:
+def load_embedder(model: str = DEFAULT_MODEL, *, embeddings_url: str | None = None, known: str = "") -> Embedder:
     """Find a model and return its embedder.
 
-    `model` is a folder or a name on the hub. A folder comes first; then, for the default model, the packaged weights of
-    tracegen[offline]; then the hub's cache; then the hub. Raises EmbedderError where it cannot be had; never another model.
+    `model` is a folder, a name on the hub, or `openai:NAME` for a model behind an OpenAI-compatible endpoint, which is at
+    `embeddings_url`, or else OPENAI_BASE_URL, or else OpenAI's own; `known` is the fingerprint of the index it is for. A folder
+    comes first; then, for the default model, the packaged weights of tracegen[offline]; then the hub's cache; then the hub.
+    Raises EmbedderError where it cannot be had; never another model.
     """
-    from tracegen.index import onnx_bert  # here, because it imports this module
+    from tracegen.index import endpoint, onnx_bert  # here, because they import this module
 
     name = models.canonical_name(model)
+    if name.startswith(models.ENDPOINT):
+        return endpoint.EndpointEmbedder(name, url=embeddings_url, known=known)
     folder = models.resolve_model(name)
     return onnx_bert.OnnxBert(name, folder) if onnx_bert.supports(folder) else SentenceEmbedder(name, folder)
 

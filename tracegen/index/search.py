@@ -21,8 +21,12 @@ CANDIDATES_EACH = 4
 """Chunks that a passage asked for is chosen from, where more are asked for than usual."""
 
 
-def open_index(path: Path | str, *, embedder: Embedder | None = None, model: str | None = None) -> "Index":
+def open_index(
+    path: Path | str, *, embedder: Embedder | None = None, model: str | None = None, embeddings_url: str | None = None
+) -> "Index":
     """Open an index for searching; `model` is where its embedding model is taken from, by default what it was built with.
+
+    `embeddings_url` is where a model behind an endpoint is asked.
 
     Raises StoreError where there is none, it is damaged or it was built with another model; EmbedderError where the model
     cannot be had.
@@ -30,7 +34,7 @@ def open_index(path: Path | str, *, embedder: Embedder | None = None, model: str
     sidecar = read_sidecar(Path(path))
     manifest = sidecar.manifest
     if embedder is None:
-        embedder = load_embedder(model or manifest.model)
+        embedder = load_embedder(model or manifest.model, embeddings_url=embeddings_url, known=manifest.fingerprint)
     if embedder.fingerprint != manifest.fingerprint:
         raise StoreError(
             f"The index {path} was built with the model {manifest.model} (weights {manifest.fingerprint[:12]}), not with "
