@@ -75,6 +75,7 @@ async def generate_async(
     *,
     index: Path | str = DEFAULT_INDEX,
     embeddings_url: str | None = None,
+    rerank: str | None = None,
     teacher: str | Teacher | None = None,
     base_url: str | None = None,
     prompt: Path | None = None,
@@ -97,7 +98,7 @@ async def generate_async(
     chosen = choose_teacher(teacher, base_url)
     system_prompt = read_prompt(prompt) if isinstance(chosen, ChatTeacher) else None
     try:
-        with open_index(Path(index), embeddings_url=embeddings_url) as opened, Searcher(opened) as search:
+        with open_index(Path(index), embeddings_url=embeddings_url, rerank=rerank) as opened, Searcher(opened) as search:
             settings = {
                 "teacher": chosen.name,
                 "index": opened.id,

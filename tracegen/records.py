@@ -151,6 +151,8 @@ class Tool(Record):
     """Number of passages in a return."""
     rendering: int
     """Version of the way hits become the text of a return; a new one when that text changes."""
+    rerank: str | None = None
+    """Cross-encoder that puts what was found in a new order: its name and the first digits of its weights' digest."""
 
     @property
     def definition(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tracegen.cli.options import embeddings_url_option, index_option, quiet_option
+from tracegen.cli.options import embeddings_url_option, index_option, quiet_option, rerank_option
 from tracegen.cli.progress import Bar
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ EXIT_WITH_REJECTED = 3
 )
 @index_option
 @embeddings_url_option
+@rerank_option
 @click.option(
     "--teacher",
     default=None,

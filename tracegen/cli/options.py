@@ -21,3 +21,10 @@ embeddings_url_option = click.option(
     envvar="TRACEGEN_EMBEDDINGS_URL",
     help="Address of the endpoint of an openai: embedding model.  [default: OPENAI_BASE_URL, else OpenAI's own]",
 )
+
+rerank_option = click.option(
+    "--rerank",
+    default=None,
+    metavar="MODEL",
+    help="Cross-encoder that puts the best 30 chunks in a new order: a folder, or a name on the hub.  [default: none]",
+)

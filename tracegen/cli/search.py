@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracegen.cli.options import embeddings_url_option, index_option
+from tracegen.cli.options import embeddings_url_option, index_option, rerank_option
 
 if TYPE_CHECKING:
     from tracegen.index.search import Costs
@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 @click.argument("query")
 @index_option
 @embeddings_url_option
+@rerank_option
 @click.option(
     "--path", default=None, metavar="GLOB", help="Search only documents whose path matches, such as 'std/*', or a folder."
 )
 @click.option("--scores", is_flag=True, help="Show on stderr why each passage was found: ranks and scores of both searches.")
 @click.option("--json", "as_json", is_flag=True, help="Print the hits with all their fields as JSON.")
-def command(query: str, index: Path, embeddings_url: str | None, path: str | None, scores: bool, as_json: bool) -> None:
+def command(
+    query: str, index: Path, embeddings_url: str | None, rerank: str | None, path: str | None, scores: bool, as_json: bool
+) -> None:
     """Search the documentation for QUERY, and print exactly the text that a model would get back."""
     from tracegen.errors import InputError
     from tracegen.index import open_index
@@ -29,7 +32,7 @@ def command(query: str, index: Path, embeddings_url: str | None, path: str | Non
 
     if not query.strip():
         raise InputError("The query is empty. Say what to look for: tracegen search 'how to join strings'.")
-    with open_index(index, embeddings_url=embeddings_url) as opened:
+    with open_index(index, embeddings_url=embeddings_url, rerank=rerank) as opened:
         hits = opened.search(query, path=path)
         if as_json:
             click.echo(dump([hit.model_dump() for hit in hits]))

@@ -136,7 +136,7 @@ def _hit(rank: int, passage: Passage, numbers: range, reader: _Reader) -> Hit:
         dense_score=found.dense_score,
         lexical_rank=found.lexical_rank,
         lexical_score=found.lexical_score,
-        named=found.named,
+        named=found.bonus > 0,
         parts=tuple(one.id for one in chunks) if len(chunks) > 1 else (),
     )
 

@@ -43,8 +43,8 @@ class Found(NamedTuple):
     """Place among the BM25 results of the words, from 1."""
     lexical_score: float
     """BM25 score of the words."""
-    named: bool
-    """Whether its section has a name of the query in its heading."""
+    bonus: float
+    """What the score has more because the section has a name of the query in its heading: DEFINITION, IN_HEADING or 0."""
 
 
 def rank(sidecar: Sidecar, query: str, vector: Vectors, count: int, only: NDArray[np.bool_] | None = None) -> list[Found]:
@@ -75,7 +75,7 @@ def rank(sidecar: Sidecar, query: str, vector: Vectors, count: int, only: NDArra
             dense_score=float(dense[i]),
             lexical_rank=word_ranks.get(i),
             lexical_score=float(words[i]),
-            named=bool(named[i]),
+            bonus=float(named[i]),
         )
         for i, score in fused.items()
     ]

@@ -14,6 +14,7 @@ from tracegen.index import tool
 from tracegen.index.embedder import Embedder, load_embedder, well_formed
 from tracegen.index.passages import find_passages
 from tracegen.index.ranking import CANDIDATES, rank
+from tracegen.index.reranker import Reranker, load_reranker
 from tracegen.index.sidecar import Sidecar, read_sidecar
 from tracegen.records import Hit, Tool, ToolReturn
 
@@ -22,12 +23,17 @@ CANDIDATES_EACH = 4
 
 
 def open_index(
-    path: Path | str, *, embedder: Embedder | None = None, model: str | None = None, embeddings_url: str | None = None
+    path: Path | str,
+    *,
+    embedder: Embedder | None = None,
+    model: str | None = None,
+    embeddings_url: str | None = None,
+    rerank: str | None = None,
 ) -> "Index":
     """Open an index for searching; `model` is where its embedding model is taken from, by default what it was built with.
 
-    `embeddings_url` is where a model behind an endpoint is asked.
-
+    `embeddings_url` is where a model behind an endpoint is asked; `rerank` is a cross-encoder, a folder or a name on the hub,
+    which puts what was found in a new order.
     Raises StoreError where there is none, it is damaged or it was built with another model; EmbedderError where the model
     cannot be had.
     """
@@ -41,7 +47,7 @@ def open_index(
             f"{embedder.name} (weights {embedder.fingerprint[:12]}). Use the same model, "
             f"or delete the folder and build it again: tracegen index DOCS --index {path}"
         )
-    return Index(sidecar, embedder)
+    return Index(sidecar, embedder, load_reranker(rerank) if rerank else None)
 
 
 class Costs(NamedTuple):
@@ -58,9 +64,10 @@ class Costs(NamedTuple):
 class Index:
     """An open index. Safe to use from several threads where its embedder is; a context manager."""
 
-    def __init__(self, sidecar: Sidecar, embedder: Embedder) -> None:
+    def __init__(self, sidecar: Sidecar, embedder: Embedder, reranker: Reranker | None = None) -> None:
         self.manifest = sidecar.manifest
-        self.tool: Tool = tool.TOOL
+        self.tool: Tool = tool.TOOL.model_copy(update={"rerank": reranker.id}) if reranker else tool.TOOL
+        self._reranker = reranker
         self._sidecar: Sidecar | None = sidecar
         self._embedder = embedder
         self._costs = Costs()
@@ -104,6 +111,8 @@ class Index:
         embedded = time.perf_counter()
         only = None if path is None else sidecar.catalogue.below(path)
         ranked = rank(sidecar, query, vector, max(CANDIDATES, CANDIDATES_EACH * k), only)
+        if self._reranker:
+            ranked = self._reranker.rerank(query, ranked, sidecar)
         hits = find_passages(ranked, sidecar, k)
         self._count(embedded - started, time.perf_counter() - embedded)
         return hits
