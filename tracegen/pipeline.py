@@ -74,6 +74,8 @@ async def generate_async(
     output: Path | str,
     *,
     index: Path | str = DEFAULT_INDEX,
+    embeddings_url: str | None = None,
+    rerank: str | None = None,
     teacher: str | Teacher | None = None,
     base_url: str | None = None,
     prompt: Path | None = None,
@@ -96,7 +98,7 @@ async def generate_async(
     chosen = choose_teacher(teacher, base_url)
     system_prompt = read_prompt(prompt) if isinstance(chosen, ChatTeacher) else None
     try:
-        with open_index(Path(index)) as opened, Searcher(opened) as search:
+        with open_index(Path(index), embeddings_url=embeddings_url, rerank=rerank) as opened, Searcher(opened) as search:
             settings = {
                 "teacher": chosen.name,
                 "index": opened.id,
@@ -172,22 +174,29 @@ def versions() -> dict[str, str]:
     return {"tracegen": tracegen.__version__} | {package: version(package) for package in packages}
 
 
+SEARCH_THREADS = 2
+"""More gain nothing: a query takes a few milliseconds, and a teacher's answer takes seconds."""
+
+
 class Searcher:
-    """An open index, searched in a thread of its own so that the event loop goes on meanwhile."""
+    """An open index, searched in threads of its own so that the event loop goes on meanwhile.
+
+    Queries are embedded one by one: in batches the last bits of a vector depend on the queries beside it, see docs/log.md.
+    """
 
     def __init__(self, index: "Index") -> None:
         """Take an open index; it stays the caller's."""
         self._index = index
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="search")
+        self._threads = ThreadPoolExecutor(SEARCH_THREADS, thread_name_prefix="search")
 
     def __enter__(self) -> Self:
         """Return itself."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        """End the thread; searches that still wait are dropped."""
-        self._thread.shutdown(cancel_futures=True)
+        """End the threads; searches that still wait are dropped."""
+        self._threads.shutdown(cancel_futures=True)
 
     async def __call__(self, query: str) -> ToolReturn:
         """Return what the tool returns for a query."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._index.call, query)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._index.call, query)

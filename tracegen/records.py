@@ -83,10 +83,10 @@ class Chunk(Record):
 
 
 class Hit(Record):
-    """A chunk that a search returned, with the reasons."""
+    """A passage that a search returned, with the reasons."""
 
     chunk: Chunk
-    """The chunk found."""
+    """The chunk found; its text and lines are those of the whole passage, where that has several chunks."""
     rank: int
     """Place in the result, counted from 1."""
     score: float
@@ -99,6 +99,10 @@ class Hit(Record):
     """Place among the BM25 results, or None."""
     lexical_score: float | None = None
     """BM25 score, 0 and up."""
+    named: bool = False
+    """True where its section has a name of the query as its heading: those come first."""
+    parts: tuple[str, ...] = ()
+    """Ids of the chunks joined in the passage, in reading order, where there are several."""
 
     def source(self) -> "Source":
         """Return what the run file keeps of the hit: everything but the text, which the return holds already."""
@@ -111,6 +115,7 @@ class Hit(Record):
             end_line=chunk.end_line,
             rank=self.rank,
             score=self.score,
+            parts=self.parts,
         )
 
 
@@ -131,6 +136,8 @@ class Source(Record):
     """Place in the return, counted from 1."""
     score: float
     """Fused score of the search."""
+    parts: tuple[str, ...] = ()
+    """Ids of the chunks joined in the passage, in reading order, where there are several."""
 
 
 class Tool(Record):
@@ -152,6 +159,8 @@ class Tool(Record):
     """Most tokens of a return, as the embedding model counts them, or None."""
     nothing_found: str = "No passage found."
     """Text of a return without any passage."""
+    rerank: str | None = None
+    """Cross-encoder that puts what was found in a new order: its name and the first digits of its weights' digest."""
 
     @property
     def definition(self) -> dict[str, Any]:

@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tracegen.cli.options import chroma_url_option, collection_option, index_folder, index_option, quiet_option
+from tracegen.cli.options import (
+    chroma_url_option,
+    collection_option,
+    embeddings_url_option,
+    index_folder,
+    index_option,
+    quiet_option,
+    rerank_option,
+)
 from tracegen.cli.progress import Bar
 
 if TYPE_CHECKING:
@@ -23,6 +31,8 @@ EXIT_WITH_REJECTED = 3
 @index_option
 @chroma_url_option
 @collection_option
+@embeddings_url_option
+@rerank_option
 @click.option(
     "--teacher",
     default=None,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tracegen.cli.options import chroma_url_option, collection_option, index_option, quiet_option
+from tracegen.cli.options import chroma_url_option, collection_option, embeddings_url_option, index_option, quiet_option
 from tracegen.cli.progress import Bar
 
 if TYPE_CHECKING:
@@ -22,8 +22,10 @@ SKIPPED_SHOWN = 10
 @click.option(
     "--model",
     default=None,
-    help="Embedding model: a sentence-transformers name, or the path of one.  [default: all-MiniLM-L6-v2]",
+    help="Embedding model: a sentence-transformers name, the path of one, or openai:NAME for one behind an OpenAI-compatible "
+    "endpoint, such as openai:text-embedding-3-small.  [default: all-MiniLM-L6-v2]",
 )
+@embeddings_url_option
 @click.option(
     "--tool",
     type=click.Path(path_type=Path),

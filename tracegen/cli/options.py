@@ -24,6 +24,20 @@ collection_option = click.option("--collection", default=None, help="Name of the
 
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress, no notes: errors only.")
 
+embeddings_url_option = click.option(
+    "--embeddings-url",
+    default=None,
+    envvar="TRACEGEN_EMBEDDINGS_URL",
+    help="Address of the endpoint of an openai: embedding model.  [default: OPENAI_BASE_URL, else OpenAI's own]",
+)
+
+rerank_option = click.option(
+    "--rerank",
+    default=None,
+    metavar="MODEL",
+    help="Cross-encoder that puts the best 30 chunks in a new order: a folder, or a name on the hub.  [default: none]",
+)
+
 
 def index_folder(index: Path, chroma_url: str | None, collection: str | None) -> Path:
     """Return the folder of the index that is meant: `index`, or a copy of the collection on a server, fetched where needed."""

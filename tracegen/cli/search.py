@@ -5,9 +5,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracegen.cli.options import chroma_url_option, collection_option, index_folder, index_option
+from tracegen.cli.options import (
+    chroma_url_option,
+    collection_option,
+    embeddings_url_option,
+    index_folder,
+    index_option,
+    rerank_option,
+)
 
 if TYPE_CHECKING:
+    from tracegen.index.search import Costs
     from tracegen.records import Hit
 
 
@@ -16,9 +24,24 @@ if TYPE_CHECKING:
 @index_option
 @chroma_url_option
 @collection_option
+@embeddings_url_option
+@rerank_option
+@click.option(
+    "--path", default=None, metavar="GLOB", help="Search only documents whose path matches, such as 'std/*', or a folder."
+)
 @click.option("--scores", is_flag=True, help="Show on stderr why each passage was found: ranks and scores of both searches.")
 @click.option("--json", "as_json", is_flag=True, help="Print the hits with all their fields as JSON.")
-def command(query: str, index: Path, chroma_url: str | None, collection: str | None, scores: bool, as_json: bool) -> None:
+def command(
+    query: str,
+    index: Path,
+    chroma_url: str | None,
+    collection: str | None,
+    path: str | None,
+    scores: bool,
+    as_json: bool,
+    embeddings_url: str | None,
+    rerank: str | None,
+) -> None:
     """Search the documentation for QUERY, and print exactly the text that a model would get back."""
     from tracegen.errors import InputError
     from tracegen.index import open_index
@@ -26,24 +49,32 @@ def command(query: str, index: Path, chroma_url: str | None, collection: str | N
 
     if not query.strip():
         raise InputError("The query is empty. Say what to look for: tracegen search 'how to join strings'.")
-    with open_index(index_folder(index, chroma_url, collection)) as opened:
+    with open_index(index_folder(index, chroma_url, collection), embeddings_url=embeddings_url, rerank=rerank) as opened:
+        hits = opened.search(query, path=path)
         if as_json:
-            click.echo(dump([hit.model_dump() for hit in opened.search(query)]))
+            click.echo(dump([hit.model_dump() for hit in hits]))
             return
-        click.echo(opened.call(query).text)
+        click.echo(opened.returned(hits).text)
+        if not hits:
+            click.echo(f"No document of the index has a path like {path!r}.", err=True)
         if scores:
-            click.echo("\n" + _scores_table(opened.search(query)), err=True)
+            click.echo(f"\n{_scores_table(hits)}\n\n{_costs_text(opened.costs)}", err=True)
 
 
 def _scores_table(hits: "list[Hit]") -> str:
     """Return one line per hit: both searches' ranks and scores, and where the chunk stands."""
-    lines = ["rank  fused   dense (cosine)   lexical (BM25)   chunk             source"]
+    lines = ["rank  fused   dense (cosine)   lexical (BM25)   name  chunk             source"]
     for hit in hits:
         dense = _place(hit.dense_rank, hit.dense_score)
         lexical = _place(hit.lexical_rank, hit.lexical_score)
         source = f"{hit.chunk.path}:{hit.chunk.start_line}-{hit.chunk.end_line}"
-        lines.append(f"{hit.rank:>4}  {hit.score:.4f}  {dense:<15}  {lexical:<15}  {hit.chunk.id}  {source}")
+        name = "yes" if hit.named else "-"
+        lines.append(f"{hit.rank:>4}  {hit.score:.4f}  {dense:<15}  {lexical:<15}  {name:<4}  {hit.chunk.id}  {source}")
     return "\n".join(lines)
+
+
+def _costs_text(costs: "Costs") -> str:
+    return f"query embedded in {1000 * costs.embed_s:.1f} ms, searched in {1000 * costs.search_s:.1f} ms"
 
 
 def _place(rank: int | None, score: float | None) -> str:

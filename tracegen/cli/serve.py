@@ -3,11 +3,11 @@
 import os
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from tracegen.cli.options import index_option, quiet_option
+from tracegen.cli.options import embeddings_url_option, index_option, quiet_option, rerank_option
 from tracegen.cli.progress import Bar
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ SHOWN_CHARS = 400
 
 @click.command("serve")
 @index_option
+@embeddings_url_option
+@rerank_option
 @click.option(
     "--transport",
     type=click.Choice(["stdio", "http"]),
@@ -40,19 +42,29 @@ SHOWN_CHARS = 400
 )
 @quiet_option
 @click.pass_context
-def command(ctx: click.Context, index: Path, transport: str, host: str, port: int, verify: Path | None, quiet: bool) -> None:
+def command(
+    ctx: click.Context,
+    /,
+    index: Path,
+    transport: str,
+    host: str,
+    port: int,
+    verify: Path | None,
+    quiet: bool,
+    **models: Any,
+) -> None:
     """Serve the tool to the tuned model, exactly as it was trained with: over MCP, or over HTTP.
 
     Ctrl-C stops it. With --verify the exit code is 0 where all is as it was, and 1 where anything differs.
     """
     if verify is not None:
-        ctx.exit(_verify(verify, index, quiet))
+        ctx.exit(_verify(verify, index, models, quiet))
     import tracegen
     from tracegen.index import open_index
     from tracegen.pipeline import Searcher
     from tracegen.serve.answer import Served
 
-    with open_index(index) as opened, Searcher(opened) as search:
+    with open_index(index, **models) as opened, Searcher(opened) as search:
         served = Served(opened.tool, search, opened.id, tracegen.__version__)
         if transport == "stdio":
             _serve_stdio(served, index, quiet)
@@ -97,13 +109,14 @@ def _serve_http(served: "Served", index: Path, host: str, port: int, quiet: bool
             click.echo("Stopped.", err=True)
 
 
-def _verify(run: Path, index: Path, quiet: bool) -> int:
+def _verify(run: Path, index: Path, models: dict[str, Any], quiet: bool) -> int:
     """Compare and print; return the exit code."""
     from tracegen.index import open_index
     from tracegen.serve.verify import verify
     from tracegen.traces.runfile import RunFile
 
-    with RunFile.open_run(run) as opened, open_index(index) as searched, Bar(quiet=quiet, unit="row") as progress:
+    searching = open_index(index, **models)
+    with RunFile.open_run(run) as opened, searching as searched, Bar(quiet=quiet, unit="row") as progress:
         verification = verify(opened, searched, lambda done, total: progress.show("verify", done, total))
     click.echo(_verification_text(verification))
     return 0 if verification.same else EXIT_DIFFERENT

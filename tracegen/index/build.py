@@ -15,15 +15,15 @@ from tracegen.errors import InputError, SettingsError
 from tracegen.index import chroma, lexical, models, store, writing
 from tracegen.index.cache import open_cache, remove_cache
 from tracegen.index.embedder import Embedder, load_embedder
-from tracegen.index.lexical import Lexical
 from tracegen.index.models import DEFAULT_MODEL
 from tracegen.index.previous import Previous, read_previous
 from tracegen.index.scan import Scan, scan_files
+from tracegen.index.sidecar import write_search_files
 from tracegen.index.store import Manifest
 from tracegen.index.tool import DEFAULT_TOOL, RENDERING
 from tracegen.index.writing import Cut, Progress, read_chunks
 from tracegen.jsonl import cannot_write
-from tracegen.records import Chunk, Record, Skipped, Tool
+from tracegen.records import Record, Skipped, Tool
 
 DEFAULT_MAX_TOKENS = 220
 SMALLEST_MAX_TOKENS = 32
@@ -69,6 +69,7 @@ def build_index(
     index: Path | str,
     *,
     model: str = DEFAULT_MODEL,
+    embeddings_url: str | None = None,
     max_tokens: int = DEFAULT_MAX_TOKENS,
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
@@ -80,6 +81,7 @@ def build_index(
 ) -> IndexSummary:
     """Build the index of some folders or files, or bring it up to date: only new text is embedded.
 
+    `embeddings_url` is where a model behind an endpoint, `openai:NAME`, is asked.
     `max_tokens` bounds a chunk, in tokens of the model; `include` and `exclude` are patterns as in `.gitignore`. `tool` is the
     retrieval function as models see it, by default the one that the index has, or else tracegen's own; a change of it embeds
     nothing. An index that needs no change is not touched, and the model not loaded.
@@ -105,7 +107,9 @@ def build_index(
         else:
             if not scan.files:
                 raise _nothing_to_read(roots, [])
-            embedder = embedder or load_embedder(model)
+            if embedder is None:
+                known = previous.manifest.fingerprint if previous else ""
+                embedder = load_embedder(model, embeddings_url=embeddings_url, known=known)
             manifest, counts = _build(path, roots, scan, previous, embedder, max_tokens, tool, progress or _silent)
     return IndexSummary(
         id=manifest.id,
@@ -228,12 +232,7 @@ def _store(folder: Path, report: Progress) -> None:
     chunks = partial(read_chunks, folder)
     vectors = np.load(folder / store.VECTORS, mmap_mode="r", allow_pickle=False)
     chroma.write_collection(folder / store.CHROMA, chunks, vectors, partial(report, "storing"))
-    build_lexical(folder)
-
-
-def build_lexical(folder: Path) -> None:
-    """Write the lexical half of a generation, which follows from its chunks. Raises OSError."""
-    Lexical.build(map(_lexical_text, read_chunks(folder))).save(folder / store.BM25)
+    write_search_files(folder, chunks)
 
 
 def index_head(fingerprint: str) -> str:
@@ -263,9 +262,3 @@ def _manifest(folder: Path, roots: Sequence[Path], scan: Scan, cut: Cut, embedde
         built=datetime.now(UTC).isoformat(timespec="seconds"),
         files=store.file_sizes(folder),
     )
-
-
-def _lexical_text(chunk: Chunk) -> str:
-    # The section's own heading counts twice: of 335 functions of the gleam library asked for by name, 89 % came first instead
-    # of 87 % (2026-11).
-    return "\n".join((chunk.path, *chunk.headings, *chunk.headings[-1:], chunk.text))

@@ -2,18 +2,20 @@
 
 import hashlib
 import os
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from tracegen.errors import StoreError
 from tracegen.index import lexical, store
-from tracegen.index.build import build_lexical, index_head
+from tracegen.index.build import index_head
 from tracegen.index.chroma import TOLERANCE
 from tracegen.index.previous import read_previous
 from tracegen.index.remote import Remote, connected, download, read_remote
+from tracegen.index.sidecar import write_search_files
 from tracegen.index.store import Manifest
-from tracegen.index.writing import index_id
+from tracegen.index.writing import index_id, read_chunks
 from tracegen.jsonl import cannot_write
 
 WAIT_S = 600.0
@@ -50,7 +52,7 @@ def _fetch(path: Path, remote: Remote, manifest: Manifest) -> None:
         with store.new_generation(path) as folder:
             download(remote, manifest, folder)
             _check(folder, remote, manifest)
-            build_lexical(folder)
+            write_search_files(folder, partial(read_chunks, folder))
             store.write_manifest(folder, manifest.model_copy(update={"files": store.file_sizes(folder)}))
     except OSError as error:
         raise cannot_write(path, error) from None

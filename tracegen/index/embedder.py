@@ -62,15 +62,19 @@ class Embedder(Protocol):
         """Return the query's vector of length 1, shape (dimension,): the same for the same text, whatever else runs."""
 
 
-def load_embedder(model: str = DEFAULT_MODEL) -> Embedder:
+def load_embedder(model: str = DEFAULT_MODEL, *, embeddings_url: str | None = None, known: str = "") -> Embedder:
     """Find a model and return its embedder.
 
-    `model` is a folder or a name on the hub. A folder comes first; then, for the default model, the packaged weights of
-    tracegen[offline]; then the hub's cache; then the hub. Raises EmbedderError where it cannot be had; never another model.
+    `model` is a folder, a name on the hub, or `openai:NAME` for a model behind an OpenAI-compatible endpoint, which is at
+    `embeddings_url`, or else OPENAI_BASE_URL, or else OpenAI's own; `known` is the fingerprint of the index it is for. A folder
+    comes first; then, for the default model, the packaged weights of tracegen[offline]; then the hub's cache; then the hub.
+    Raises EmbedderError where it cannot be had; never another model.
     """
-    from tracegen.index import onnx_bert  # here, because it imports this module
+    from tracegen.index import endpoint, onnx_bert  # here, because they import this module
 
     name = models.canonical_name(model)
+    if name.startswith(models.ENDPOINT):
+        return endpoint.EndpointEmbedder(name, url=embeddings_url, known=known)
     folder = models.resolve_model(name)
     return onnx_bert.OnnxBert(name, folder) if onnx_bert.supports(folder) else SentenceEmbedder(name, folder)
 
@@ -141,7 +145,7 @@ class SentenceEmbedder:
         return self._cached_query(well_formed(text))
 
     def _embed_query(self, text: str) -> Vectors:
-        with self._lock, _one_thread():
+        with self._lock, one_thread():
             vector = self._model.encode_query(text, normalize_embeddings=True, show_progress_bar=False)
         vector = np.asarray(vector, dtype=np.float32)
         vector.setflags(write=False)  # it is shared by all who ask the same
@@ -156,20 +160,20 @@ def well_formed(text: str) -> str:
 def _load(folder: Path) -> "SentenceTransformer":
     # Tokenizers warn at every later fork of the process otherwise, and read it at each use: it has to stay.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    _import_torch()
+    import_torch()
     from safetensors import SafetensorError
     from sentence_transformers import SentenceTransformer
 
     try:
-        with _quiet():
-            return SentenceTransformer(str(folder), device="cpu", local_files_only=True)
+        with quiet():
+            return SentenceTransformer(str(folder), device="cpu", local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError, SafetensorError) as error:
         raise EmbedderError(
             f"sentence-transformers cannot load the model in {folder}: {error}. Get it again, or choose another with --model."
         ) from error
 
 
-def _import_torch() -> None:
+def import_torch() -> None:
     """Import torch with threads that sleep while they wait, where nobody chose otherwise.
 
     Its OpenMP reads the setting once, when it is loaded. By default waiting threads spin: beside other work on two cores that
@@ -185,7 +189,7 @@ def _import_torch() -> None:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep transformers from drawing bars and reports while a model loads; its settings are put back afterwards."""
     logging: Any = import_module("transformers.utils.logging")
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
@@ -200,7 +204,7 @@ def _quiet() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Run torch on one thread: with two on two busy cores, a query's 99th percentile was 740 ms instead of 27."""
     import torch
 

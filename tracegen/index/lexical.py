@@ -1,7 +1,7 @@
 """The lexical half of the search: BM25 over words, for names that an embedding does not know."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -51,20 +51,20 @@ def _stem(word: str) -> str:
 
 
 class Lexical:
-    """A BM25 index of texts, numbered from 0 in their order."""
+    """A BM25 index of texts, each given as its words, numbered from 0 in their order."""
 
     def __init__(self, bm25: Any) -> None:
         self._bm25 = bm25
 
     @classmethod
-    def build(cls, texts: Iterable[str]) -> "Lexical":
-        """Index texts."""
+    def build(cls, texts: Iterable[Sequence[str]]) -> "Lexical":
+        """Index texts, given as their words."""
         import bm25s
 
         # Numbered in the order of their first use, so that the files are the same every time. A text without any word gets the
         # empty one: an index without words cannot be made.
         vocabulary = {"": 0}
-        ids = [[vocabulary.setdefault(word, len(vocabulary)) for word in tokenize(text) or [""]] for text in texts]
+        ids = [[vocabulary.setdefault(word, len(vocabulary)) for word in words or [""]] for words in texts]
         bm25 = bm25s.BM25()
         bm25.index((ids, vocabulary), show_progress=False)
         return cls(bm25)
@@ -74,7 +74,7 @@ class Lexical:
         """Read an index. Raises OSError or ValueError where its files are damaged."""
         import bm25s
 
-        return cls(bm25s.BM25.load(folder, show_progress=False))
+        return cls(bm25s.BM25.load(folder, mmap=True, show_progress=False))
 
     def save(self, folder: Path) -> None:
         """Write the index. Raises OSError."""
@@ -83,8 +83,16 @@ class Lexical:
     def __len__(self) -> int:
         return int(self._bm25.scores["num_docs"])
 
-    def scores(self, query: str) -> NDArray[np.float32]:
-        """Return the BM25 score of each text, shape (n,), 0 where no word of the query is in it."""
-        ids = self._bm25.get_tokens_ids(query_words(query))
+    def scores(self, words: Sequence[str]) -> NDArray[np.float32]:
+        """Return the BM25 score of each text, shape (n,), 0 where none of the words is in it."""
+        ids = self._bm25.get_tokens_ids(words)
         scores: NDArray[np.float32] = self._bm25.get_scores_from_ids(ids)
         return scores
+
+    def frequency(self, word: str) -> int:
+        """Return how many of the texts have a word."""
+        place = self._bm25.vocab_dict.get(word)
+        if place is None:
+            return 0
+        starts = self._bm25.scores["indptr"]
+        return int(starts[place + 1] - starts[place])

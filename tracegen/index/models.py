@@ -10,6 +10,8 @@ from pathlib import Path
 from tracegen.errors import EmbedderError
 
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+ENDPOINT = "openai:"
+"""Stands before the name of a model that is behind an OpenAI-compatible endpoint."""
 
 OFFICIAL_SHA256 = {
     "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
@@ -31,10 +33,12 @@ OTHER_RUNTIMES = ["onnx/*", "openvino/*"]
 
 
 def canonical_name(model: str) -> str:
-    """Return the one name of a model: an absolute path for a folder, `owner/name` for the hub.
+    """Return the one name of a model: an absolute path for a folder, `owner/name` for the hub, `openai:name` for an endpoint.
 
     A name without an owner is one of sentence-transformers' own, as that library reads it.
     """
+    if model.startswith(ENDPOINT):
+        return model
     folder = Path(model).expanduser()
     if folder.is_dir() or folder.is_absolute() or model.startswith((".", "~")):
         return str(folder.resolve())
@@ -46,6 +50,8 @@ def find_model(name: str) -> Path | None:
 
     `name` is canonical. Raises EmbedderError where a folder holds no model, or the packaged weights are not the official ones.
     """
+    if name.startswith(ENDPOINT):
+        return None
     if Path(name).is_absolute():
         return _checked_folder(Path(name))
     if name == DEFAULT_MODEL:

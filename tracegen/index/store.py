@@ -43,7 +43,9 @@ CHUNKS = "chunks.jsonl"
 VECTORS = "vectors.npy"
 TEXT_DIGESTS = "vectors.sha256"
 LENGTHS = "lengths.npy"
+CATALOGUE = "catalogue.npz"
 BM25 = "bm25"
+NAMES = "names"
 CACHE = "embeddings.db"
 
 LOCK_POLL_S = 0.2

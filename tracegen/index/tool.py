@@ -9,7 +9,12 @@ from collections.abc import Callable, Sequence
 
 from tracegen.records import Hit, Tool
 
-RENDERING = 1
+RENDERING = 2
+
+RETURN_CHARS = 6000
+"""Characters of the passages of one return, heads not counted; what is there beside the best chunks fills it."""
+SECTION_CHARS = 2400
+"""Characters that one passage may grow to: a section of this size is returned whole."""
 
 DEFAULT_TOOL = Tool(
     name="search_docs",

@@ -1,0 +1,83 @@
+"""Exact names: what counts as one in a text, a heading and a query."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tracegen.index.names import DEFINED, SPOKEN_OF, chunk_names, names_in, query_names, wanted_names
+from tracegen.records import Chunk
+
+
+def _names(*headings: str, text: str = "", path: str = "page.md") -> list[str]:
+    chunk = Chunk(id="0" * 16, path=path, title="Page", headings=headings, text=text, start_line=1, end_line=1)
+    return chunk_names(chunk)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("call std.foldl(f, a, 0)", ["std.foldl"]),
+        ("gleam/list.fold and Array::push", ["gleam.list.fold", "array.push"]),
+        ("xs |> f <> g", ["|>", "<>"]),
+        ("a +: b; c == d; [1, ..rest]", ["+:", "==", ".."]),
+        ("@external and --ext-str, -v", ["@external", "--ext-str", "-v"]),
+        ("snake_case camelCase _private XMLParser", ["snake_case", "camelcase", "_private", "xmlparser"]),
+        ("fold(list)", ["fold"]),
+        ("-----\n=====\n*** /* note */ // note", ["//"]),
+        ("Plain words, and one end of a sentence. Next", []),
+        ("well-known twenty-one", []),
+    ],
+)
+def test_names_in_a_text(text: str, names: list[str]) -> None:
+    assert list(names_in(text)) == names
+
+
+def test_a_function_has_its_own_name_and_that_with_its_module() -> None:
+    names = _names("gleam/list", "fold", path="modules/gleam/list.md")
+    assert {DEFINED + name for name in ("fold", "list.fold", "gleam.list.fold")} <= set(names)
+    assert {DEFINED + "foldl", DEFINED + "std.foldl"} <= set(_names("Arrays", "std.foldl(func, arr, init)"))
+    assert {DEFINED + "map", DEFINED + "filter"} <= set(_names("Lists", "map, filter"))
+    assert DEFINED + "pattern matching" in _names("Pattern matching")
+
+
+def test_the_headings_of_tiny_sections_that_were_joined_are_names_too() -> None:
+    names = _names("gleam/list", text="## fold\n\nText.\n\n```\n## no heading\n```\n\n### `length`\n\nText.")
+    assert {DEFINED + "list.fold", DEFINED + "list.length", DEFINED + "gleam/list".replace("/", ".")} <= set(names)
+    assert DEFINED + "no heading" not in names
+
+
+def test_a_name_within_a_heading_is_less_than_the_heading() -> None:
+    names = _names("Guide", "Tracing with `std.trace`")
+    assert SPOKEN_OF + "std.trace" in names
+    assert DEFINED + "std.trace" not in names
+    assert SPOKEN_OF + "$" in _names("self, super and $")
+    assert SPOKEN_OF + "|>" in _names("The |> operator")
+    assert SPOKEN_OF + "use" in _names("The `use` expression")
+
+
+def test_a_text_mentions_a_name_with_and_without_its_module() -> None:
+    assert _names(text="Like gleam/list.fold.")[:3] == ["gleam.list.fold", "list.fold", "fold"]
+
+
+def test_a_query_names_what_has_the_form_of_a_name_is_quoted_or_stands_alone() -> None:
+    assert query_names("how does list.fold differ from `use`?") == ["list.fold", "use"]
+    assert query_names("fold") == ["fold"]
+    assert query_names("|>") == ["|>"]
+    assert query_names("$") == ["$"]
+    assert query_names("fold a list from the left") == []
+    assert wanted_names("Pattern matching") == ["pattern matching"]
+
+
+def test_what_may_be_a_make_is_a_name_where_it_is_quoted_or_alone() -> None:
+    assert query_names("bit arrays on JavaScript and macOS") == ["javascript", "macos"]
+    assert wanted_names("bit arrays on JavaScript and macOS") == ["bit arrays on javascript and macos"]
+    assert "javascript" in wanted_names("JavaScript")
+    assert "arraylist" in wanted_names("how does `ArrayList` grow")
+    assert "useeffect" in wanted_names("how does useEffect work")
+
+
+@given(text=st.text())
+def test_any_text_has_names_that_are_not_empty(text: str) -> None:
+    assert all(names_in(text))
+    assert all(query_names(text))
+    assert all(_names(text, text=text, path=text or "-"))

@@ -1,0 +1,131 @@
+"""What becomes of the chunks found: whole sections, each once, nothing twice, by path."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.index.conftest import FakeEmbedder
+from tracegen.index import Index, build_index, open_index
+from tracegen.index.catalogue import is_thin
+from tracegen.index.passages import join_texts
+from tracegen.index.tool import RETURN_CHARS, SECTION_CHARS
+from tracegen.records import Chunk
+
+
+def _index(root: Path, pages: dict[str, str]) -> Index:
+    for name, text in pages.items():
+        file = root / "docs" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    build_index([root / "docs"], root / "index", embedder=FakeEmbedder(), max_tokens=60)
+    return open_index(root / "index", embedder=FakeEmbedder())
+
+
+def _paragraph(number: int, words: int = 30) -> str:
+    return " ".join(f"word{number}x{place}" for place in range(words)) + "."
+
+
+def test_a_small_section_comes_back_whole_in_reading_order(tmp_path: Path) -> None:
+    parts = [_paragraph(number) for number in range(5)]
+    index = _index(tmp_path, {"long.md": "# Page\n\n## Section\n\n" + "\n\n".join(parts) + "\n\n## Other\n\nSomething else.\n"})
+    hit, *_ = index.search("word2x1 word2x2 word4x3")
+    assert hit.chunk.text == "\n\n".join(parts)
+    assert (hit.chunk.start_line, hit.chunk.end_line) == (5, 13)
+    assert len(hit.parts) == 5
+    assert hit.chunk.id in hit.parts
+    assert hit.source().parts == hit.parts
+
+
+def test_passages_are_of_different_sections_and_a_long_one_stays_within_bounds(tmp_path: Path) -> None:
+    pages = {
+        f"page{page}.md": f"# Page {page}\n\n" + "\n\n".join(_paragraph(page * 100 + n) for n in range(40)) for page in range(6)
+    }
+    hits = _index(tmp_path, pages).search("word101x3 word220x1 word222x1 word305x3 word405x1 word505x1")
+    assert len({hit.chunk.path for hit in hits}) == 5
+    for hit in hits:
+        assert len(hit.chunk.text) <= SECTION_CHARS
+    assert sum(len(hit.chunk.text) for hit in hits) <= RETURN_CHARS
+    assert len(hits[0].parts) > len(hits[4].parts)
+
+
+def test_the_definition_of_a_name_comes_before_what_speaks_of_it(tmp_path: Path) -> None:
+    pages = {
+        "guide.md": "# Guide\n\n## Working with result.try\n\n" + "Use result.try, result.try and again result.try. " * 3,
+        "gleam/result.md": "# gleam/result\n\n## map\n\nChanges a value that is there.\n\n## try\n\nGoes on with a value.\n",
+        "other.md": "# Other\n\n## try\n\nTry it out at home.\n",
+        "pipes.md": "# Pipes\n\nInstead of a call with brackets around it one may write a |> f as well.\n",
+    }
+    index = _index(tmp_path, pages)
+    for query in ("result.try", "how do I use result.try here", "gleam/result.try"):
+        first, second, *_ = index.search(query)
+        assert (first.chunk.path, first.named) == ("gleam/result.md", True)
+        assert second.chunk.path == "guide.md"
+    assert index.search("|>")[0].chunk.path == "pipes.md"
+
+
+def test_pages_that_say_the_same_are_returned_once(tmp_path: Path) -> None:
+    text = _paragraph(1) + "\n\n" + _paragraph(2)
+    pages = {
+        "a/about.md": f"# About\n\n{text}\n",
+        "a/introduction.md": f"# Introduction\n\n{text}\n",
+        "b.md": "# Else\n\nword1x1 in another place.\n",
+    }
+    found = [hit.chunk.path for hit in _index(tmp_path, pages).search("word1x1 word1x2 word1x3")]
+    assert sorted(found) == sorted({*found})
+    assert ("a/about.md" in found) != ("a/introduction.md" in found)
+    assert "b.md" in found
+
+
+def test_almost_the_same_within_one_page_is_meant(tmp_path: Path) -> None:
+    text = "Divides one number by another one and returns what remains of it afterwards, or an error for zero. " * 2
+    pages = {"int.md": f"# int\n\n## modulo\n\n{text}modulo\n\n## remainder\n\n{text}remainder\n"}
+    found = [hit.chunk.headings[-1] for hit in _index(tmp_path, pages).search("divides one number")]
+    assert sorted(found) == ["modulo", "remainder"]
+
+
+def test_a_list_of_links_comes_behind_what_it_links_to(tmp_path: Path) -> None:
+    links = "\n".join(f"- [Sorting arrays {n}](sorting{n}.md)" for n in range(4))
+    pages = {"index.md": f"# Arrays\n\n{links}\n", "sorting.md": "# Order\n\nSorting arrays is done by the sort function.\n"}
+    assert [hit.chunk.path for hit in _index(tmp_path, pages).search("sorting arrays")] == ["sorting.md", "index.md"]
+
+
+@pytest.mark.parametrize(
+    ("text", "thin"),
+    [
+        ("- [One](one.md)\n- [Two](two.md)", True),
+        ("All about sorting.", True),
+        ("See [the page about sorting arrays and what else there is to know](a.md) and https://example.com/a/b/c/d/e/f", True),
+        ("Sorting an array gives a new array with its values in order.", False),
+        ("```\nsort([2, 1])\n```", False),
+    ],
+)
+def test_what_is_thin(text: str, thin: bool) -> None:
+    assert is_thin(text) is thin
+
+
+@pytest.mark.parametrize(
+    ("pattern", "paths"),
+    [
+        ("std/*", {"std/arrays.md", "std/deep/strings.md"}),
+        ("std", {"std/arrays.md", "std/deep/strings.md"}),
+        ("./std/", {"std/arrays.md", "std/deep/strings.md"}),
+        ("*strings*", {"std/deep/strings.md", "strings.md"}),
+        ("std/arrays.md", {"std/arrays.md"}),
+        ("nothing/*", set()),
+    ],
+)
+def test_a_search_keeps_to_some_paths(tmp_path: Path, pattern: str, paths: set[str]) -> None:
+    names = ("std/arrays.md", "std/deep/strings.md", "strings.md", "stdlib.md")
+    index = _index(tmp_path, {name: f"# Page\n\nWhat {name} has to say about joining.\n" for name in names})
+    assert {hit.chunk.path for hit in index.search("joining strings", path=pattern)} == paths
+
+
+def test_the_head_of_a_table_is_not_repeated() -> None:
+    def chunk(text: str) -> Chunk:
+        return Chunk(id="0" * 16, path="a.md", title="A", headings=("A",), text=text, start_line=1, end_line=1)
+
+    head = "| a | b |\n| --- | --- |\n"
+    table = [chunk(f"Before.\n\n{head}| 1 | 2 |"), chunk(f"{head}| 3 | 4 |"), chunk("After.")]
+    assert join_texts(table) == f"Before.\n\n{head}| 1 | 2 |\n| 3 | 4 |\n\nAfter."
+    other = chunk("| x | b |\n| --- | --- |\n| 5 | 6 |")
+    assert join_texts([table[0], other]).count("---") == 4

@@ -1,0 +1,127 @@
+r"""Exact names: what a query calls by its name is found where that name is explained, and where it is used.
+
+    result.try   std.foldl   gleam/list.fold   Array::push   snake_case   camelCase   @decorator   --flag   |>   `use`
+
+Words alone do not do it: `\w+` drops operators and takes `std.foldl` apart. These names have an index of their own beside
+that of the words, because one index for both was worse: plain words with stems find 86 of 100 names first, dotted names kept
+whole among them 51 to 69 (2026-11).
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from tracegen.records import Chunk
+
+DEFINED = "= "
+"""Stands before a name that is the heading of a chunk's section: `std.foldl`."""
+SPOKEN_OF = "~ "
+"""Stands before a name that is in that heading: `Tracing with std.trace`."""
+MAX_PARTS = 4
+
+_NAME = re.compile(
+    r"""
+      (?P<dotted>(?<![\w@$-])[^\W\d][\w$]*(?:(?:\.|::|/|\#|->)[^\W\d][\w$]*)+[!?]?)
+    | (?P<marked>@[^\W\d][\w.]*|(?<![\w-])--?[^\W\d][\w-]*|(?<![\w$])\$[^\W\d]\w*)
+    | (?P<joined>(?<!\w)(?:\w+_\w+|_\w+|[a-z\d]+[A-Z]\w*[a-z]\w*)(?!\w))
+    | (?P<capital>(?<!\w)(?:[a-z\d]+[A-Z]+|[A-Z]+[a-z\d]+[A-Z]\w*|[A-Z]{2,}[a-z]\w*)(?!\w))
+    | (?P<called>(?<!\w)[^\W\d]\w*(?=\())
+    | (?P<operator>(?<![^\w\s()\[\]{},;"'`])[-+*/%<>=!&|^~?:.@$\\\#]{2,4}(?![^\w\s()\[\]{},;"'`]))
+    """,
+    re.VERBOSE,
+)
+_QUOTED = re.compile(r"`+\s*([^`\n]{1,60}?)\s*`+")
+_HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
+_FENCED = re.compile(r"^(```+|~~~+).*?^\1", re.MULTILINE | re.DOTALL)
+_LONE_OPERATOR = re.compile(r"(?<!\S)[^\w\s(){}\[\],;\"'`]{1,4}(?=[\s:,]|$)")
+_SEPARATOR = re.compile(r"::|->|[./#]")
+# Rules and ends of comments, in every page, say nothing.
+_NO_OPERATOR = re.compile(r"([-=.*#~/:+])\1*|\*/|/\*|//")
+_TELLING = {"..", "...", "::", "==", "**", "++", "--", "//", "==="}
+_WORDS = re.compile(r"\w+")
+
+
+def names_in(text: str, *, capital: bool = True) -> Iterator[str]:
+    """Yield the names that stand in a text, in one form each: lower-cased, their parts joined by dots.
+
+    Without `capital` those are left out that may as well be a make, a platform or a language: JavaScript, macOS, ArrayList.
+    """
+    for match in _NAME.finditer(text):
+        found, kind = match[0], match.lastgroup
+        if kind == "operator" and _NO_OPERATOR.fullmatch(found) and found not in _TELLING:
+            continue
+        if capital or kind != "capital":
+            yield found.lower() if kind in ("operator", "marked") else _dotted(found)
+
+
+def chunk_names(chunk: Chunk) -> list[str]:
+    """Return the names that a chunk can be found by: those it mentions, and marked as such those of its headings."""
+    mentioned = [form for name in names_in("\n".join((*chunk.headings, chunk.text))) for form in _endings(name)]
+    page = chunk.path.rpartition("/")[2].partition(".")[0]
+    path = chunk.headings or (chunk.title,)
+    # The headings of tiny sections that were joined are in the text.
+    inner = [(heading, path[-1]) for heading in _HEADING.findall(_FENCED.sub("", chunk.text))]
+    headings = [(path[-1], path[-2] if len(path) > 1 else ""), *inner]
+    defined = {name for heading, parent in headings for name in _defined(heading, (parent, page))}
+    spoken_of = {name for heading, _ in headings for name in _spoken_of(heading)}
+    return [*mentioned, *(DEFINED + name for name in sorted(defined)), *(SPOKEN_OF + name for name in sorted(spoken_of))]
+
+
+def query_names(query: str) -> list[str]:
+    """Return the names in a query, each once: those with a form that only names have, and what is quoted or stands alone."""
+    return _distinct([*names_in(query), *_said_to_be_names(query)])
+
+
+def wanted_names(query: str) -> list[str]:
+    """Return the names whose sections a query asks for: those in it, and the whole of it, where it may be a heading."""
+    return _distinct([*names_in(query, capital=False), *_said_to_be_names(query), _phrase(query)])
+
+
+def _said_to_be_names(query: str) -> list[str]:
+    alone = [query] if len(query.split()) == 1 else []
+    return [_alone(text) for text in (*_QUOTED.findall(query), *alone)]
+
+
+def _distinct(names: Iterable[str]) -> list[str]:
+    return [name for name in dict.fromkeys(names) if name]
+
+
+def _defined(own: str, parents: tuple[str, ...]) -> set[str]:
+    """Return the names that a heading is: of `fold` below `gleam/list` these are fold, list.fold, gleam.list.fold."""
+    found = {_phrase(own)}
+    for part in own.split(","):
+        # Of a signature, `fold(list, from, with)`, what is before the bracket.
+        name = _alone(part.partition("(")[0])
+        if name and not any(character.isspace() for character in name):
+            found.update(_endings(name))
+            found.update(form for parent in parents if parent for form in _endings(f"{_alone(parent)}.{name}"))
+    return found - {""}
+
+
+def _spoken_of(own: str) -> set[str]:
+    """Return the names within a heading; here one character is enough for an operator."""
+    quoted = (_alone(quoted) for quoted in _QUOTED.findall(own))
+    return {form for name in (*names_in(own), *quoted, *_LONE_OPERATOR.findall(own)) for form in _endings(name)}
+
+
+def _alone(text: str) -> str:
+    """Return what stands alone as a name: without quotes, and without the brackets of a call."""
+    text = text.strip().strip("`'\"").strip().rstrip(":;,").removesuffix("()")
+    return _dotted(text) if _WORDS.search(text) and not text.startswith(("-", "@")) else text.lower()
+
+
+def _dotted(name: str) -> str:
+    return _SEPARATOR.sub(".", name).strip(".").lower()
+
+
+def _endings(name: str) -> list[str]:
+    """Return a dotted name and what is left of it without its first parts: a.b.c, b.c, c."""
+    parts = name.split(".")
+    if len(parts) == 1 or not all(parts):
+        return [name] if name else []
+    return [".".join(parts[start:]) for start in range(max(0, len(parts) - MAX_PARTS), len(parts))]
+
+
+def _phrase(text: str) -> str:
+    """Return the words of a heading, or of a query that may be one."""
+    words = _WORDS.findall(text.lower())
+    return " ".join(words) if len(words) > 1 else ""

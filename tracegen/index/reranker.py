@@ -1,0 +1,82 @@
+"""An optional second look at what a search found: a cross-encoder reads query and chunk together.
+
+Off by default: it takes as long for one query as embedding thirty chunks. Which one was used is part of the tool, so a run
+records it.
+"""
+
+from collections.abc import Sequence
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from threading import RLock
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tracegen.corpus import embedded_text
+from tracegen.errors import EmbedderError
+from tracegen.index import models
+from tracegen.index.embedder import import_torch, one_thread, quiet
+from tracegen.index.ranking import Found
+from tracegen.index.sidecar import Sidecar
+
+if TYPE_CHECKING:
+    from sentence_transformers import CrossEncoder
+
+RERANKED = 30
+"""The best chunks of a ranking, which are put in a new order; the others stay behind them."""
+BATCH_SIZE = 8
+
+
+class Reranker:
+    """A cross-encoder in a folder, loaded when it is first needed. Safe to use from several threads."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.id = f"{name} {models.fingerprint(folder)[:12]}"
+        """Name and first digits of the weights' digest, as the tool has it."""
+        self._folder = folder
+        self._lock = RLock()
+
+    @cached_property
+    def _model(self) -> "CrossEncoder":
+        return _load(self._folder)
+
+    def rerank(self, query: str, ranked: Sequence[Found], sidecar: Sidecar) -> list[Found]:
+        """Return a ranking whose first RERANKED chunks are in the model's order, those with a name of the query still first."""
+        first, others = ranked[:RERANKED], ranked[RERANKED:]
+        if not first:
+            return []
+        pairs = [(query, embedded_text(sidecar.chunk(found.number))) for found in first]
+        with self._lock, one_thread():
+            said = np.asarray(self._model.predict(pairs, batch_size=BATCH_SIZE, show_progress_bar=False), dtype=np.float64)
+        if said.shape != (len(first),) or not np.isfinite(said).all():
+            raise EmbedderError(f"The reranking model {self.id} gives no score for a text. Choose another one with --rerank.")
+        # Between 0 and 1, and above the scores of what was not reranked, each kind of name one step higher.
+        likely = 1 / (1 + np.exp(-np.clip(said, -30, 30)))
+        again = [found._replace(score=2 + 2 * found.bonus + float(one)) for found, one in zip(first, likely, strict=True)]
+        return [*sorted(again, key=lambda found: (-found.score, found.number)), *others]
+
+
+def load_reranker(model: str) -> Reranker:
+    """Find a cross-encoder: a folder, or a name on the hub. Raises EmbedderError where it cannot be had."""
+    name = models.canonical_name(model)
+    try:
+        return Reranker(name, models.resolve_model(name))
+    except EmbedderError as error:
+        raise EmbedderError(str(error).replace("embedding model", "reranking model").replace("--model", "--rerank")) from None
+
+
+def _load(folder: Path) -> "CrossEncoder":
+    import_torch()
+    errors = import_module("safetensors").SafetensorError
+    from sentence_transformers import CrossEncoder
+
+    try:
+        with quiet():
+            model: CrossEncoder = CrossEncoder(str(folder), device="cpu", local_files_only=True, trust_remote_code=False)
+            return model
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError, errors) as error:
+        raise EmbedderError(
+            f"sentence-transformers cannot load the reranking model in {folder}: {error}. "
+            "Get it again, or choose another with --rerank."
+        ) from error
