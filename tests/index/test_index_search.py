@@ -246,3 +246,19 @@ def test_searching_writes_nothing_and_loads_neither_chroma_nor_torch(
     )
     subprocess.run([sys.executable, "-c", script, str(path)], check=True, cwd=ROOT)
     assert {file: file.stat().st_mtime_ns for file in path.rglob("*")} == before
+
+
+def test_versions_of_one_manual_take_one_place(tmp_path: Path, embedder: FakeEmbedder) -> None:
+    """Of 23 copies one is found; the places of the others go to pages that say something else."""
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    page = (
+        "# Loops\n\nA loop is written `loop i from 1 to 3 { }`, and its variable is seen inside of it alone.\n"
+    )
+    for version in range(1, 24):
+        (docs / f"v{version:02}.md").write_text(page)
+    (docs / "other.md").write_text("# Lists\n\nA loop over a list takes its elements one after the other, from the first on.\n")
+    build_index([docs], tmp_path / "index", embedder=embedder)
+    with open_index(tmp_path / "index", embedder=embedder) as index:
+        assert sorted(hit.chunk.path for hit in index.search("loop")) == ["other.md", "v01.md"]
+        assert [hit.chunk.path for hit in index.search("loop", path="v07.md")] == ["v07.md"]

@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 from tracegen.cli import group
 from tracegen.errors import InputError
 from tracegen.index import build_index, open_index
-from tracegen.index.tool import DEFAULT_TOOL
+from tracegen.index.tool import DEFAULT_TOOL, RENDERING
 from tracegen.pipeline import generate
 from tracegen.serve.verify import DIFF_LINES, DIFFERENCES_SHOWN, _diff, verify
 from tracegen.traces.runfile import RunFile
@@ -128,7 +128,7 @@ def test_another_rendering_is_said(dataset: Path, sample_index: Path, tmp_path: 
     connection.close()
     said = invoke(run, sample_index)
     assert said.exit_code == 0  # the texts are the same all the same
-    assert "tool, rendering: 0 when trained, 1 now" in said.stdout
+    assert f"tool, rendering: 0 when trained, {RENDERING} now" in said.stdout
 
 
 def test_a_run_without_an_example_proves_nothing(sample_index: Path, tmp_path: Path) -> None:
