@@ -22,6 +22,7 @@ from tracegen.targets import write_openai
 from tracegen.teacher import Teacher
 from tracegen.teacher.chat import ChatTeacher
 from tracegen.teacher.researcher import Researcher
+from tracegen.traces.again import forget_choice, set_aside_chosen
 from tracegen.traces.runfile import RunFile
 
 if TYPE_CHECKING:
@@ -80,12 +81,15 @@ async def generate_async(
     max_hops: int = 8,
     concurrency: int = 16,
     limit: int | None = None,
+    retry: str | None = None,
+    redo: str | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> Summary:
     """Research every row of a dataset, and write `output` with its rejected rows and its run file beside it.
 
     `teacher` is a model name, "builtin", or a Teacher; None is the built-in researcher where neither key nor base URL is set.
     A run that was killed or interrupted goes on where it was when it is started again with the same arguments.
+    `retry` names endings to research again (`failed`, `error,length`), `redo` lines of the dataset (`17,23,40-45`).
     Raises a TracegenError where nothing can be done for any row; what was answered until then is in the run file.
     """
     from tracegen.index import open_index
@@ -97,6 +101,7 @@ async def generate_async(
     system_prompt = read_prompt(prompt) if isinstance(chosen, ChatTeacher) else None
     try:
         with open_index(Path(index)) as opened, Searcher(opened) as search:
+            # Only what changes requests: a run file refuses other settings, and all that was answered stays good for the rest.
             settings = {
                 "teacher": chosen.name,
                 "index": opened.id,
@@ -107,11 +112,13 @@ async def generate_async(
             about = {"dataset": str(dataset), "base_url": getattr(chosen, "base_url", None), "versions": versions()}
             with RunFile.create_or_resume(run_path(output), settings, about) as run:
                 run.set_input(read_rows(dataset, limit))
+                set_aside_chosen(run, retry, redo)
                 research = Research(
                     run, chosen, search, opened.tool, prompt=system_prompt, max_hops=max_hops, progress=progress
                 )
                 await research.run(concurrency)
                 exported = export(run, write_openai, output, rejected_path(output))
+                forget_choice(run)
     finally:
         if isinstance(chosen, ChatTeacher):
             await chosen.close()

@@ -37,6 +37,19 @@ EXIT_WITH_REJECTED = 3
 @click.option(
     "--limit", type=click.IntRange(min=1), default=None, help="Only the first N rows, for a first look; more can follow later."
 )
+@click.option(
+    "--retry",
+    default=None,
+    metavar="ENDINGS",
+    help="Research again the finished rows that ended so: `failed` for all that make no example, or some of error, length, "
+    "no_calls, refused, with commas.",
+)
+@click.option(
+    "--redo",
+    default=None,
+    metavar="LINES",
+    help="Research again the rows on these lines of DATASET, such as 17,23,40-45. What is replaced stays in the run file.",
+)
 @quiet_option
 @click.pass_context
 def command(ctx: click.Context, /, dataset: Path, output: Path, index: Path, quiet: bool, **options: Any) -> None:
