@@ -34,7 +34,8 @@ CREATE TABLE batches (key TEXT PRIMARY KEY, wave INTEGER NOT NULL, part INTEGER 
                       status TEXT, note TEXT, answered INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0,
                       prepared_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP, uploaded_at TEXT, submitted_at TEXT,
                       collected_at TEXT) WITHOUT ROWID;
-CREATE TABLE requests (batch TEXT, custom_id TEXT, row_id TEXT NOT NULL, seq INTEGER NOT NULL, outcome TEXT, detail TEXT,
+CREATE TABLE requests (batch TEXT, custom_id TEXT, row_id TEXT NOT NULL, seq INTEGER NOT NULL, sent TEXT NOT NULL,
+                       outcome TEXT, detail TEXT,
                        PRIMARY KEY (batch, custom_id)) WITHOUT ROWID;
 CREATE INDEX requests_of_rows ON requests (row_id, seq);
 """

@@ -194,8 +194,7 @@ class RunFile:
 
     async def record(self, row_id: str, seq: int, event: Event) -> None:
         """Write an event; when this returns it is on disk. Raises OutputError where it cannot be written."""
-        statement = "INSERT INTO events (row_id, seq, kind, body) VALUES (?, ?, ?, ?)"
-        await self._write((statement, (row_id, seq, event.kind, event.body)))
+        await self._write(recording(row_id, seq, event))
 
     async def finish(self, row_id: str, trace: Trace) -> None:
         """Write the finished research of a row; when this returns it is on disk."""
@@ -276,6 +275,11 @@ def _row_on(line: int, text: str) -> Row:
     return row if row.line == line else row.model_copy(update={"line": line})
 
 
+def recording(row_id: str, seq: int, event: Event) -> Statement:
+    """Return the statement that writes an event."""
+    return "INSERT INTO events (row_id, seq, kind, body) VALUES (?, ?, ?, ?)", (row_id, seq, event.kind, event.body)
+
+
 def remembering(key: str, value: Any) -> Statement:
     """Return the statement that writes a note about the run."""
     return "INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, dump(value))
@@ -294,5 +298,6 @@ def _set_aside_row(connection: sqlite3.Connection, row_id: str) -> None:
         "INSERT INTO superseded SELECT row_id, ?, ?, 'trace', trace, at FROM traces WHERE row_id = ?",
         (attempt, last + 1, row_id),
     )
+    connection.execute("UPDATE requests SET outcome = 'set aside' WHERE row_id = ?", (row_id,))
     connection.execute("DELETE FROM events WHERE row_id = ?", (row_id,))
     connection.execute("DELETE FROM traces WHERE row_id = ?", (row_id,))
