@@ -35,6 +35,7 @@ BATCH_FAULTS = {
     "error_lines": "every second request ends with status 500 in the error file",
     "refuse_lines": "every second request ends with status 400 in the error file",
     "refuse_all_lines": "every request ends with status 400 in the error file",
+    "quota": "every second request ends with status 429 in the error file, because the money is spent",
     "learn": "requests without reasoning_effort end with status 400 in the error file",
     "invalid": "the file is refused",
     "too_much": "the batch is refused while another is at work",
@@ -228,6 +229,8 @@ def not_answered(batch: Json, number: int, body: Json) -> Json | None:
     status, message = 0, ""
     if fault == "error_lines" and second:
         status, message = 500, "The server had an error."
+    if fault == "quota" and second:
+        status, message = 429, "You exceeded your current quota (insufficient_quota)."
     if fault == "refuse_all_lines" or (fault == "refuse_lines" and second):
         status, message = 400, "This model's maximum context length is 8192 tokens."
     if fault == "learn" and "reasoning_effort" not in body:

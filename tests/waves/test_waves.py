@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from bench.batch_endpoint import BatchEndpoint
 from tests.waves.conftest import ROWS, Run
 from tracegen.errors import AnswersPending, SettingsError, TeacherError
+from tracegen.teacher.batch import Passing
+from tracegen.teacher.batch_service import BatchService
 from tracegen.traces.batches import batches_out
 from tracegen.traces.runfile import RunFile
 
@@ -234,3 +237,58 @@ async def test_batches_of_a_service_are_not_looked_for_in_a_folder(run: Run, tmp
         await run.start(folder=tmp_path / "files")
     with RunFile.open_run(run.path) as opened:
         assert len(batches_out(opened)) == 1
+
+
+class Flaky:
+    """Makes a method of the service fail some times before it works."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str, times: int) -> None:
+        self.left = times
+        method = getattr(BatchService, name)
+
+        async def flaky(service: BatchService, *args: Any) -> Any:
+            if self.left > 0:
+                self.left -= 1
+                raise Passing("the server had an error")
+            return await method(service, *args)
+
+        monkeypatch.setattr(BatchService, name, flaky)
+
+
+@pytest.mark.parametrize("name", ["upload", "submit", "status", "download"])
+async def test_what_can_pass_is_tried_again(run: Run, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    flaky = Flaky(monkeypatch, name, times=2)
+    await run.start()
+    assert flaky.left == 0
+    assert run.endings() == ["answered"] * ROWS
+    assert len(run.endpoint.batches()) == WAVES
+
+
+@pytest.mark.parametrize("name", ["upload", "submit", "status"])
+async def test_a_service_that_never_works_is_given_up_and_nothing_is_lost(
+    run: Run, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    with monkeypatch.context() as patch:
+        Flaky(patch, name, times=10**9)
+        with pytest.raises(TeacherError, match="batch"):
+            await run.start()
+    await run.start()
+    assert run.endings() == ["answered"] * ROWS
+    assert len(run.endpoint.batches()) == WAVES
+
+
+async def test_a_refusal_of_the_service_itself_is_a_sentence(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An endpoint without a Batch API."""
+    run.endpoint = BatchEndpoint(run.endpoint.base_url.replace("/v1", "/v2"))
+    with pytest.raises(TeacherError, match=r"Cannot upload a file: .*404.*--batch-files"):
+        await run.start()
+
+
+async def test_lines_refused_for_a_reason_that_concerns_all_stop_the_run(run: Run) -> None:
+    run.endpoint.batch_fault("quota", times=1)
+    with pytest.raises(TeacherError, match=r"exceeded your current quota.*Check key, quota"):
+        await run.start()
+    assert run.endings() == [None] * ROWS
+    await run.start()
+    assert run.endings() == ["answered"] * ROWS
+    assert run.asked_twice() == 0

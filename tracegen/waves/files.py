@@ -57,7 +57,8 @@ class WaveFiles:
         key = f"wave-{self._wave}-{part}.{secrets.token_hex(4)}"
         path = self._run.path.with_name(f"{self._run.path.name}.{key}.part")
         try:
-            path.write_bytes(b"".join(self._lines))
+            with path.open("wb") as file:
+                file.writelines(self._lines)
         except OSError as error:
             raise OutputError(f"Cannot write {path}: {error.strerror}. Free some space, then run again to go on.") from None
         await batches.add_batch(self._run, key, self._wave, part, self._via, self._size, self._pending)
