@@ -27,8 +27,9 @@ ALLOWED = {
     "review": COMMON | {"traces"},
     "research": COMMON | {"teacher", "traces"},
     "serve": COMMON | {"tool_call", "index", "traces"},
+    "waves": COMMON | {"teacher", "traces", "research"},
     "exporting": COMMON | {"traces", "targets"},
-    "pipeline": COMMON | {"prompts", "dataset", "index", "teacher", "traces", "targets", "research", "exporting"},
+    "pipeline": COMMON | {"prompts", "dataset", "index", "teacher", "traces", "targets", "research", "waves", "exporting"},
 }
 """What each module or package at the top of tracegen may import of the others; `cli` may import them all."""
 HEAVY = {

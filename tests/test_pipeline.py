@@ -96,6 +96,51 @@ def test_other_settings_on_the_same_run_file_are_refused(research: Generate, end
     assert endpoint.counts().requests == 0
 
 
+def test_failed_rows_alone_are_asked_again(research: Generate, endpoint: Endpoint) -> None:
+    research(limit=1)
+    endpoint.fault("context_length", times=2)
+    assert research(concurrency=1).reasons == {"error": 2}
+    endpoint.fault(None)
+    endpoint.reset()
+    assert research().reasons == {"error": 2}  # not without being told
+    assert endpoint.counts().requests == 0
+    summary = research(retry="failed")
+    assert summary.examples == 8
+    assert endpoint.counts().requests == 2 * 4
+    assert research(retry="failed").examples == 8
+    assert endpoint.counts().requests == 2 * 4
+
+
+def test_chosen_rows_are_asked_again(research: Generate, endpoint: Endpoint) -> None:
+    before = research().output.read_bytes()
+    endpoint.reset()
+    summary = research(redo="2,7")
+    assert endpoint.counts().requests == 2 * 4
+    assert summary.output.read_bytes() == before
+    with sqlite3.connect(summary.run_file) as run:
+        assert run.execute("SELECT count(DISTINCT row_id), count(*) FROM superseded").fetchone() == (2, 2 * 8)
+
+
+def test_a_changed_dataset_asks_for_what_changed_alone(research: Generate, dataset: Path, endpoint: Endpoint) -> None:
+    research()
+    lines = dataset.read_text(encoding="utf-8").splitlines()
+    changed = json.loads(lines[3])
+    changed["messages"][-2]["content"] += " Briefly."
+    dataset.write_text("\n".join([*lines[4:], json.dumps(changed), *lines[:2]]) + "\n", encoding="utf-8")
+    endpoint.reset()
+    summary = research()
+    assert (summary.examples, summary.resumed) == (7, 6)
+    assert endpoint.counts().requests == 4
+    assert [row[-1] for row in rows_of(summary.output)] == [row[-1] for row in rows_of(dataset)]
+
+
+def test_only_what_changes_requests_is_a_setting(research: Generate) -> None:
+    """Whatever else is added to the settings would make people pay again for a change that needs no new answer."""
+    with sqlite3.connect(research(limit=1).run_file) as run:
+        (settings,) = run.execute("SELECT value FROM meta WHERE key = 'settings'").fetchone()
+    assert set(json.loads(settings)) == {"teacher", "index", "tool", "prompt", "max_hops"}
+
+
 def test_each_row_is_in_exactly_one_file(research: Generate, dataset: Path) -> None:
     good = dataset.read_text(encoding="utf-8").splitlines()
     bad = ['{"messages": [', '{"prompt": "x"}', '{"messages": [{"role": "user", "content": "x"}], "note": "\\ud83d"}']

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from tracegen.pipeline import generate, generate_async
     from tracegen.traces.runfile import RunFile
     from tracegen.traces.splice import splice
+    from tracegen.waves.driver import BatchOptions
 
 _HOMES = {
+    "BatchOptions": "tracegen.waves.driver",
     "RunFile": "tracegen.traces.runfile",
     "TracegenError": "tracegen.errors",
     "build_index": "tracegen.index",
@@ -41,6 +43,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "BatchOptions",
     "RunFile",
     "TracegenError",
     "build_index",

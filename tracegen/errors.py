@@ -7,6 +7,7 @@
     ├── StoreError        no index, a damaged one, or one built with another embedder
     │   └── EmbedderError the embedding model cannot be had
     ├── TeacherError      the endpoint cannot do the job for any row: key, model, tools, connection, quota
+    ├── AnswersPending    nothing is wrong: a batch service has not answered yet
     └── BusyError         another process holds the index or the run file
 
 Each message has three parts: what, where (`train.jsonl:37`), what to do next. The command line prints it without a traceback
@@ -40,6 +41,10 @@ class EmbedderError(StoreError):
 
 class TeacherError(TracegenError):
     """The endpoint cannot do the job for any row: wrong key, unknown model, no tools, no connection, no quota."""
+
+
+class AnswersPending(TracegenError):
+    """Nothing is wrong: answers of a batch are not there yet, and the caller asked not to wait for them."""
 
 
 class BusyError(TracegenError):

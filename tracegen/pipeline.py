@@ -16,13 +16,18 @@ from tracegen.dataset import read_rows
 from tracegen.errors import OutputError, SettingsError
 from tracegen.exporting import export
 from tracegen.prompts import read_prompt
-from tracegen.records import ToolReturn, Usage
-from tracegen.research import Progress, Research
+from tracegen.records import Tool, ToolReturn, Usage
+from tracegen.research import Progress, Research, SearchFunction
 from tracegen.targets import write_openai
 from tracegen.teacher import Teacher
+from tracegen.teacher.batch_folder import BatchFolder
+from tracegen.teacher.batch_service import BatchService
 from tracegen.teacher.chat import ChatTeacher
 from tracegen.teacher.researcher import Researcher
+from tracegen.traces.again import forget_choice, set_aside_chosen
+from tracegen.traces.batches import batches_out
 from tracegen.traces.runfile import RunFile
+from tracegen.waves.driver import BatchOptions, Waves
 
 if TYPE_CHECKING:
     from tracegen.index import Index
@@ -82,12 +87,17 @@ async def generate_async(
     max_hops: int = 8,
     concurrency: int = 16,
     limit: int | None = None,
+    retry: str | None = None,
+    redo: str | None = None,
+    batch: BatchOptions | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> Summary:
     """Research every row of a dataset, and write `output` with its rejected rows and its run file beside it.
 
     `teacher` is a model name, "builtin", or a Teacher; None is the built-in researcher where neither key nor base URL is set.
     A run that was killed or interrupted goes on where it was when it is started again with the same arguments.
+    `retry` names endings to research again (`failed`, `error,length`), `redo` lines of the dataset (`17,23,40-45`).
+    With `batch`, requests go through a batch service, in waves.
     Raises a TracegenError where nothing can be done for any row; what was answered until then is in the run file.
     """
     from tracegen.index import open_index
@@ -99,6 +109,7 @@ async def generate_async(
     system_prompt = read_prompt(prompt) if isinstance(chosen, ChatTeacher) else None
     try:
         with open_index(Path(index), embeddings_url=embeddings_url, rerank=rerank) as opened, Searcher(opened) as search:
+            # Only what changes requests: a run file refuses other settings, and all that was answered stays good for the rest.
             settings = {
                 "teacher": chosen.name,
                 "index": opened.id,
@@ -110,11 +121,12 @@ async def generate_async(
             about = {"dataset": str(dataset), "base_url": getattr(chosen, "base_url", None), "versions": versions()}
             with RunFile.create_or_resume(run_path(output), settings, about) as run:
                 run.set_input(read_rows(dataset, limit))
-                research = Research(
-                    run, chosen, search, opened.tool, prompt=system_prompt, max_hops=max_hops, progress=progress
-                )
+                set_aside_chosen(run, retry, redo)
+                common = {"prompt": system_prompt, "max_hops": max_hops, "progress": progress}
+                research = make_research(run, chosen, search, opened.tool, batch, **common)
                 await research.run(concurrency)
                 exported = export(run, write_openai, output, rejected_path(output))
+                forget_choice(run)
     finally:
         if isinstance(chosen, ChatTeacher):
             await chosen.close()
@@ -156,6 +168,24 @@ def choose_teacher(teacher: str | Teacher | None, base_url: str | None) -> Teach
     if teacher is None or teacher == BUILTIN:
         return Researcher()
     return ChatTeacher(teacher, base_url=base_url) if isinstance(teacher, str) else teacher
+
+
+def make_research(
+    run: RunFile, teacher: Teacher, search: SearchFunction, tool: Tool, batch: BatchOptions | None, **common: Any
+) -> Research:
+    """Return what drives the rows: one by one, or in waves. Raises SettingsError where the run does not go that way."""
+    if batch is None:
+        if out := batches_out(run):
+            how = "--batch" if out[0].via == "service" else "the same --batch-files"
+            raise SettingsError(
+                f"{len(out)} batches of this run are out, and will have to be paid. Run with {how} to go on, and with "
+                "--cancel-batches to keep only what they have answered."
+            )
+        return Research(run, teacher, search, tool, **common)
+    if not isinstance(teacher, ChatTeacher):
+        raise SettingsError("Batches are for chat models: name one with --teacher MODEL.")
+    service = BatchService(teacher) if batch.folder is None else BatchFolder(batch.folder)
+    return Waves(run, teacher, search, tool, service, batch, **common)
 
 
 def run_path(output: Path) -> Path:

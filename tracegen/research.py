@@ -60,9 +60,9 @@ class Research:
             self._proven.set()
         self._without_calls: list[str] = []
 
-    async def run(self, concurrency: int) -> None:
-        """Research all open rows, so many at a time. Raises TeacherError where it makes no sense to go on."""
-        rows = self._run.open_rows()
+    async def run(self, concurrency: int, rows: Iterator[Row] | None = None) -> None:
+        """Research these rows, or all open ones, so many at a time. Raises TeacherError where it makes no sense to go on."""
+        rows = self._run.open_rows() if rows is None else rows
         self._report()
         try:
             async with asyncio.TaskGroup() as group:

@@ -252,9 +252,7 @@ def test_versions_of_one_manual_take_one_place(tmp_path: Path, embedder: FakeEmb
     """Of 23 copies one is found; the places of the others go to pages that say something else."""
     docs = tmp_path / "docs"
     docs.mkdir()
-    page = (
-        "# Loops\n\nA loop is written `loop i from 1 to 3 { }`, and its variable is seen inside of it alone.\n"
-    )
+    page = "# Loops\n\nA loop is written `loop i from 1 to 3 { }`, and its variable is seen inside of it alone.\n"
     for version in range(1, 24):
         (docs / f"v{version:02}.md").write_text(page)
     (docs / "other.md").write_text("# Lists\n\nA loop over a list takes its elements one after the other, from the first on.\n")

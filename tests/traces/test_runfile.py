@@ -181,3 +181,64 @@ def test_forgotten_rows_are_open_again(tmp_path: Path) -> None:
         asyncio.run(work(run))
         assert [open_row.id for open_row in run.open_rows()] == ["row1-1"]
         assert run.events("row1-1") == []
+
+
+FORMAT_1 = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE input (line INTEGER PRIMARY KEY, row_id TEXT, reason TEXT, raw TEXT NOT NULL);
+CREATE TABLE rows (id TEXT PRIMARY KEY, row TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE events (row_id TEXT, seq INTEGER, kind TEXT NOT NULL, body TEXT NOT NULL,
+                     at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP, PRIMARY KEY (row_id, seq)) WITHOUT ROWID;
+CREATE TABLE traces (row_id TEXT PRIMARY KEY, ended TEXT NOT NULL, hops INTEGER NOT NULL, trace TEXT NOT NULL,
+                     at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP) WITHOUT ROWID;
+INSERT INTO meta VALUES ('format', '1'), ('settings', '{"teacher": "builtin", "max_hops": 8}'), ('about', '{}');
+INSERT INTO input VALUES (1, 'row1-1', NULL, '{}'), (2, 'row2-1', NULL, '{}');
+INSERT INTO rows VALUES ('row1-1', '{"id": "row1-1", "line": 1, "messages":
+    [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}');
+INSERT INTO rows VALUES ('row2-1', '{"id": "row2-1", "line": 2, "messages":
+    [{"role": "user", "content": "c"}, {"role": "assistant", "content": "d"}]}');
+INSERT INTO events (row_id, seq, kind, body) VALUES ('row1-1', 0, 'response', '{}'), ('row2-1', 0, 'response', '{}');
+INSERT INTO traces (row_id, ended, hops, trace) VALUES ('row1-1', 'no_calls', 0, '{"hops": [], "ended": "no_calls"}');
+"""
+"""A run file as version 0.1.0 made it: one row finished, one in the middle."""
+
+
+@pytest.fixture
+def old_run(tmp_path: Path) -> Path:
+    path = tmp_path / "old.run.db"
+    connection = sqlite3.connect(path)
+    connection.executescript(FORMAT_1)
+    connection.close()
+    return path
+
+
+def test_an_old_run_file_is_read_as_it_is(old_run: Path) -> None:
+    before = old_run.read_bytes()
+    with RunFile.open_run(old_run) as run:
+        assert [result.trace is not None for result in run.results()] == [True, False]
+    assert old_run.read_bytes() == before
+
+
+def test_an_old_run_file_goes_on(old_run: Path) -> None:
+    with open_run(old_run) as run:
+        assert run.meta()["format"] == 2
+        assert [open_row.id for open_row in run.open_rows()] == ["row2-1"]
+        assert run.started_rows() == {"row2-1"}
+        run.set_aside(["row1-1"])
+        assert run.counts()["finished"] == 0
+    with open_run(old_run) as run:
+        assert run.fetch("SELECT count(*) FROM superseded") == [(2,)]
+
+
+def test_an_old_run_file_with_other_settings_is_left_as_it_is(old_run: Path) -> None:
+    with pytest.raises(SettingsError, match="max_hops"):
+        open_run(old_run, max_hops=3)
+    with RunFile.open_run(old_run) as run:
+        assert run.meta()["format"] == 1
+
+
+def test_rows_stand_where_the_dataset_of_now_has_them(tmp_path: Path) -> None:
+    with open_run(tmp_path / "a.run.db") as run:
+        run.set_input([(row(1), "{}"), (row(2), "{}")])
+        run.set_input([(row(2).model_copy(update={"line": 1}), "{}")])
+        assert [(open_row.id, open_row.line) for open_row in run.open_rows()] == [("row2-1", 1)]

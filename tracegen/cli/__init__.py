@@ -11,9 +11,9 @@ from typing import NoReturn
 import click
 
 import tracegen
-from tracegen.errors import TracegenError
+from tracegen.errors import AnswersPending, TracegenError
 
-COMMANDS = ("index", "search", "generate", "inspect", "export", "serve")
+COMMANDS = ("index", "search", "generate", "status", "inspect", "export", "serve")
 """The commands in the order of their use; `index` lives in `tracegen/cli/index.py`, and so on."""
 
 
@@ -46,9 +46,12 @@ def group() -> None:
 
 
 def main() -> NoReturn:
-    """Run the command line and exit: 0 done, 1 failed, 2 usage, 3 done but with rejected rows, 130 interrupted."""
+    """Run the command line and exit: 0 done, 1 failed, 2 usage, 3 with rejected rows, 5 answers pending, 130 interrupted."""
     try:
         code = group.main(prog_name="tracegen", standalone_mode=False)
+    except AnswersPending as pending:
+        click.echo(str(pending), err=True)
+        code = 5
     except TracegenError as error:
         click.echo(f"Error: {error}", err=True)
         code = 1

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tracegen.cli.batch import batch_options, read_batch_options
 from tracegen.cli.options import (
     chroma_url_option,
     collection_option,
@@ -49,6 +50,20 @@ EXIT_WITH_REJECTED = 3
 @click.option(
     "--limit", type=click.IntRange(min=1), default=None, help="Only the first N rows, for a first look; more can follow later."
 )
+@click.option(
+    "--retry",
+    default=None,
+    metavar="ENDINGS",
+    help="Research again the finished rows that ended so: `failed` for all that make no example, or some of error, length, "
+    "no_calls, refused, with commas.",
+)
+@click.option(
+    "--redo",
+    default=None,
+    metavar="LINES",
+    help="Research again the rows on these lines of DATASET, such as 17,23,40-45. What is replaced stays in the run file.",
+)
+@batch_options
 @quiet_option
 @click.pass_context
 def command(ctx: click.Context, /, dataset: Path, output: Path, index: Path, quiet: bool, **options: Any) -> None:
@@ -56,7 +71,7 @@ def command(ctx: click.Context, /, dataset: Path, output: Path, index: Path, qui
 
     Writes OUTPUT in OpenAI's chat format, the rejected rows with their reasons beside it (.rejected.jsonl), and the run file
     (.run.db), which holds all that was asked and answered. Stopped at any moment and started again with the same words, it goes
-    on where it was and asks nothing twice.
+    on where it was and asks nothing twice; batches that are out go on meanwhile.
     """
     from tracegen.pipeline import generate
 
@@ -72,7 +87,13 @@ def command(ctx: click.Context, /, dataset: Path, output: Path, index: Path, qui
         def report(state: "Progress") -> None:
             progress.show("research", state.finished, state.rows, _progress_note(state))
 
-        summary = generate(dataset, output, index=index, progress=report, **options)
+        batch = read_batch_options(options, progress.say)
+        try:
+            summary = generate(dataset, output, index=index, progress=report, batch=batch, **options)
+        except KeyboardInterrupt:
+            if batch is not None:
+                progress.say("Batches that are out go on at the service; `tracegen status` shows them.")
+            raise
     if not quiet:
         click.echo(_summary_text(summary), err=True)
     if summary.rejected:

@@ -1,8 +1,11 @@
 """One progress bar for all commands, on stderr, and none where stderr is not a terminal."""
 
 import shutil
+import sys
 from types import TracebackType
 from typing import Any, Self
+
+import click
 
 
 class Bar:
@@ -32,6 +35,15 @@ class Bar:
         self._bar.total = total
         self._bar.set_postfix_str(note, refresh=False)
         self._bar.update(done - self._bar.n)
+
+    def say(self, text: str) -> None:
+        """Print a line above the bar."""
+        if self._quiet:
+            return
+        if self._bar is None:
+            click.echo(text, err=True)
+        else:
+            self._bar.write(text, file=sys.stderr)
 
     def _open(self, stage: str, done: int, total: int) -> None:
         from tqdm import tqdm

@@ -126,6 +126,21 @@ class ChatTeacher:
         problem = self._without_key(" ".join(problem.split()))[:300]
         return self._for_this_row(f"{self.base_url} answered with no chat completion: {problem}. Does the URL end in /v1?")
 
+    @property
+    def client(self) -> "openai.AsyncOpenAI":
+        """The SDK's client, for other services of the same endpoint."""
+        return self._client
+
+    def fields(self, tool_choice: ToolChoice) -> dict[str, Any]:
+        """Return the fields of a request besides messages and tools, as this endpoint takes them."""
+        # "auto" is always said: one server silently drops the tools where tool_choice is missing.
+        choice = "auto" if self._without_required else tool_choice
+        return {"model": self.name, "tool_choice": choice, **self._extra}
+
+    def body(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]], fields: dict[str, Any]) -> bytes:
+        """Return the body of a request, the same on every path it takes to the model."""
+        return json.dumps({**fields, "messages": messages, "tools": tools}, ensure_ascii=False).encode("utf-8", "replace")
+
     async def _post(
         self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]], tool_choice: ToolChoice
     ) -> bytes:
@@ -134,24 +149,23 @@ class ChatTeacher:
         import openai
 
         while True:
-            # "auto" is always said: one server silently drops the tools where tool_choice is missing.
-            choice = "auto" if self._without_required else tool_choice
-            body = {"model": self.name, "messages": messages, "tools": tools, "tool_choice": choice, **self._extra}
+            fields = self.fields(tool_choice)
+            body = {**fields, "messages": messages, "tools": tools}
             try:
                 response = await self._client.post("/chat/completions", body=body, cast_to=httpx2.Response)
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-                if not self._learn(self._error_text(error), body):
+                if not self.learn(self._error_text(error), fields):
                     raise
             else:
                 return response.content
 
-    def _learn(self, refusal: str, body: Mapping[str, Any]) -> bool:
-        """Change what is sent after a refusal; False where the refusal is about something else."""
-        if "tool_choice" in refusal and body["tool_choice"] == "required":
+    def learn(self, refusal: str, sent: Mapping[str, Any]) -> bool:
+        """Change what is sent after a refusal of these fields; False where the refusal is about something else."""
+        if "tool_choice" in refusal and sent["tool_choice"] == "required":
             self._without_required = True
             return True
         # Some models take tools on this endpoint only with an explicit effort of "none".
-        if "reasoning_effort" in refusal and "reasoning_effort" not in body:
+        if "reasoning_effort" in refusal and "reasoning_effort" not in sent:
             self._extra = {**self._extra, "reasoning_effort": "none"}
             return True
         return False

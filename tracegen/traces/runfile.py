@@ -1,10 +1,13 @@
 """The run file: one SQLite database that holds everything a run was given, asked and answered.
 
-    meta    what made the run (settings, versions); never a key
-    input   the dataset as of the last start, a line each: the id of its row, or why it is none
-    rows    every row that was ever part of the run
-    events  what the teacher said and what the tool returned, in order, for each row
-    traces  the research of the rows that are finished
+    meta        what made the run (settings, versions); never a key
+    input       the dataset as of the last start, a line each: the id of its row, or why it is none
+    rows        every row that was ever part of the run
+    events      what the teacher said and what the tool returned, in order, for each row
+    traces      the research of the rows that are finished
+    superseded  events and traces of rows that were researched anew: paid for, so kept
+    batches     the files of a batch service, and how far each is (`tracegen.traces.batches`)
+    requests    the requests in these files, and what became of each
 
 An event is on disk before its future is done, so whoever awaits `record` before sending the next request loses at most the
 requests in flight, also by kill -9. Events that arrive while a transaction is being written go into the next one together.
@@ -21,27 +24,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
-from tracegen.errors import BusyError, InputError, OutputError, SettingsError
+from tracegen.errors import BusyError, InputError, OutputError
 from tracegen.jsonl import dump
 from tracegen.records import Rejected, Row, Source, Trace
-
-FORMAT = 1
-"""Version of the tables below."""
-
-_SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE input (line INTEGER PRIMARY KEY, row_id TEXT, reason TEXT, raw TEXT NOT NULL);
-CREATE TABLE rows (id TEXT PRIMARY KEY, row TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE events (row_id TEXT, seq INTEGER, kind TEXT NOT NULL, body TEXT NOT NULL,
-                     at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP, PRIMARY KEY (row_id, seq)) WITHOUT ROWID;
-CREATE TABLE traces (row_id TEXT PRIMARY KEY, ended TEXT NOT NULL, hops INTEGER NOT NULL, trace TEXT NOT NULL,
-                     at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP) WITHOUT ROWID;
-"""
+from tracegen.traces.database import check_format, connect, explained, lock, prepare
 
 EventKind = Literal["response", "return", "failure"]
-_Statement = tuple[str, tuple[Any, ...]]
+Statement = tuple[str, tuple[Any, ...]]
+"""A statement in SQL, and its values."""
 
 
 class Event(NamedTuple):
@@ -76,7 +68,7 @@ class RunFile:
         self._lock = lock
         # SQLite's own writes happen in one thread, so that an fsync never stops the event loop.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="runfile")
-        self._waiting: list[tuple[_Statement, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[Statement, asyncio.Future[None]]] = []
         self._writer: asyncio.Task[None] | None = None
 
     @classmethod
@@ -87,15 +79,15 @@ class RunFile:
         Raises BusyError where another process has it open, SettingsError where the settings differ, OutputError where it
         cannot be written.
         """
-        lock = _lock(path)
+        held = lock(path)
         try:
-            with _explained(path):
-                connection = _connect(path)
-                _prepare(connection, path, settings, about)
+            with explained(path):
+                connection = connect(path)
+                prepare(connection, path, settings, about)
         except BaseException:
-            lock.release()
+            held.release()
             raise
-        return cls(path, connection, lock)
+        return cls(path, connection, held)
 
     @classmethod
     def open_run(cls, path: Path) -> Self:
@@ -105,11 +97,11 @@ class RunFile:
         """
         if not path.is_file():
             raise InputError(f"There is no run file {path}. `tracegen generate` makes one beside its output.")
-        with _explained(path):
+        with explained(path):
             connection = sqlite3.connect(
                 f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False, timeout=30
             )
-            _check_format(connection, path)
+            check_format(connection, path)
         return cls(path, connection, None)
 
     def __enter__(self) -> Self:
@@ -133,12 +125,12 @@ class RunFile:
 
     def meta(self) -> dict[str, Any]:
         """Return what made the run."""
-        with _explained(self.path):
+        with explained(self.path):
             return {key: json.loads(value) for key, value in self._connection.execute("SELECT key, value FROM meta")}
 
     def set_input(self, lines: Iterable[tuple[Row | Rejected, str]]) -> None:
         """Make these lines, each with its text in the dataset, the input of the run. Rows known already keep their research."""
-        with _explained(self.path), self._connection:
+        with explained(self.path), self._connection:
             self._connection.execute("BEGIN")
             self._connection.execute("DELETE FROM input")
             for line, raw in lines:
@@ -151,7 +143,7 @@ class RunFile:
         """Return how many lines the input has: `lines`, `rows`, `finished`, `rejected` (lines that are no row)."""
         query = """SELECT count(*), count(input.row_id), count(traces.row_id)
                    FROM input LEFT JOIN traces ON traces.row_id = input.row_id"""
-        with _explained(self.path):
+        with explained(self.path):
             lines, rows, finished = self._connection.execute(query).fetchone()
         return {"lines": lines, "rows": rows, "finished": finished, "rejected": lines - rows}
 
@@ -161,8 +153,8 @@ class RunFile:
                    WHERE input.line > ? AND input.row_id NOT IN (SELECT row_id FROM traces) ORDER BY input.line LIMIT 256"""
         line = 0
         while page := self._fetch(query, (line,)):
-            for line, row in page:  # noqa: B007 - the last line is where the next page starts
-                yield Row.model_validate_json(row)
+            for line, row in page:
+                yield _row_on(line, row)
 
     def started_rows(self) -> set[str]:
         """Return the ids of the rows about which something was answered, but whose research is not finished."""
@@ -189,7 +181,7 @@ class RunFile:
                 yield Result(
                     line,
                     raw,
-                    None if row is None else Row.model_validate_json(row),
+                    None if row is None else _row_on(line, row),
                     reason,
                     None if trace is None else Trace.model_validate_json(trace),
                 )
@@ -202,8 +194,7 @@ class RunFile:
 
     async def record(self, row_id: str, seq: int, event: Event) -> None:
         """Write an event; when this returns it is on disk. Raises OutputError where it cannot be written."""
-        statement = "INSERT INTO events (row_id, seq, kind, body) VALUES (?, ?, ?, ?)"
-        await self._write((statement, (row_id, seq, event.kind, event.body)))
+        await self._write(recording(row_id, seq, event))
 
     async def finish(self, row_id: str, trace: Trace) -> None:
         """Write the finished research of a row; when this returns it is on disk."""
@@ -211,11 +202,27 @@ class RunFile:
         await self._write((statement, (row_id, trace.ended, len(trace.hops), trace.model_dump_json())))
 
     async def forget(self, row_id: str) -> None:
-        """Drop what was answered about a row, so that the next start asks again."""
-        await self._write(("DELETE FROM events WHERE row_id = ?", (row_id,)))
-        await self._write(("DELETE FROM traces WHERE row_id = ?", (row_id,)))
+        """Set aside what was answered about a row, so that the next start asks again."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._set_aside, [row_id], ())
 
-    async def _write(self, statement: _Statement) -> None:
+    def set_aside(self, row_ids: list[str], *more: Statement) -> None:
+        """Move what is known about rows to `superseded`: they are open again. `more` is done in the same transaction."""
+        self._thread.submit(self._set_aside, row_ids, more).result()
+
+    def remember(self, key: str, value: Any) -> None:
+        """Write a note about the run as a whole, a JSON value; None takes it away."""
+        statement = ("DELETE FROM meta WHERE key = ?", (key,)) if value is None else remembering(key, value)
+        self._thread.submit(self._commit, [statement]).result()
+
+    def fetch(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Return the result of a query, as of the last transaction."""
+        return self._fetch(query, values)
+
+    async def write(self, *statements: Statement) -> None:
+        """Do these statements in one transaction; when this returns it is on disk."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._commit, list(statements))
+
+    async def _write(self, statement: Statement) -> None:
         loop = asyncio.get_running_loop()
         done = loop.create_future()
         self._waiting.append((statement, done))
@@ -242,100 +249,55 @@ class RunFile:
                 else:
                     done.set_exception(failure)
 
-    def _commit(self, statements: list[_Statement]) -> None:
-        with _explained(self.path), self._connection:
+    def _commit(self, statements: list[Statement]) -> None:
+        with explained(self.path), self._connection:
             self._connection.execute("BEGIN")
             for text, values in statements:
                 self._connection.execute(text, values)
 
+    def _set_aside(self, row_ids: list[str], more: tuple[Statement, ...]) -> None:
+        with explained(self.path), self._connection:
+            self._connection.execute("BEGIN")
+            for row_id in row_ids:
+                _set_aside_row(self._connection, row_id)
+            for text, values in more:
+                self._connection.execute(text, values)
+
     def _fetch(self, query: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         # In the writer's thread, so that a reader never sees a transaction of the same connection half done.
-        with _explained(self.path):
+        with explained(self.path):
             return self._thread.submit(lambda: self._connection.execute(query, values).fetchall()).result()
 
 
-def _lock(path: Path) -> FileLock:
-    lock = FileLock(f"{path}.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise BusyError(
-            f"Another process is writing the run file {path}. Wait until it is done, or choose another -o."
-        ) from None
-    except OSError as error:
-        raise OutputError(f"Cannot write beside {path}: {error.strerror}. Choose another place with -o.") from None
-    return lock
+def _row_on(line: int, text: str) -> Row:
+    """Return a row as it stands in the input of now: the dataset may have been put in another order."""
+    row = Row.model_validate_json(text)
+    return row if row.line == line else row.model_copy(update={"line": line})
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    # Autocommit: transactions are begun by hand. Used by one thread at a time, though not always by the same.
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    return connection
+def recording(row_id: str, seq: int, event: Event) -> Statement:
+    """Return the statement that writes an event."""
+    return "INSERT INTO events (row_id, seq, kind, body) VALUES (?, ?, ?, ?)", (row_id, seq, event.kind, event.body)
 
 
-def _prepare(connection: sqlite3.Connection, path: Path, settings: dict[str, Any], about: dict[str, Any]) -> None:
-    """Make the tables of a new file, or check that an existing one was made with the same settings."""
-    is_new = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
-    with connection:
-        connection.execute("BEGIN IMMEDIATE")
-        if is_new:
-            for statement in _SCHEMA.split(";"):
-                connection.execute(statement)
-            meta = [("format", dump(FORMAT)), ("settings", dump(settings))]
-            connection.executemany("INSERT INTO meta VALUES (?, ?)", meta)
-        else:
-            _check_format(connection, path)
-            _check_settings(connection, path, settings)
-        connection.execute("INSERT OR REPLACE INTO meta VALUES ('about', ?)", (dump(about),))
+def remembering(key: str, value: Any) -> Statement:
+    """Return the statement that writes a note about the run."""
+    return "INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, dump(value))
 
 
-def _check_format(connection: sqlite3.Connection, path: Path) -> None:
-    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    if not {"meta", "input", "rows", "events", "traces"} <= tables:
-        raise InputError(f"{path} is a database, but not a run file of tracegen. Give the .run.db file beside an output.")
-    found = json.loads(connection.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()[0])
-    if found != FORMAT:
-        raise InputError(
-            f"The run file {path} has format {found}, this version of tracegen reads {FORMAT}. "
-            "Use the version that made it, or start a new run with another -o."
-        )
-
-
-def _check_settings(connection: sqlite3.Connection, path: Path, settings: dict[str, Any]) -> None:
-    text = connection.execute("SELECT value FROM meta WHERE key = 'settings'").fetchone()[0]
-    before = json.loads(text)
-    now = json.loads(dump(settings))
-    differing = [key for key in {**before, **now} if before.get(key) != now.get(key)]
-    if differing:
-        changes = "; ".join(f"{key} was {_shown(before.get(key))}, now {_shown(now.get(key))}" for key in differing)
-        raise SettingsError(
-            f"The run file {path} was made with other settings: {changes}. Run with the settings of the first time to go on, "
-            "or give another -o for a new run."
-        )
-
-
-def _shown(value: Any) -> str:
-    text = dump(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-@contextlib.contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into sentences, here alone."""
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        text = str(error)
-        if "full" in text:
-            reason = "the disk is full. What was answered before is kept: free some space and run again to go on."
-        elif "readonly" in text or "unable to open" in text:
-            reason = f"{text}. Check the folder and its permissions, or choose another place with -o."
-        elif "not a database" in text or "malformed" in text:
-            raise InputError(f"{path} is not a run file, or a damaged one ({text}). Choose another -o.") from None
-        elif "locked" in text:
-            raise BusyError(f"{path} is in use by another program ({text}). Close it and run again.") from None
-        else:
-            reason = f"{text}. What was answered before is kept: run again to go on."
-        raise OutputError(f"Cannot use the run file {path}: {reason}") from None
+def _set_aside_row(connection: sqlite3.Connection, row_id: str) -> None:
+    attempt = connection.execute("SELECT coalesce(max(attempt), 0) + 1 FROM superseded WHERE row_id = ?", (row_id,)).fetchone()[
+        0
+    ]
+    connection.execute(
+        "INSERT INTO superseded SELECT row_id, ?, seq, kind, body, at FROM events WHERE row_id = ?", (attempt, row_id)
+    )
+    # The trace comes after its last event.
+    last = connection.execute("SELECT coalesce(max(seq), -1) FROM events WHERE row_id = ?", (row_id,)).fetchone()[0]
+    connection.execute(
+        "INSERT INTO superseded SELECT row_id, ?, ?, 'trace', trace, at FROM traces WHERE row_id = ?",
+        (attempt, last + 1, row_id),
+    )
+    connection.execute("UPDATE requests SET outcome = 'set aside' WHERE row_id = ?", (row_id,))
+    connection.execute("DELETE FROM events WHERE row_id = ?", (row_id,))
+    connection.execute("DELETE FROM traces WHERE row_id = ?", (row_id,))
