@@ -189,8 +189,13 @@ async def send(request: web.Request, reply: Reply) -> tuple[web.StreamResponse, 
     headers = {"Content-Type": reply.content_type, "Content-Length": str(len(reply.body))} | reply.headers
     response = web.StreamResponse(status=reply.status, headers=headers)
     try:
+        await asyncio.sleep(reply.wait_s)
         await response.prepare(request)
-        await response.write(reply.body[: len(reply.body) // 2] if reply.cut else reply.body)
+        for place in range(len(reply.body) if reply.trickle_s else 0):
+            await response.write(reply.body[place : place + 1])
+            await asyncio.sleep(reply.trickle_s)
+        if not reply.trickle_s:
+            await response.write(reply.body[: len(reply.body) // 2] if reply.cut else reply.body)
         if reply.cut:
             reset_connection(request)
         else:

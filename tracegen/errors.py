@@ -7,10 +7,12 @@
     ├── StoreError        no index, a damaged one, or one built with another embedder
     │   └── EmbedderError the embedding model cannot be had
     ├── TeacherError      the endpoint cannot do the job for any row: key, model, tools, connection, quota
+    ├── BudgetError       what may be spent is spent
     └── BusyError         another process holds the index or the run file
 
 Each message has three parts: what, where (`train.jsonl:37`), what to do next. The command line prints it without a traceback
-and exits 1. What concerns one row only is not raised: it becomes a value in the run (`tracegen.records.Rejected`).
+and exits 1, or 4 where the budget is reached. What concerns one row only is not raised: it becomes a value in the run
+(`tracegen.records.Rejected`).
 """
 
 
@@ -40,6 +42,10 @@ class EmbedderError(StoreError):
 
 class TeacherError(TracegenError):
     """The endpoint cannot do the job for any row: wrong key, unknown model, no tools, no connection, no quota."""
+
+
+class BudgetError(TracegenError):
+    """What may be spent is spent; the run can go on with a higher budget."""
 
 
 class BusyError(TracegenError):

@@ -4,8 +4,9 @@ import asyncio
 import os
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +21,10 @@ from tracegen.records import ToolReturn, Usage
 from tracegen.research import Progress, Research
 from tracegen.targets import write_openai
 from tracegen.teacher import Teacher
+from tracegen.teacher.asking import Asking
 from tracegen.teacher.chat import ChatTeacher
+from tracegen.teacher.pacing import Pace
+from tracegen.teacher.quirks import Quirks
 from tracegen.teacher.researcher import Researcher
 from tracegen.traces.runfile import RunFile
 
@@ -28,6 +32,8 @@ if TYPE_CHECKING:
     from tracegen.index import Index
 
 DEFAULT_INDEX = Path(".tracegen/index")
+QUIRKS = "quirks"
+"""Where the run file keeps what was learned of the endpoint."""
 BUILTIN = "builtin"
 """Name of the built-in researcher, as `teacher` takes it."""
 
@@ -55,6 +61,8 @@ class Summary(NamedTuple):
     """Searches made since this start."""
     usage: Usage
     """What this start asked of the teacher."""
+    learned: list[str]
+    """What the endpoint refused, and what is sent instead."""
     seconds: float
     """Wall time of this start."""
 
@@ -78,14 +86,19 @@ async def generate_async(
     base_url: str | None = None,
     prompt: Path | None = None,
     max_hops: int = 8,
-    concurrency: int = 16,
+    concurrency: int = 64,
+    rpm: float | None = None,
+    tpm: float | None = None,
+    asking: Asking | None = None,
     limit: int | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> Summary:
     """Research every row of a dataset, and write `output` with its rejected rows and its run file beside it.
 
     `teacher` is a model name, "builtin", or a Teacher; None is the built-in researcher where neither key nor base URL is set.
-    A run that was killed or interrupted goes on where it was when it is started again with the same arguments.
+    `concurrency`, `rpm` and `tpm` are the most requests in flight, requests a minute and tokens a minute; `asking` is what each
+    request has besides the conversation. A run that was killed or interrupted goes on
+    where it was when it is started again with the same arguments.
     Raises a TracegenError where nothing can be done for any row; what was answered until then is in the run file.
     """
     from tracegen.index import open_index
@@ -93,7 +106,7 @@ async def generate_async(
     start = time.monotonic()
     dataset, output = Path(dataset), Path(output)
     check_output(dataset, output)
-    chosen = choose_teacher(teacher, base_url)
+    chosen = choose_teacher(teacher, base_url, asking, Pace(concurrency, rpm, tpm))
     system_prompt = read_prompt(prompt) if isinstance(chosen, ChatTeacher) else None
     try:
         with open_index(Path(index)) as opened, Searcher(opened) as search:
@@ -104,13 +117,17 @@ async def generate_async(
                 "prompt": system_prompt,
                 "max_hops": max_hops,
             }
-            about = {"dataset": str(dataset), "base_url": getattr(chosen, "base_url", None), "versions": versions()}
+            about: dict[str, Any] = {"dataset": str(dataset), "versions": versions()}
+            if isinstance(chosen, ChatTeacher):
+                settings |= chosen.asking.settings
+                about |= {"base_url": chosen.base_url, "asking": chosen.asking.about}
             with RunFile.create_or_resume(run_path(output), settings, about) as run:
                 run.set_input(read_rows(dataset, limit))
                 research = Research(
                     run, chosen, search, opened.tool, prompt=system_prompt, max_hops=max_hops, progress=progress
                 )
-                await research.run(concurrency)
+                with remembering(run, chosen, research):
+                    await research.run(concurrency)
                 exported = export(run, write_openai, output, rejected_path(output))
     finally:
         if isinstance(chosen, ChatTeacher):
@@ -126,6 +143,7 @@ async def generate_async(
         resumed=research.resumed,
         calls=research.calls,
         usage=research.usage,
+        learned=chosen.quirks.sentences if isinstance(chosen, ChatTeacher) else [],
         seconds=time.monotonic() - start,
     )
 
@@ -143,7 +161,23 @@ def check_output(dataset: Path, output: Path) -> None:
         raise OutputError(f"Cannot write into {folder}: permission denied. Choose another place with -o.")
 
 
-def choose_teacher(teacher: str | Teacher | None, base_url: str | None) -> Teacher:
+@contextmanager
+def remembering(run: RunFile, teacher: Teacher, research: Research) -> Iterator[None]:
+    """Give a chat teacher what the run knows of its endpoint's quirks, and keep what it learns, however the block ends."""
+    if not isinstance(teacher, ChatTeacher):
+        yield
+        return
+    teacher.quirks = Quirks(run.meta().get(QUIRKS, ()))
+    teacher.gate.notice = research.say
+    try:
+        yield
+    finally:
+        run.remember(QUIRKS, teacher.quirks.known)
+
+
+def choose_teacher(
+    teacher: str | Teacher | None, base_url: str | None, asking: Asking | None = None, pace: Pace | None = None
+) -> Teacher:
     """Return the teacher that is meant. Raises SettingsError where that is not clear, TeacherError where a key is missing."""
     if teacher is None and (base_url or os.environ.get("OPENAI_BASE_URL") or os.environ.get("OPENAI_API_KEY")):
         raise SettingsError(
@@ -152,7 +186,7 @@ def choose_teacher(teacher: str | Teacher | None, base_url: str | None) -> Teach
         )
     if teacher is None or teacher == BUILTIN:
         return Researcher()
-    return ChatTeacher(teacher, base_url=base_url) if isinstance(teacher, str) else teacher
+    return ChatTeacher(teacher, base_url=base_url, asking=asking, pace=pace) if isinstance(teacher, str) else teacher
 
 
 def run_path(output: Path) -> Path:

@@ -1,10 +1,11 @@
 """Rows on their way through the teacher: the loop, driven row by row, every answer on disk before the next question."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import NamedTuple
 
-from tracegen.errors import InputError, TeacherError
+from tracegen.errors import BudgetError, InputError, TeacherError, TracegenError
 from tracegen.records import Response, Row, Tool, ToolReturn, Trace, Usage
 from tracegen.teacher import Failure, Teacher
 from tracegen.teacher.loop import Ask, Finish, Loop, Search
@@ -12,6 +13,11 @@ from tracegen.traces.runfile import Event, RunFile
 
 ROWS_WITHOUT_CALLS = 3
 """So many rows are tried, one after the other, before an endpoint that never calls the function is given up."""
+
+DRAIN_S = 60.0
+"""So long a run that stops waits for answers that are on their way."""
+REPORT_S = 0.1
+"""Progress is told at most so often."""
 
 SearchFunction = Callable[[str], Awaitable[ToolReturn]]
 
@@ -29,6 +35,8 @@ class Progress(NamedTuple):
     """Searches made since this start."""
     usage: Usage
     """What this start asked of the teacher."""
+    note: str = ""
+    """Why nothing happens just now, such as a pause that the server asked for."""
 
 
 class Research:
@@ -59,33 +67,61 @@ class Research:
         if run.has_hops():
             self._proven.set()
         self._without_calls: list[str] = []
+        self._broken: list[str] = []
+        self._stopped: TracegenError | None = None
+        self._reported_at = float("-inf")
 
     async def run(self, concurrency: int) -> None:
         """Research all open rows, so many at a time. Raises TeacherError where it makes no sense to go on."""
         rows = self._run.open_rows()
-        self._report()
+        self._report(at_once=True)
+        workers: list[asyncio.Future[None]] = [
+            asyncio.ensure_future(self._work(rows, first=number == 0)) for number in range(concurrency)
+        ]
         try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._work(rows, first=True))
-                for _ in range(concurrency - 1):
-                    group.create_task(self._work(rows, first=False))
-        except ExceptionGroup as errors:
-            raise errors.exceptions[0] from None
+            await self._all_done(workers)
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+        if isinstance(self._stopped, TeacherError):
+            # It was the endpoint, not these rows: the next start asks again.
+            await self._forget(self._broken)
+        if self._stopped is not None:
+            raise self._stopped
+        self._report(at_once=True)
+
+    async def _all_done(self, workers: list[asyncio.Future[None]]) -> None:
+        """Wait for all rows; when something stops the run, only for the answers on their way, which have to be paid anyway."""
+        pending = set(workers)
+        while pending:
+            patience_s = None if self._stopped is None else DRAIN_S
+            done, pending = await asyncio.wait(pending, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
+            for worker in done:
+                worker.result()
+            if not done:
+                return
 
     async def _work(self, rows: Iterator[Row], *, first: bool) -> None:
         if not first:
             await self._proven.wait()
-        for row in rows:
-            trace = await self._research(row)
-            if not self._proven.is_set() and trace.ended == "no_calls":
-                await self._count_without_calls(row.id)
-            self.finished += 1
-            self._report()
+        try:
+            while self._stopped is None and (row := next(rows, None)) is not None:
+                trace = await self._research(row)
+                if trace is None:
+                    return
+                if not self._proven.is_set() and trace.ended == "no_calls":
+                    await self._count_without_calls(row.id)
+                self.finished += 1
+                self._report()
+        except (TeacherError, BudgetError) as error:
+            self._stopped = self._stopped or error
+            self._proven.set()
         if first:
             self._proven.set()
 
-    async def _research(self, row: Row) -> Trace:
-        """Research one row, from where it was left, and return its trace."""
+    async def _research(self, row: Row) -> Trace | None:
+        """Research one row, from where it was left, and return its trace; None where the run stops before its end."""
         loop = Loop(row, self._tool, max_hops=self._max_hops, prompt=self._prompt)
         recorded = self._run.events(row.id) if row.id in self._started_rows else []
         for event in recorded:
@@ -93,7 +129,9 @@ class Research:
         seq = len(recorded)
         while not isinstance(step := loop.step(), Finish):
             if isinstance(step, Ask):
-                event = await self._ask(step)
+                if self._stopped is not None:
+                    return None
+                event = await self._ask(row.id, step)
             else:
                 event = Event("return", (await self._search(step.query)).model_dump_json())
                 self.calls += 1
@@ -105,10 +143,13 @@ class Research:
         await self._run.finish(row.id, step.trace)
         return step.trace
 
-    async def _ask(self, step: Ask) -> Event:
+    async def _ask(self, row_id: str, step: Ask) -> Event:
         reply = await self._teacher.reply(step.messages, [self._tool.definition], step.tool_choice)
         if isinstance(reply, Failure):
+            if reply.broken:
+                self._broken.append(row_id)
             return Event("failure", reply.model_dump_json())
+        self._broken.clear()
         self.usage += reply.usage
         if reply.calls:
             self._proven.set()
@@ -119,16 +160,28 @@ class Research:
         self._without_calls.append(row_id)
         if len(self._without_calls) < ROWS_WITHOUT_CALLS:
             return
-        for forgotten in self._without_calls:
-            await self._run.forget(forgotten)
+        await self._forget(self._without_calls)
         raise TeacherError(
             f"{self._teacher.name!r} answered {len(self._without_calls)} rows without calling the function it must call. "
             "Choose a model that can call functions, and a server that is started with tool calling on."
         )
 
-    def _report(self) -> None:
+    async def _forget(self, row_ids: list[str]) -> None:
+        for row_id in row_ids:
+            await self._run.forget(row_id)
+
+    def say(self, note: str) -> None:
+        """Show a note beside the progress until something is answered."""
+        self._report(note, at_once=True)
+
+    def _report(self, note: str = "", *, at_once: bool = False) -> None:
+        # Drawing it for every answer would cost as much as the answer itself.
+        now = time.monotonic()
+        if not at_once and now - self._reported_at < REPORT_S:
+            return
+        self._reported_at = now
         counts = self._counts
-        self._progress(Progress(counts["rows"], self.finished, counts["rejected"], self.calls, self.usage))
+        self._progress(Progress(counts["rows"], self.finished, counts["rejected"], self.calls, self.usage, note))
 
 
 def _take(loop: Loop, event: Event) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tracegen.cli.asking import asking_options, read_asking
 from tracegen.cli.options import index_option, quiet_option
 from tracegen.cli.progress import Bar
 
@@ -33,7 +34,16 @@ EXIT_WITH_REJECTED = 3
     "--prompt", type=click.Path(path_type=Path), default=None, help="File with the teacher's system prompt, instead of ours."
 )
 @click.option("--max-hops", type=click.IntRange(min=1), default=8, show_default=True, help="Most calls for one row.")
-@click.option("--concurrency", type=click.IntRange(1, 4096), default=16, show_default=True, help="Rows researched at a time.")
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1, 4096),
+    default=64,
+    show_default=True,
+    help="Most rows researched at a time. It starts with fewer, and goes down when the endpoint is overloaded.",
+)
+@click.option("--rpm", type=click.FloatRange(min=0, min_open=True), default=None, help="Most requests a minute.")
+@click.option("--tpm", type=click.FloatRange(min=0, min_open=True), default=None, help="Most tokens a minute.")
+@asking_options
 @click.option(
     "--limit", type=click.IntRange(min=1), default=None, help="Only the first N rows, for a first look; more can follow later."
 )
@@ -48,6 +58,7 @@ def command(ctx: click.Context, /, dataset: Path, output: Path, index: Path, qui
     """
     from tracegen.pipeline import generate
 
+    asking = read_asking(options)
     if not quiet and options["teacher"] in (None, "builtin"):
         note = "Teacher: the built-in researcher. It needs no model, and asks less cleverly than one: see --teacher."
     else:
@@ -59,7 +70,7 @@ def command(ctx: click.Context, /, dataset: Path, output: Path, index: Path, qui
         def report(state: "Progress") -> None:
             progress.show("research", state.finished, state.rows, _progress_note(state))
 
-        summary = generate(dataset, output, index=index, progress=report, **options)
+        summary = generate(dataset, output, index=index, asking=asking, progress=report, **options)
     if not quiet:
         click.echo(_summary_text(summary), err=True)
     if summary.rejected:
@@ -68,7 +79,8 @@ def command(ctx: click.Context, /, dataset: Path, output: Path, index: Path, qui
 
 def _progress_note(state: "Progress") -> str:
     tokens = state.usage.prompt_tokens + state.usage.completion_tokens
-    return f"{state.calls} calls" + (f", {tokens:,} tokens" if tokens else "")
+    note = f"{state.calls} calls" + (f", {tokens:,} tokens" if tokens else "")
+    return f"{note}, {state.note}" if state.note else note
 
 
 def _summary_text(summary: "Summary") -> str:
@@ -85,6 +97,7 @@ def _summary_text(summary: "Summary") -> str:
     ]
     if summary.resumed:
         lines.append(f"  resumed     {summary.resumed} rows were finished before")
+    lines += [f"  endpoint    {sentence}" for sentence in summary.learned]
     lines += [f"  rejected because of {reason}: {count}" for reason, count in summary.reasons.most_common()]
     lines.append(f"Look at it: tracegen inspect {summary.output}")
     return "\n".join(lines)

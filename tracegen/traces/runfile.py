@@ -136,6 +136,10 @@ class RunFile:
         with _explained(self.path):
             return {key: json.loads(value) for key, value in self._connection.execute("SELECT key, value FROM meta")}
 
+    def remember(self, key: str, value: Any) -> None:
+        """Keep something that was learned, for the next start and for people; `meta` gives it back."""
+        self._fetch("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, dump(value)))
+
     def set_input(self, lines: Iterable[tuple[Row | Rejected, str]]) -> None:
         """Make these lines, each with its text in the dataset, the input of the run. Rows known already keep their research."""
         with _explained(self.path), self._connection:
