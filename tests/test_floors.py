@@ -26,6 +26,7 @@ ALLOWED = {
     "review": COMMON | {"traces"},
     "research": COMMON | {"teacher", "traces"},
     "exporting": COMMON | {"traces", "targets"},
+    "estimating": COMMON | {"dataset", "teacher", "pipeline", "research"},
     "pipeline": COMMON | {"prompts", "dataset", "index", "teacher", "traces", "targets", "research", "exporting"},
 }
 """What each module or package at the top of tracegen may import of the others; `cli` may import them all."""

@@ -4,9 +4,10 @@ import asyncio
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
@@ -22,8 +23,10 @@ from tracegen.research import Progress, Research
 from tracegen.targets import write_openai
 from tracegen.teacher import Teacher
 from tracegen.teacher.asking import Asking
+from tracegen.teacher.budget import Budget, Price
 from tracegen.teacher.chat import ChatTeacher
 from tracegen.teacher.pacing import Pace
+from tracegen.teacher.prices import find_price
 from tracegen.teacher.quirks import Quirks
 from tracegen.teacher.researcher import Researcher
 from tracegen.traces.runfile import RunFile
@@ -61,6 +64,8 @@ class Summary(NamedTuple):
     """Searches made since this start."""
     usage: Usage
     """What this start asked of the teacher."""
+    usd: float | None
+    """What that cost by the price list, in US dollars; None where the price is not known."""
     learned: list[str]
     """What the endpoint refused, and what is sent instead."""
     seconds: float
@@ -81,6 +86,75 @@ async def generate_async(
     dataset: Path | str,
     output: Path | str,
     *,
+    limit: int | None = None,
+    progress: Callable[[Progress], None] = lambda _: None,
+    **options: Any,
+) -> Summary:
+    """Research every row of a dataset, and write `output` with its rejected rows and its run file beside it.
+
+    `options` are those of `open_job`. A run that was killed or interrupted goes on where it was when it is started again with
+    the same arguments. Raises a TracegenError where nothing can be done for any row, BudgetError where the budget is reached;
+    what was answered until then is in the run file.
+    """
+    start = time.monotonic()
+    dataset, output = Path(dataset), Path(output)
+    check_output(dataset, output)
+    async with open_job(dataset, run_path(output), progress=progress, **options) as job:
+        job.run.set_input(read_rows(dataset, limit))
+        research = await job.research()
+        exported = export(job.run, write_openai, output, rejected_path(output))
+    return Summary(
+        output=output,
+        rejected_output=rejected_path(output),
+        run_file=run_path(output),
+        teacher=job.teacher.name,
+        examples=exported.examples,
+        hops=exported.hops,
+        reasons=exported.reasons,
+        resumed=research.resumed,
+        calls=research.calls,
+        usage=research.usage,
+        usd=None if job.price is None else job.price.usd(research.usage.prompt_tokens, research.usage.completion_tokens),
+        learned=job.teacher.quirks.sentences if isinstance(job.teacher, ChatTeacher) else [],
+        seconds=time.monotonic() - start,
+    )
+
+
+@dataclass
+class Job:
+    """Everything that research needs, open."""
+
+    run: RunFile
+    teacher: Teacher
+    index: "Index"
+    search: "Searcher"
+    prompt: str | None
+    max_hops: int
+    concurrency: int
+    price: Price | None
+    progress: Callable[[Progress], None]
+
+    async def research(self, most: int | None = None) -> Research:
+        """Research the open rows of the run, or the first so many of them, and return how it went."""
+        research = Research(
+            self.run,
+            self.teacher,
+            self.search,
+            self.index.tool,
+            prompt=self.prompt,
+            max_hops=self.max_hops,
+            progress=self.progress,
+        )
+        with remembering(self.run, self.teacher, research):
+            await research.run(self.concurrency, most)
+        return research
+
+
+@asynccontextmanager
+async def open_job(
+    dataset: Path,
+    run_file: Path,
+    *,
     index: Path | str = DEFAULT_INDEX,
     teacher: str | Teacher | None = None,
     base_url: str | None = None,
@@ -90,25 +164,25 @@ async def generate_async(
     rpm: float | None = None,
     tpm: float | None = None,
     asking: Asking | None = None,
-    limit: int | None = None,
+    budget: str | None = None,
+    price_in: float | None = None,
+    price_out: float | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
-) -> Summary:
-    """Research every row of a dataset, and write `output` with its rejected rows and its run file beside it.
+) -> AsyncIterator[Job]:
+    """Open teacher, index and run file, and close them at the end of the block.
 
     `teacher` is a model name, "builtin", or a Teacher; None is the built-in researcher where neither key nor base URL is set.
     `concurrency`, `rpm` and `tpm` are the most requests in flight, requests a minute and tokens a minute; `asking` is what each
-    request has besides the conversation. A run that was killed or interrupted goes on
-    where it was when it is started again with the same arguments.
-    Raises a TracegenError where nothing can be done for any row; what was answered until then is in the run file.
+    request has besides the conversation. `budget` is such as `20usd` or `2000000tokens`, for the run in all its starts; prices
+    are in US dollars for a million tokens, and those of a price library where they are not given.
     """
     from tracegen.index import open_index
 
-    start = time.monotonic()
-    dataset, output = Path(dataset), Path(output)
-    check_output(dataset, output)
     chosen = choose_teacher(teacher, base_url, asking, Pace(concurrency, rpm, tpm))
     system_prompt = read_prompt(prompt) if isinstance(chosen, ChatTeacher) else None
     try:
+        price = price_of(chosen, price_in, price_out)
+        cap = None if budget is None else Budget.parse(budget, price)
         with open_index(Path(index)) as opened, Searcher(opened) as search:
             settings = {
                 "teacher": chosen.name,
@@ -121,31 +195,22 @@ async def generate_async(
             if isinstance(chosen, ChatTeacher):
                 settings |= chosen.asking.settings
                 about |= {"base_url": chosen.base_url, "asking": chosen.asking.about}
-            with RunFile.create_or_resume(run_path(output), settings, about) as run:
-                run.set_input(read_rows(dataset, limit))
-                research = Research(
-                    run, chosen, search, opened.tool, prompt=system_prompt, max_hops=max_hops, progress=progress
-                )
-                with remembering(run, chosen, research):
-                    await research.run(concurrency)
-                exported = export(run, write_openai, output, rejected_path(output))
+            with RunFile.create_or_resume(run_file, settings, about) as run:
+                if cap is not None and isinstance(chosen, ChatTeacher):
+                    spent = run.spent()
+                    cap.add(spent.prompt_tokens, spent.completion_tokens)
+                    chosen.gate.budget = cap
+                yield Job(run, chosen, opened, search, system_prompt, max_hops, concurrency, price, progress)
     finally:
         if isinstance(chosen, ChatTeacher):
             await chosen.close()
-    return Summary(
-        output=output,
-        rejected_output=rejected_path(output),
-        run_file=run_path(output),
-        teacher=chosen.name,
-        examples=exported.examples,
-        hops=exported.hops,
-        reasons=exported.reasons,
-        resumed=research.resumed,
-        calls=research.calls,
-        usage=research.usage,
-        learned=chosen.quirks.sentences if isinstance(chosen, ChatTeacher) else [],
-        seconds=time.monotonic() - start,
-    )
+
+
+def price_of(teacher: Teacher, price_in: float | None = None, price_out: float | None = None) -> Price | None:
+    """Return what a teacher costs, or None where that is not known, or it costs nothing."""
+    if not isinstance(teacher, ChatTeacher):
+        return None
+    return find_price(teacher.name, teacher.base_url, price_in, price_out, teacher.asking.service_tier)
 
 
 def check_output(dataset: Path, output: Path) -> None:

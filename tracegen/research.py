@@ -1,6 +1,7 @@
 """Rows on their way through the teacher: the loop, driven row by row, every answer on disk before the next question."""
 
 import asyncio
+import itertools
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import NamedTuple
@@ -71,9 +72,12 @@ class Research:
         self._stopped: TracegenError | None = None
         self._reported_at = float("-inf")
 
-    async def run(self, concurrency: int) -> None:
-        """Research all open rows, so many at a time. Raises TeacherError where it makes no sense to go on."""
-        rows = self._run.open_rows()
+    async def run(self, concurrency: int, most: int | None = None) -> None:
+        """Research all open rows, or the first so many of them, so many at a time.
+
+        Raises TeacherError where it makes no sense to go on, BudgetError where the budget is reached.
+        """
+        rows = itertools.islice(self._run.open_rows(), most)
         self._report(at_once=True)
         workers: list[asyncio.Future[None]] = [
             asyncio.ensure_future(self._work(rows, first=number == 0)) for number in range(concurrency)

@@ -11,10 +11,12 @@ from typing import NoReturn
 import click
 
 import tracegen
-from tracegen.errors import TracegenError
+from tracegen.errors import BudgetError, TracegenError
 
 COMMANDS = ("index", "search", "generate", "inspect", "export")
 """The commands in the order of their use; `index` lives in `tracegen/cli/index.py`, and so on."""
+
+EXIT_AT_BUDGET = 4
 
 
 class _Group(click.Group):
@@ -46,12 +48,15 @@ def group() -> None:
 
 
 def main() -> NoReturn:
-    """Run the command line and exit: 0 done, 1 failed, 2 usage, 3 done but with rejected rows, 130 interrupted."""
+    """Run the command line and exit.
+
+    0 done, 1 failed, 2 usage, 3 done but with rejected rows, 4 the budget is reached, 130 interrupted.
+    """
     try:
         code = group.main(prog_name="tracegen", standalone_mode=False)
     except TracegenError as error:
         click.echo(f"Error: {error}", err=True)
-        code = 1
+        code = EXIT_AT_BUDGET if isinstance(error, BudgetError) else 1
     except click.ClickException as error:
         error.show()
         code = error.exit_code

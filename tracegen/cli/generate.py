@@ -1,5 +1,6 @@
 """`tracegen generate`: dataset -> augmented dataset."""
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from tracegen.cli.options import index_option, quiet_option
 from tracegen.cli.progress import Bar
 
 if TYPE_CHECKING:
+    from tracegen.estimating import Estimate
     from tracegen.pipeline import Summary
     from tracegen.research import Progress
 
@@ -45,11 +47,39 @@ EXIT_WITH_REJECTED = 3
 @click.option("--tpm", type=click.FloatRange(min=0, min_open=True), default=None, help="Most tokens a minute.")
 @asking_options
 @click.option(
+    "--budget",
+    default=None,
+    metavar="20usd|2000000tokens",
+    help="A hard cap for the run in all its starts. When it is reached the run stops, exit code 4, and can go on later.",
+)
+@click.option(
+    "--price-in", type=click.FloatRange(min=0), default=None, help="USD for a million tokens sent.  [default: price list]"
+)
+@click.option("--price-out", type=click.FloatRange(min=0), default=None, help="USD for a million tokens received.")
+@click.option("--estimate", is_flag=True, help="Only say what it will come to: calls, tokens, money, time. Nothing is asked.")
+@click.option(
+    "--estimate-with",
+    type=click.IntRange(min=1),
+    default=None,
+    metavar="N",
+    help="The same, measured: N rows are really researched, and kept in the run.",
+)
+@click.option(
     "--limit", type=click.IntRange(min=1), default=None, help="Only the first N rows, for a first look; more can follow later."
 )
 @quiet_option
 @click.pass_context
-def command(ctx: click.Context, /, dataset: Path, output: Path, index: Path, quiet: bool, **options: Any) -> None:
+def command(
+    ctx: click.Context,
+    /,
+    dataset: Path,
+    output: Path,
+    index: Path,
+    quiet: bool,
+    estimate: bool,
+    estimate_with: int | None,
+    **options: Any,
+) -> None:
     """Research every row of DATASET and put the calls and returns between its prompt and its own, untouched output.
 
     Writes OUTPUT in OpenAI's chat format, the rejected rows with their reasons beside it (.rejected.jsonl), and the run file
@@ -70,6 +100,14 @@ def command(ctx: click.Context, /, dataset: Path, output: Path, index: Path, qui
         def report(state: "Progress") -> None:
             progress.show("research", state.finished, state.rows, _progress_note(state))
 
+        if estimate or estimate_with:
+            from tracegen.estimating import estimate_async
+
+            coming = estimate_async(
+                dataset, output, research=estimate_with or 0, index=index, asking=asking, progress=report, **options
+            )
+            click.echo(_estimate_text(asyncio.run(coming)))
+            return
         summary = generate(dataset, output, index=index, asking=asking, progress=report, **options)
     if not quiet:
         click.echo(_summary_text(summary), err=True)
@@ -81,6 +119,23 @@ def _progress_note(state: "Progress") -> str:
     tokens = state.usage.prompt_tokens + state.usage.completion_tokens
     note = f"{state.calls} calls" + (f", {tokens:,} tokens" if tokens else "")
     return f"{note}, {state.note}" if state.note else note
+
+
+def _estimate_text(estimate: "Estimate") -> str:
+    usd = "price not known: give --price-in and --price-out" if estimate.usd is None else f"about {estimate.usd:,.2f} USD"
+    tokens = f"{estimate.prompt_tokens:,.0f} tokens sent, {estimate.completion_tokens:,.0f} received"
+    hours, minutes = divmod(estimate.seconds / 60, 60)
+    time = f"{hours:.0f} h {minutes:.0f} min" if hours else f"{max(minutes, 1):.0f} min"
+    return "\n".join(
+        [
+            f"rows      {estimate.rows:,} to research" + (f", {estimate.finished:,} finished" if estimate.finished else ""),
+            f"calls     about {estimate.calls:,.0f}, in {estimate.requests:,.0f} requests to the teacher",
+            f"tokens    about {tokens}",
+            f"money     {usd}",
+            f"time      about {time}, if the endpoint takes --concurrency requests at a time",
+            estimate.basis,
+        ]
+    )
 
 
 def _summary_text(summary: "Summary") -> str:
@@ -95,6 +150,11 @@ def _summary_text(summary: "Summary") -> str:
         f"  this start  {summary.calls} calls, {usage.requests} answers of the teacher, "
         f"{usage.prompt_tokens:,} tokens sent, {usage.completion_tokens:,} received",
     ]
+    if usage.requests:
+        price = (
+            "price not known (--price-in, --price-out)" if summary.usd is None else f"{summary.usd:,.4f} USD by the price list"
+        )
+        lines.append(f"  cost        {price}")
     if summary.resumed:
         lines.append(f"  resumed     {summary.resumed} rows were finished before")
     lines += [f"  endpoint    {sentence}" for sentence in summary.learned]

@@ -25,7 +25,7 @@ from filelock import FileLock, Timeout
 
 from tracegen.errors import BusyError, InputError, OutputError, SettingsError
 from tracegen.jsonl import dump
-from tracegen.records import Rejected, Row, Source, Trace
+from tracegen.records import Rejected, Row, Source, Trace, Usage
 
 FORMAT = 1
 """Version of the tables below."""
@@ -139,6 +139,27 @@ class RunFile:
     def remember(self, key: str, value: Any) -> None:
         """Keep something that was learned, for the next start and for people; `meta` gives it back."""
         self._fetch("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, dump(value)))
+
+    def spent(self) -> Usage:
+        """Return what all answers so far have cost, those of rows that are no part of the input any more among them."""
+        query = """SELECT count(*), coalesce(sum(json_extract(body, '$.usage.prompt_tokens')), 0),
+                          coalesce(sum(json_extract(body, '$.usage.completion_tokens')), 0)
+                   FROM events WHERE kind = 'response'"""
+        ((requests, prompt_tokens, completion_tokens),) = self._fetch(query, ())
+        return Usage(requests=requests, prompt_tokens=prompt_tokens, completion_tokens=completion_tokens)
+
+    def researched(self) -> tuple[int, int]:
+        """Return how many rows are researched, and how many hops they have."""
+        ((rows, hops),) = self._fetch("SELECT count(*), coalesce(sum(hops), 0) FROM traces", ())
+        return rows, hops
+
+    def seconds_per_row(self) -> float:
+        """Return the mean time between the first and the last answer of a researched row, pauses between starts left out."""
+        query = """SELECT avg(seconds) FROM (
+                     SELECT (julianday(max(at)) - julianday(min(at))) * 86400.0 * count(*) / max(count(*) - 1, 1) AS seconds
+                     FROM events WHERE row_id IN (SELECT row_id FROM traces) GROUP BY row_id) WHERE seconds < 3600"""
+        ((seconds,),) = self._fetch(query, ())
+        return seconds or 0.0
 
     def set_input(self, lines: Iterable[tuple[Row | Rejected, str]]) -> None:
         """Make these lines, each with its text in the dataset, the input of the run. Rows known already keep their research."""
