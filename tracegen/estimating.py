@@ -71,7 +71,7 @@ async def estimate_async(
     progress: Callable[[Progress], None] = lambda _: None,
     **options: Any,
 ) -> Estimate:
-    """Return what researching the open rows will come to; with `research`, so many are researched, and kept in the run.
+    """Return what researching the open rows will come to; with `research`, so many are researched and kept.
 
     `options` are those of `tracegen.pipeline.open_job`. Without `research` nothing is asked and no run file is made: the figures
     follow from the rows that an existing run file has, else from assumptions that `basis` names.
