@@ -154,8 +154,8 @@ def open_search(index: Path | None) -> Iterator[tuple[Any, Any]]:
 
         yield Tool(name="search_docs", description=DESCRIPTION, parameters=PARAMETERS, k=4, rendering=1), search
         return
-    from tracegen.pipeline import Searcher
     from tracegen.index import open_index
+    from tracegen.pipeline import Searcher
 
     with open_index(index) as opened, Searcher(opened) as searcher:
         opened.call("warm up")

@@ -73,8 +73,8 @@ async def estimate_async(
 ) -> Estimate:
     """Return what researching the open rows will come to; with `research`, so many are researched and kept.
 
-    `options` are those of `tracegen.pipeline.open_job`. Without `research` nothing is asked and no run file is made: the figures
-    follow from the rows that an existing run file has, else from assumptions that `basis` names.
+    `options` are those of `tracegen.pipeline.open_job`. Without `research` nothing is asked and no run file is made; the
+    figures follow from the rows that an existing run file has, else from assumptions that `basis` names.
     """
     dataset, output = Path(dataset), Path(output)
     check_output(dataset, output)

@@ -10,7 +10,7 @@ from tracegen.errors import BudgetError, InputError, TeacherError, TracegenError
 from tracegen.records import Response, Row, Tool, ToolReturn, Trace, Usage
 from tracegen.teacher import Failure, Teacher
 from tracegen.teacher.loop import Ask, Finish, Loop, Search
-from tracegen.traces.runfile import Event, RunFile
+from tracegen.traces.runfile import Event, EventKind, RunFile
 
 ROWS_WITHOUT_CALLS = 3
 """So many rows are tried, one after the other, before an endpoint that never calls the function is given up."""
@@ -21,6 +21,10 @@ REPORT_S = 0.1
 """Progress is told at most so often."""
 
 SearchFunction = Callable[[str], Awaitable[ToolReturn]]
+
+
+Given = Response | ToolReturn | Failure
+_KINDS: dict[type[Given], EventKind] = {Response: "response", ToolReturn: "return", Failure: "failure"}
 
 
 class Progress(NamedTuple):
@@ -56,6 +60,7 @@ class Research:
     ) -> None:
         """Prepare; nothing is asked yet."""
         self._run, self._teacher, self._search, self._tool = run, teacher, search, tool
+        self._tools = [tool.definition]
         self._prompt, self._max_hops, self._progress = prompt, max_hops, progress
         self._started_rows = run.started_rows()
         self._counts = run.counts()
@@ -129,35 +134,42 @@ class Research:
         loop = Loop(row, self._tool, max_hops=self._max_hops, prompt=self._prompt)
         recorded = self._run.events(row.id) if row.id in self._started_rows else []
         for event in recorded:
-            _take(loop, event)
+            _give(loop, _read(event))
         seq = len(recorded)
-        while not isinstance(step := loop.step(), Finish):
-            if isinstance(step, Ask):
-                if self._stopped is not None:
-                    return None
-                event = await self._ask(row.id, step)
-            else:
-                event = Event("return", (await self._search(step.query)).model_dump_json())
-                self.calls += 1
-            # On disk before the next request is sent.
-            await self._run.record(row.id, seq, event)
-            _take(loop, event)
-            seq += 1
-            self._report()
+        writing: list[asyncio.Future[None]] = []
+        try:
+            while not isinstance(step := loop.step(), Finish):
+                if isinstance(step, Ask):
+                    # On disk before the next request is sent; until then, searching and writing go on side by side.
+                    await _written(writing)
+                    if self._stopped is not None:
+                        return None
+                    given: Given = await self._ask(row.id, step)
+                else:
+                    given = await self._search(step.query)
+                    self.calls += 1
+                writing.append(self._run.submit(row.id, seq, Event(_KINDS[type(given)], given.model_dump_json())))
+                _give(loop, given)
+                seq += 1
+                self._report()
+            await _written(writing)
+        finally:
+            if writing:
+                await asyncio.wait(writing)
         await self._run.finish(row.id, step.trace)
         return step.trace
 
-    async def _ask(self, row_id: str, step: Ask) -> Event:
-        reply = await self._teacher.reply(step.messages, [self._tool.definition], step.tool_choice)
+    async def _ask(self, row_id: str, step: Ask) -> Response | Failure:
+        reply = await self._teacher.reply(step.messages, self._tools, step.tool_choice)
         if isinstance(reply, Failure):
             if reply.broken:
                 self._broken.append(row_id)
-            return Event("failure", reply.model_dump_json())
+            return reply
         self._broken.clear()
         self.usage += reply.usage
         if reply.calls:
             self._proven.set()
-        return Event("response", reply.model_dump_json())
+        return reply
 
     async def _count_without_calls(self, row_id: str) -> None:
         """Count a row without any call; after a few, give up and forget them, so that the next start asks again."""
@@ -188,17 +200,29 @@ class Research:
         self._progress(Progress(counts["rows"], self.finished, counts["rejected"], self.calls, self.usage, note))
 
 
-def _take(loop: Loop, event: Event) -> None:
-    """Give an event to the loop.
+async def _written(writing: list[asyncio.Future[None]]) -> None:
+    """Wait until all of it is on disk, and empty the list."""
+    for done in writing:
+        await done
+    writing.clear()
 
-    Raises InputError where it does not fit, which can only be so after a replay by another version.
+
+def _read(event: Event) -> Given:
+    """Return the record of an event."""
+    return next(kind for kind, name in _KINDS.items() if name == event.kind).model_validate_json(event.body)
+
+
+def _give(loop: Loop, given: Given) -> None:
+    """Give the loop what it asked for.
+
+    Raises InputError where it did not ask for that, which can only be so after a replay by another version.
     """
     step = loop.step()
-    if event.kind == "return" and isinstance(step, Search):
-        loop.take_return(ToolReturn.model_validate_json(event.body))
-    elif event.kind == "response" and isinstance(step, Ask):
-        loop.take_response(Response.model_validate_json(event.body))
-    elif event.kind == "failure" and isinstance(step, Ask):
-        loop.take_failure(Failure.model_validate_json(event.body))
+    if isinstance(given, ToolReturn) and isinstance(step, Search):
+        loop.take_return(given)
+    elif isinstance(given, Response) and isinstance(step, Ask):
+        loop.take_response(given)
+    elif isinstance(given, Failure) and isinstance(step, Ask):
+        loop.take_failure(given)
     else:
         raise InputError("The run file does not fit this version of tracegen. Use the version that made it, or another -o.")

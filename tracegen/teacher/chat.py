@@ -26,6 +26,7 @@ from tracegen.teacher.wire import completion_body, returns, to_json
 
 if TYPE_CHECKING:
     import httpx2
+    import openai
 
 TRIES = 6
 """Tries for one row of what others succeed with; then it is the row's own failure."""
@@ -78,6 +79,11 @@ class ChatTeacher:
         """Where requests go."""
         return self._connection.base_url
 
+    @property
+    def client(self) -> "openai.AsyncOpenAI":
+        """The SDK's client, for other services of the same endpoint."""
+        return self._connection.client
+
     async def close(self) -> None:
         """Close the connections."""
         await self._connection.close()
@@ -102,8 +108,8 @@ class ChatTeacher:
     ) -> Response | Failure:
         number, tries, failed_at = next(self._numbers), 0, None
         while True:
-            fields = self.quirks.apply({**self.asking.fields, "tool_choice": tool_choice})
-            body = completion_body(self.name, messages, self._tools_json(tools), fields, self._left_out.get(_key(messages), 0))
+            fields = self.fields(tool_choice)
+            body = self.body(messages, tools, fields)
             ticket = await self.gate.enter(
                 self._size.prompt_tokens(body), self._size.answer_tokens, again=failed_at is not None
             )
@@ -122,6 +128,20 @@ class ChatTeacher:
                 return failure
             if outcome.kind == "broken":
                 await self.gate.sleep(max(self.gate.pacer.backoff_s(tries), outcome.pause_s or 0))
+
+    def fields(self, tool_choice: ToolChoice) -> dict[str, Any]:
+        """Return the fields of a request besides messages and tools, as this endpoint takes them."""
+        # "auto" is always said: one server silently drops the tools where tool_choice is missing.
+        return self.quirks.apply({"model": self.name, "tool_choice": tool_choice, **self.asking.fields})
+
+    def body(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]], fields: dict[str, Any]) -> bytes:
+        """Return the body of a request, the same on every path it takes to the model."""
+        left_out = self._left_out.get(_key(messages), 0) if self._left_out else 0
+        return completion_body(messages, self._tools_json(tools), fields, left_out)
+
+    def learn(self, refusal: str, sent: dict[str, Any]) -> bool:
+        """Learn from a refusal of a request with these fields; return whether it is worth sending again, in another form."""
+        return self.quirks.learn(refusal, sent)
 
     async def _send(self, ticket: Ticket, body: bytes) -> Response | Fault:
         """Send a request, and tell the gate how it went."""
@@ -161,7 +181,7 @@ class ChatTeacher:
             return False
         if fault.context:
             return self._leave_out_more(messages)
-        return self.quirks.learn(fault.text, sent)
+        return self.learn(fault.text, sent)
 
     def _leave_out_more(self, messages: Sequence[Mapping[str, Any]]) -> bool:
         """Leave out one more return of a conversation that is too long; False where only the newest is left."""
@@ -235,8 +255,8 @@ class ChatTeacher:
 
     def _tools_json(self, tools: Sequence[Mapping[str, Any]]) -> bytes:
         """Return the tools as JSON, which is the same for all requests of a run."""
-        if self._tools[0] != tools:
-            self._tools = (list(tools), to_json(list(tools)))
+        if self._tools[0] is not tools:
+            self._tools = (tools, to_json(list(tools)))
         return self._tools[1]
 
 

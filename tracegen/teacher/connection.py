@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tracegen.errors import TeacherError
 from tracegen.teacher.asking import Asking
@@ -41,9 +41,11 @@ class Connection:
         self._key = _usable_key(model, base_url, api_key)
         self._secrets = [text for text in (self._key, *asking.extra_headers.values()) if len(text) >= SECRET_CHARS]
         self._timeout_s = asking.timeout_s
+        # Given with each request, or the SDK copies its defaults deeply each time.
+        self._options: Any = {"headers": {}, "params": {}, "max_retries": 0}
         try:
-            self._client = _client(self._key, base_url, asking, connections, http_client)
-            url = httpx2.URL(str(self._client.base_url))
+            self.client = _client(self._key, base_url, asking, connections, http_client)
+            url = httpx2.URL(str(self.client.base_url))
         except httpx2.InvalidURL as error:
             raise TeacherError(f"The base URL is no address ({error}). {_GOOD_URL}") from None
         if url.scheme not in ("http", "https") or not url.host or url.userinfo or url.query:
@@ -53,11 +55,11 @@ class Connection:
     @property
     def base_url(self) -> str:
         """Where requests go."""
-        return str(self._client.base_url)
+        return str(self.client.base_url)
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.close()
+        await self.client.close()
 
     async def post(self, path: str, body: bytes) -> tuple[bytes, Mapping[str, str]] | Fault:
         """Return body and headers of the answer to a request, or why there is none."""
@@ -68,7 +70,7 @@ class Connection:
         try:
             # The SDK's own limit is for the wait between two bytes: a server that trickles would hold a row for ever.
             async with asyncio.timeout(self._timeout_s):
-                response = await self._client.post(path, content=body, cast_to=httpx2.Response)
+                response = await self.client.post(path, content=body, cast_to=httpx2.Response, options=self._options)
         except openai.APIConnectionError as error:
             fault = fault_of_connection(error)
         except openai.APIStatusError as error:

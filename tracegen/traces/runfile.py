@@ -227,8 +227,12 @@ class RunFile:
 
     async def record(self, row_id: str, seq: int, event: Event) -> None:
         """Write an event; when this returns it is on disk. Raises OutputError where it cannot be written."""
+        await self.submit(row_id, seq, event)
+
+    def submit(self, row_id: str, seq: int, event: Event) -> asyncio.Future[None]:
+        """Start to write an event; the future is done when it is on disk, and has an OutputError where it cannot be written."""
         statement = "INSERT INTO events (row_id, seq, kind, body) VALUES (?, ?, ?, ?)"
-        await self._write((statement, (row_id, seq, event.kind, event.body)))
+        return self._enqueue((statement, (row_id, seq, event.kind, event.body)))
 
     async def finish(self, row_id: str, trace: Trace) -> None:
         """Write the finished research of a row; when this returns it is on disk."""
@@ -241,13 +245,15 @@ class RunFile:
         await self._write(("DELETE FROM traces WHERE row_id = ?", (row_id,)))
 
     async def _write(self, statement: _Statement) -> None:
+        await self._enqueue(statement)
+
+    def _enqueue(self, statement: _Statement) -> asyncio.Future[None]:
         loop = asyncio.get_running_loop()
         done = loop.create_future()
         self._waiting.append((statement, done))
         if self._writer is None or self._writer.done():
             self._writer = loop.create_task(self._write_waiting())
-        # Shielded: a cancelled row must not cancel what other rows wait for.
-        await asyncio.shield(done)
+        return done
 
     async def _write_waiting(self) -> None:
         """Write what waits, in one transaction after the other, until nothing waits."""
