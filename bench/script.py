@@ -182,6 +182,61 @@ def scripted(turn: Turn, **fields: Any) -> Reply:
     return completion(turn, text_message(turn, **fields))
 
 
+# --- the Responses API: the same teacher, in other words -----------------------------------------------------------------
+
+
+def chat_of(body: Json) -> Json:
+    """Return a request of the Responses API as one for a chat completion."""
+    messages: list[Json] = []
+    for item in body["input"]:
+        if item.get("type") == "function_call":
+            call = {"id": item["call_id"], "function": {"name": item["name"], "arguments": item["arguments"]}}
+            messages.append({"role": "assistant", "content": None, "tool_calls": [call]})
+        elif item.get("type") == "function_call_output":
+            messages.append({"role": "tool", "tool_call_id": item["call_id"], "content": item["output"]})
+        else:
+            messages.append({"role": item["role"], "content": item["content"]})
+    tools = [{"type": "function", "function": tool} for tool in body.get("tools", ())]
+    rest = {name: value for name, value in body.items() if name not in ("input", "tools")}
+    return rest | {"messages": messages, "tools": tools}
+
+
+def response_of(reply: Reply) -> Reply:
+    """Return a reply with a chat completion as one of the Responses API; all others as they are."""
+    if not reply.answers:
+        return reply
+    whole = json.loads(reply.body)
+    choice, usage = whole["choices"][0], whole.get("usage", {})
+    message = choice["message"]
+    parts: list[Json] = []
+    if message.get("content") is not None:
+        parts.append({"type": "output_text", "text": message["content"], "annotations": []})
+    if message.get("refusal"):
+        parts.append({"type": "refusal", "refusal": message["refusal"]})
+    output: list[Json] = []
+    if message.get("reasoning_content"):
+        summary = [{"type": "summary_text", "text": message["reasoning_content"]}]
+        output.append({"type": "reasoning", "id": "rs_1", "summary": summary})
+    if parts:
+        output.append({"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": parts})
+    for number, call in enumerate(message.get("tool_calls", ())):
+        function = {"name": call["function"]["name"], "arguments": call["function"]["arguments"]}
+        output.append({"type": "function_call", "id": f"fc_{number}", "call_id": call.get("id"), **function})
+    cut = {"length": "max_output_tokens", "content_filter": "content_filter"}.get(str(choice.get("finish_reason")))
+    body = {
+        "id": "resp_1",
+        "object": "response",
+        "created_at": 1700000000,
+        "model": whole.get("model"),
+        "status": "incomplete" if cut else "completed",
+        "incomplete_details": {"reason": cut} if cut else None,
+        "error": None,
+        "output": output,
+        "usage": {"input_tokens": usage.get("prompt_tokens"), "output_tokens": usage.get("completion_tokens")},
+    }
+    return replace(reply, body=json.dumps(body).encode())
+
+
 # --- what can go wrong ---------------------------------------------------------------------------------------------------
 
 Fault = Callable[[Turn], Reply]

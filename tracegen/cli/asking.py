@@ -9,6 +9,13 @@ if TYPE_CHECKING:
     from tracegen.teacher.asking import Asking
 
 _OPTIONS = (
+    click.option(
+        "--api",
+        type=click.Choice(["chat", "responses"]),
+        default="chat",
+        show_default=True,
+        help="Chat Completions, which every server speaks, or OpenAI's Responses.",
+    ),
     click.option("--temperature", type=float, default=None, help="Sampling temperature.  [default: the model's own]"),
     click.option("--max-tokens", type=click.IntRange(min=1), default=None, help="Most tokens of one message of the teacher."),
     click.option("--service-tier", default=None, help="Such as `flex`, at half the price, where the service has it."),
@@ -30,7 +37,7 @@ _OPTIONS = (
         help="Seconds for one request.",
     ),
 )
-_NAMES = ("temperature", "max_tokens", "service_tier", "extra_body", "extra_headers", "timeout")
+_NAMES = ("api", "temperature", "max_tokens", "service_tier", "extra_body", "extra_headers", "timeout")
 
 
 def asking_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -46,6 +53,7 @@ def read_asking(options: dict[str, Any]) -> "Asking":
 
     given = {name: options.pop(name) for name in _NAMES}
     return Asking(
+        api=given["api"],
         temperature=given["temperature"],
         max_tokens=given["max_tokens"],
         service_tier=given["service_tier"],

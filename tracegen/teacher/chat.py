@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracegen.errors import TeacherError
 from tracegen.records import Response
-from tracegen.teacher import Failure, ToolChoice
+from tracegen.teacher import Failure, ToolChoice, completion, responses
 from tracegen.teacher.asking import Asking
 from tracegen.teacher.budget import Budget
 from tracegen.teacher.completion import read_completion as read_completion
@@ -22,7 +22,7 @@ from tracegen.teacher.gate import Gate
 from tracegen.teacher.pacing import Pace, Ticket
 from tracegen.teacher.quirks import Quirks
 from tracegen.teacher.size import Size
-from tracegen.teacher.wire import completion_body, returns, to_json
+from tracegen.teacher.wire import returns
 
 if TYPE_CHECKING:
     import httpx2
@@ -69,6 +69,9 @@ class ChatTeacher:
         self.gate = Gate(pace, budget)
         self._connection = Connection(model, base_url, api_key, self.asking, pace.concurrency, http_client)
         self._size = Size(self.asking.max_tokens)
+        is_chat = self.asking.api == "chat"
+        self._path = completion.PATH if is_chat else responses.PATH
+        self._read = read_completion if is_chat else responses.read_body
         self._tools: tuple[Any, bytes] = (None, b"")
         self._left_out: dict[str, int] = {}
         self._failing: set[int] = set()
@@ -137,7 +140,8 @@ class ChatTeacher:
     def body(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]], fields: dict[str, Any]) -> bytes:
         """Return the body of a request, the same on every path it takes to the model."""
         left_out = self._left_out.get(_key(messages), 0) if self._left_out else 0
-        return completion_body(messages, self._tools_json(tools), fields, left_out)
+        write = responses.write_body if self.asking.api == "responses" else completion.write_body
+        return write(messages, self._tools_json(tools), fields, left_out)
 
     def learn(self, refusal: str, sent: dict[str, Any]) -> bool:
         """Learn from a refusal of a request with these fields; return whether it is worth sending again, in another form."""
@@ -146,7 +150,7 @@ class ChatTeacher:
     async def _send(self, ticket: Ticket, body: bytes) -> Response | Fault:
         """Send a request, and tell the gate how it went."""
         try:
-            answer = await self._connection.post("/chat/completions", body)
+            answer = await self._connection.post(self._path, body)
         except BaseException:
             self.gate.left(ticket)
             raise
@@ -155,10 +159,15 @@ class ChatTeacher:
             return answer
         raw, headers = answer
         try:
-            response = read_completion(raw)
+            response = self._read(raw)
         except ValueError as error:
             text = self._connection.shown(" ".join(str(error).split()))
-            fault = Fault("broken", f"answered with no chat completion: {text}", 200, sent=True)
+            fault = Fault(
+                "broken",
+                f"answered with no {'chat completion' if self.asking.api == 'chat' else 'response'}: {text}",
+                200,
+                sent=True,
+            )
             self._tell(ticket, fault)
             return fault
         self._size.learn(body, response.usage)
@@ -256,7 +265,8 @@ class ChatTeacher:
     def _tools_json(self, tools: Sequence[Mapping[str, Any]]) -> bytes:
         """Return the tools as JSON, which is the same for all requests of a run."""
         if self._tools[0] is not tools:
-            self._tools = (tools, to_json(list(tools)))
+            write = responses.write_tools if self.asking.api == "responses" else completion.write_tools
+            self._tools = (tools, write(tools))
         return self._tools[1]
 
 

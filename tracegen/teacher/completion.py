@@ -1,11 +1,28 @@
-"""Reads the body of a chat completion, tolerantly: real servers differ in every detail that the format leaves open."""
+"""Chat completions: writes requests, and reads responses tolerantly: real servers differ in all that the format leaves open."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tracegen.records import RawCall, Response, Usage
 from tracegen.teacher.faults import clean
+from tracegen.teacher.wire import Conversation, to_json, without_returns
+
+PATH = "/chat/completions"
+
+
+def write_tools(tools: Sequence[Mapping[str, Any]]) -> bytes:
+    """Return the tools as JSON."""
+    return to_json(list(tools))
+
+
+def write_body(messages: Sequence[Mapping[str, Any]], tools: bytes, fields: Mapping[str, Any], left_out: int) -> bytes:
+    """Return the body of a request, without the text of the oldest `left_out` returns."""
+    if isinstance(messages, Conversation) and not left_out:
+        parts = messages.parts()
+    else:
+        parts = [to_json(message) for message in without_returns(messages, left_out)]
+    return b"".join((to_json(fields)[:-1], b',"messages":[', b",".join(parts), b'],"tools":', tools, b"}"))
 
 
 def read_completion(body: bytes) -> Response:

@@ -34,14 +34,12 @@ def to_json(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
-def completion_body(messages: Sequence[Mapping[str, Any]], tools: bytes, fields: Mapping[str, Any], left_out: int) -> bytes:
-    """Return the body of a chat completion, without the text of the oldest `left_out` returns."""
-    parts = messages.parts() if isinstance(messages, Conversation) else [to_json(message) for message in messages]
-    if left_out:
-        parts = list(parts)
-        for place in returns(messages)[:left_out]:
-            parts[place] = to_json({**messages[place], "content": LEFT_OUT})
-    return b"".join((to_json(fields)[:-1], b',"messages":[', b",".join(parts), b'],"tools":', tools, b"}"))
+def without_returns(messages: Sequence[Mapping[str, Any]], left_out: int) -> Sequence[Mapping[str, Any]]:
+    """Return messages without the text of the oldest `left_out` returns."""
+    if not left_out:
+        return messages
+    places = set(returns(messages)[:left_out])
+    return [{**message, "content": LEFT_OUT} if place in places else message for place, message in enumerate(messages)]
 
 
 def returns(messages: Sequence[Mapping[str, Any]]) -> list[int]:
