@@ -74,11 +74,11 @@ class BatchServer(Server):
         app.router.add_post("/v1/batches/{id}/cancel", self.cancel_batch)
         return app
 
-    def reply(self, raw: bytes) -> Reply:
+    def reply(self, raw: bytes, *, other: bool = False) -> Reply:
         """Return the reply to a body, and note what was asked."""
         turn = read_turn(json.loads(raw), raw, self.hops)
         self.asked.append((turn.topic, turn.hop))
-        return super().reply(raw)
+        return super().reply(raw, other=other)
 
     async def show_asked(self, request: web.Request) -> web.StreamResponse:
         """Answer with the requests since the last reset."""

@@ -10,9 +10,9 @@ The teacher is deterministic: while fewer than `hops` tool returns stand after t
 that the request offers, then it answers with text. Histories are checked as the strictest servers check them, so that a client
 whose messages only lenient servers take is found out here. `bench.script.FAULTS` lists what can go wrong on purpose.
 
-Besides `/v1/chat/completions` and `/v1/models` there are, for whoever runs it, GET `/counts`, POST `/reset` (counts back to 0)
-and POST `/fault` (`{"name": "error_500", "times": 2}`: for the next two requests; without `times` until further notice; name
-null: none).
+Besides `/v1/chat/completions`, `/v1/responses` and `/v1/models` there are, for whoever runs it, GET `/counts`, POST `/reset`
+(counts back to 0) and POST `/fault` (`{"name": "error_500", "times": 2}`: for the next two requests; without `times` until
+further notice; name null: none).
 """
 
 import argparse
@@ -33,7 +33,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from bench.script import FAULTS, Json, Reply, digest_of, error, history_problem, read_turn, scripted
+from bench.script import FAULTS, Json, Reply, chat_of, digest_of, error, history_problem, read_turn, response_of, scripted
 
 # --- the server ----------------------------------------------------------------------------------------------------------
 
@@ -104,6 +104,7 @@ class Server:
         """Return the application with all routes."""
         app = web.Application(client_max_size=64 * 2**20)
         app.router.add_post("/v1/chat/completions", self.complete)
+        app.router.add_post("/v1/responses", self.complete)
         app.router.add_get("/v1/models", self.list_models)
         app.router.add_get("/counts", self.show_counts)
         app.router.add_post("/reset", self.reset_counts)
@@ -116,7 +117,9 @@ class Server:
         digest, meter = digest_of(raw), self.meter
         meter.enter(digest)
         try:
-            reply = self.refuse(request) or self.reply(raw)
+            other = request.path.endswith("/responses")
+            reply = self.refuse(request) or self.reply(raw, other=other)
+            reply = response_of(reply) if other else reply
             await asyncio.sleep(self.latency_ms / 1000)
             response, whole = await send(request, reply)
             if whole and reply.answers:
@@ -131,14 +134,22 @@ class Server:
             return None
         return error(401, "Incorrect API key provided.", "invalid_api_key")
 
-    def reply(self, raw: bytes) -> Reply:
-        """Return the reply to a body: a strict server's refusal, the fault that is set, or the script."""
+    def reply(self, raw: bytes, *, other: bool) -> Reply:
+        """Return the reply to a body: a strict server's refusal, the fault that is set, or the script.
+
+        A body of the `other` API, Responses, is answered as if it were one for a chat completion.
+        """
         try:
             body = json.loads(raw)
         except ValueError:
             return error(400, "We could not parse the JSON body of your request.")
         if not isinstance(body, dict):
             return error(400, "The body must be a JSON object.")
+        if other:
+            try:
+                body = chat_of(body)
+            except (KeyError, TypeError, AttributeError):
+                return error(400, "The request is not that of a response.")
         if self.model is not None and body.get("model") != self.model:
             return error(404, f"The model `{body.get('model')}` does not exist.", "model_not_found")
         if body.get("stream"):
@@ -189,8 +200,13 @@ async def send(request: web.Request, reply: Reply) -> tuple[web.StreamResponse, 
     headers = {"Content-Type": reply.content_type, "Content-Length": str(len(reply.body))} | reply.headers
     response = web.StreamResponse(status=reply.status, headers=headers)
     try:
+        await asyncio.sleep(reply.wait_s)
         await response.prepare(request)
-        await response.write(reply.body[: len(reply.body) // 2] if reply.cut else reply.body)
+        for place in range(len(reply.body) if reply.trickle_s else 0):
+            await response.write(reply.body[place : place + 1])
+            await asyncio.sleep(reply.trickle_s)
+        if not reply.trickle_s:
+            await response.write(reply.body[: len(reply.body) // 2] if reply.cut else reply.body)
         if reply.cut:
             reset_connection(request)
         else:

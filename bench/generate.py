@@ -108,11 +108,12 @@ async def run_sdk(base_url: str, rows: int, in_flight: int) -> Clock:
 async def run_tracegen(base_url: str, rows: int, in_flight: int, index: Path | None) -> Clock:
     """Run the conversations with tracegen: from the dataset to the written output, run file included."""
     from tracegen.teacher.chat import ChatTeacher
+    from tracegen.teacher.pacing import Pace
 
     with tempfile.TemporaryDirectory() as folder, open_search(index) as (tool, search):
         dataset, output = Path(folder, "train.jsonl"), Path(folder, "augmented.jsonl")
         write_dataset(dataset, rows)
-        teacher = ChatTeacher(MODEL, base_url=base_url, api_key="none")
+        teacher = ChatTeacher(MODEL, base_url=base_url, api_key="none", pace=Pace(in_flight))
         with Clock() as clock:
             await generate_with(dataset, output, teacher, tool, search, in_flight)
         await teacher.close()

@@ -4,7 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 Json = dict[str, Any]
@@ -32,6 +32,8 @@ class Turn:
     """Hash of the body: what ids are made from, so that equal requests get equal replies."""
     size: int
     """Bytes of the body."""
+    fields: Json
+    """The body without messages and tools."""
 
     @property
     def can_call(self) -> bool:
@@ -57,6 +59,7 @@ def read_turn(body: Json, raw: bytes, hops: int) -> Turn:
         hops=hops,
         digest=digest_of(raw),
         size=len(raw),
+        fields={name: value for name, value in body.items() if name not in ("messages", "tools")},
     )
 
 
@@ -121,6 +124,10 @@ class Reply:
     """Whether it holds a message: a client that got it has no reason to send the same request again."""
     cut: bool = False
     """Whether the connection is reset in the middle of the body."""
+    wait_s: float = 0
+    """Wait before the first byte."""
+    trickle_s: float = 0
+    """Wait between single bytes of the body."""
 
 
 def error(status: int, message: str, code: str | None = None, kind: str = "invalid_request_error", **headers: str) -> Reply:
@@ -175,6 +182,61 @@ def scripted(turn: Turn, **fields: Any) -> Reply:
     return completion(turn, text_message(turn, **fields))
 
 
+# --- the Responses API: the same teacher, in other words -----------------------------------------------------------------
+
+
+def chat_of(body: Json) -> Json:
+    """Return a request of the Responses API as one for a chat completion."""
+    messages: list[Json] = []
+    for item in body["input"]:
+        if item.get("type") == "function_call":
+            call = {"id": item["call_id"], "function": {"name": item["name"], "arguments": item["arguments"]}}
+            messages.append({"role": "assistant", "content": None, "tool_calls": [call]})
+        elif item.get("type") == "function_call_output":
+            messages.append({"role": "tool", "tool_call_id": item["call_id"], "content": item["output"]})
+        else:
+            messages.append({"role": item["role"], "content": item["content"]})
+    tools = [{"type": "function", "function": tool} for tool in body.get("tools", ())]
+    rest = {name: value for name, value in body.items() if name not in ("input", "tools")}
+    return rest | {"messages": messages, "tools": tools}
+
+
+def response_of(reply: Reply) -> Reply:
+    """Return a reply with a chat completion as one of the Responses API; all others as they are."""
+    if not reply.answers:
+        return reply
+    whole = json.loads(reply.body)
+    choice, usage = whole["choices"][0], whole.get("usage", {})
+    message = choice["message"]
+    parts: list[Json] = []
+    if message.get("content") is not None:
+        parts.append({"type": "output_text", "text": message["content"], "annotations": []})
+    if message.get("refusal"):
+        parts.append({"type": "refusal", "refusal": message["refusal"]})
+    output: list[Json] = []
+    if message.get("reasoning_content"):
+        summary = [{"type": "summary_text", "text": message["reasoning_content"]}]
+        output.append({"type": "reasoning", "id": "rs_1", "summary": summary})
+    if parts:
+        output.append({"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": parts})
+    for number, call in enumerate(message.get("tool_calls", ())):
+        function = {"name": call["function"]["name"], "arguments": call["function"]["arguments"]}
+        output.append({"type": "function_call", "id": f"fc_{number}", "call_id": call.get("id"), **function})
+    cut = {"length": "max_output_tokens", "content_filter": "content_filter"}.get(str(choice.get("finish_reason")))
+    body = {
+        "id": "resp_1",
+        "object": "response",
+        "created_at": 1700000000,
+        "model": whole.get("model"),
+        "status": "incomplete" if cut else "completed",
+        "incomplete_details": {"reason": cut} if cut else None,
+        "error": None,
+        "output": output,
+        "usage": {"input_tokens": usage.get("prompt_tokens"), "output_tokens": usage.get("completion_tokens")},
+    }
+    return replace(reply, body=json.dumps(body).encode())
+
+
 # --- what can go wrong ---------------------------------------------------------------------------------------------------
 
 Fault = Callable[[Turn], Reply]
@@ -219,10 +281,53 @@ def renamed(call: Json) -> Json:
     return call | {"function": call["function"] | {"name": "no_such_tool"}}
 
 
-def parallel(turn: Turn) -> Reply:
-    if not turn.wants_call:
+def parallel(number_of_calls: int, finish_reason: str = "tool_calls") -> Fault:
+    """Return the fault that makes so many calls in one message."""
+
+    def fault(turn: Turn) -> Reply:
+        if not turn.wants_call:
+            return scripted(turn)
+        return completion(turn, call_message(*(tool_call(turn, number) for number in range(number_of_calls))), finish_reason)
+
+    return fault
+
+
+def same_query(turn: Turn) -> Reply:
+    if not turn.can_call:
         return scripted(turn)
-    return completion(turn, call_message(*(tool_call(turn, number) for number in range(3))), "tool_calls")
+    call = tool_call(turn)
+    call["function"]["arguments"] = '{"query": "the same for ever"}'
+    return completion(turn, call_message(call), "tool_calls")
+
+
+def changes_body(change: Callable[[Json], Json]) -> Fault:
+    """Return the fault that changes the body of each completion."""
+
+    def fault(turn: Turn) -> Reply:
+        reply = scripted(turn)
+        return Reply(json.dumps(change(json.loads(reply.body))).encode(), answers=True)
+
+    return fault
+
+
+def waits(wait_s: float = 0, trickle_s: float = 0) -> Fault:
+    """Return the fault that is slow."""
+    return lambda turn: replace(scripted(turn), wait_s=wait_s, trickle_s=trickle_s)
+
+
+def quirky(turn: Turn) -> Reply:
+    """Refuse what some models refuse, one thing after the other, each in its maker's words."""
+    if turn.fields.get("tool_choice") == "required":
+        return error(400, "Invalid value for 'tool_choice': 'required' is not supported.", "unsupported_value")
+    if turn.tools and turn.fields.get("reasoning_effort") != "none":
+        return error(400, "Function tools with reasoning_effort are not supported; set reasoning_effort to 'none'.")
+    if "temperature" in turn.fields:
+        return error(400, "Unsupported value: 'temperature' does not support 0.2 with this model.", "unsupported_value")
+    if "max_tokens" in turn.fields:
+        return error(400, "Unsupported parameter: 'max_tokens' is not supported. Use 'max_completion_tokens' instead.")
+    if "parallel_tool_calls" in turn.fields:
+        return error(400, "Unsupported parameter: 'parallel_tool_calls' is not supported with this model.")
+    return scripted(turn)
 
 
 def never_ends(turn: Turn) -> Reply:
@@ -237,6 +342,11 @@ def cut_off(turn: Turn) -> Reply:
     return Reply(whole.body, cut=True)
 
 
+def half_a_body(turn: Turn) -> Reply:
+    whole = scripted(turn).body
+    return Reply(whole[: len(whole) // 2])
+
+
 HTML = Reply(b"<!doctype html><html><body><h1>Please log in</h1></body></html>", content_type="text/html")
 
 FAULTS: dict[str, Fault] = {
@@ -247,13 +357,26 @@ FAULTS: dict[str, Fault] = {
         error(400, "Invalid value for 'tool_choice': 'required' is not supported.", "unsupported_value"),
     ),
     "context_length": lambda turn: error(400, "This model's maximum context length is 8192 tokens.", "context_length_exceeded"),
+    "context_small": refuses(
+        lambda turn: turn.size > 7000, error(400, "The request exceeds the available context size (2048 tokens).")
+    ),
     "error_500": lambda turn: error(500, "The server had an error.", kind="server_error"),
+    "error_502": lambda turn: Reply(b"<h1>Bad Gateway</h1>", 502, "text/html"),
+    "error_503": lambda turn: error(503, "The model is loading.", kind="unavailable_error"),
+    "error_504": lambda turn: Reply(b"upstream request timeout", 504, "text/plain"),
+    "error_529": lambda turn: error(529, "Overloaded.", kind="overloaded_error"),
+    "poison": refuses(lambda turn: "POISON" in turn.topic, error(500, "The parser failed.", kind="server_error")),
+    "rate_limit_bare": lambda turn: error(429, "Rate limit reached.", "rate_limit_exceeded", "requests"),
+    "quirky": quirky,
     "rate_limit": lambda turn: error(429, "Rate limit reached.", "rate_limit_exceeded", "requests", retry_after="1"),
     "quota": lambda turn: error(429, "You exceeded your current quota.", "insufficient_quota", kind="insufficient_quota"),
     # the reply is no answer
     "empty_choices": lambda turn: completion(turn, None),
     "html": lambda turn: HTML,
     "reset": cut_off,
+    "truncated": half_a_body,
+    "hang": waits(wait_s=3600),
+    "trickle": waits(trickle_s=0.05),
     # the model ends the conversation, or does not
     "ignore_tools": ends("stop"),
     "refusal": ends("stop", content=None, refusal="I cannot help with that."),
@@ -261,7 +384,14 @@ FAULTS: dict[str, Fault] = {
     "length": ends("length", content="An answer that stops in the mid"),
     "never_ends": never_ends,
     # the calls are not what a client expects
-    "parallel": parallel,
+    "parallel": parallel(3),
+    "parallel_30": parallel(30),
+    "stop_with_calls": parallel(1, "stop"),
+    "same_query": same_query,
+    "long_query": alters_arguments(lambda arguments: json.dumps({"query": "why " * 12_500})),
+    "surrogates": alters_arguments(lambda arguments: '{"query": "half a \\ud83d smile"}'),
+    "extra_arguments": alters_arguments(lambda arguments: json.dumps(json.loads(arguments) | {"k": 3, "why": None})),
+    "missing_arguments": alters_arguments(lambda arguments: "{}"),
     "unknown_tool": alters_call(renamed),
     "broken_arguments": alters_arguments(lambda arguments: arguments[:-2]),
     "object_arguments": alters_arguments(json.loads),
@@ -272,6 +402,9 @@ FAULTS: dict[str, Fault] = {
     # the message has more or less in it than a client expects
     "content_with_calls": lambda turn: scripted(turn, content="Let me look that up."),
     "null_content": lambda turn: scripted(turn, content=None),
+    "missing_usage": changes_body(lambda body: {key: value for key, value in body.items() if key != "usage"}),
+    "extra_fields": changes_body(lambda body: body | {"timings": {"predicted_ms": 1}, "provider_specific_fields": None}),
+    "least_fields": changes_body(lambda body: {"choices": [{"message": body["choices"][0]["message"]}]}),
     "reasoning": lambda turn: scripted(turn, reasoning_content="The user wants to know; I should search."),
 }
 """Every fault by its name: a function from the request to the reply."""

@@ -138,7 +138,8 @@ def test_only_what_changes_requests_is_a_setting(research: Generate) -> None:
     """Whatever else is added to the settings would make people pay again for a change that needs no new answer."""
     with sqlite3.connect(research(limit=1).run_file) as run:
         (settings,) = run.execute("SELECT value FROM meta WHERE key = 'settings'").fetchone()
-    assert set(json.loads(settings)) == {"teacher", "index", "tool", "prompt", "max_hops"}
+    conversation = {"teacher", "index", "tool", "prompt", "max_hops"}
+    assert set(json.loads(settings)) == conversation | {"api", "temperature", "max_tokens", "extra_body"}
 
 
 def test_each_row_is_in_exactly_one_file(research: Generate, dataset: Path) -> None:

@@ -8,10 +8,12 @@
     │   └── EmbedderError the embedding model cannot be had
     ├── TeacherError      the endpoint cannot do the job for any row: key, model, tools, connection, quota
     ├── AnswersPending    nothing is wrong: a batch service has not answered yet
+    ├── BudgetError       what may be spent is spent
     └── BusyError         another process holds the index or the run file
 
 Each message has three parts: what, where (`train.jsonl:37`), what to do next. The command line prints it without a traceback
-and exits 1. What concerns one row only is not raised: it becomes a value in the run (`tracegen.records.Rejected`).
+and exits 1, or 4 where the budget is reached. What concerns one row only is not raised: it becomes a value in the run
+(`tracegen.records.Rejected`).
 """
 
 
@@ -45,6 +47,10 @@ class TeacherError(TracegenError):
 
 class AnswersPending(TracegenError):
     """Nothing is wrong: answers of a batch are not there yet, and the caller asked not to wait for them."""
+
+
+class BudgetError(TracegenError):
+    """What may be spent is spent; the run can go on with a higher budget."""
 
 
 class BusyError(TracegenError):

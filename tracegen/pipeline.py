@@ -1,11 +1,14 @@
 """The main job: dataset -> rows -> teacher -> run file -> splice -> files. Here the stages are joined."""
 
 import asyncio
+import itertools
 import os
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
@@ -20,9 +23,14 @@ from tracegen.records import Tool, ToolReturn, Usage
 from tracegen.research import Progress, Research, SearchFunction
 from tracegen.targets import write_openai
 from tracegen.teacher import Teacher
+from tracegen.teacher.asking import Asking
 from tracegen.teacher.batch_folder import BatchFolder
 from tracegen.teacher.batch_service import BatchService
+from tracegen.teacher.budget import Budget, Price
 from tracegen.teacher.chat import ChatTeacher
+from tracegen.teacher.pacing import Pace
+from tracegen.teacher.prices import find_price
+from tracegen.teacher.quirks import Quirks
 from tracegen.teacher.researcher import Researcher
 from tracegen.traces.again import forget_choice, set_aside_chosen
 from tracegen.traces.batches import batches_out
@@ -33,6 +41,8 @@ if TYPE_CHECKING:
     from tracegen.index import Index
 
 DEFAULT_INDEX = Path(".tracegen/index")
+QUIRKS = "quirks"
+"""Where the run file keeps what was learned of the endpoint."""
 BUILTIN = "builtin"
 """Name of the built-in researcher, as `teacher` takes it."""
 
@@ -60,6 +70,10 @@ class Summary(NamedTuple):
     """Searches made since this start."""
     usage: Usage
     """What this start asked of the teacher."""
+    usd: float | None
+    """What that cost by the price list, in US dollars; None where the price is not known."""
+    learned: list[str]
+    """What the endpoint refused, and what is sent instead."""
     seconds: float
     """Wall time of this start."""
 
@@ -78,6 +92,74 @@ async def generate_async(
     dataset: Path | str,
     output: Path | str,
     *,
+    limit: int | None = None,
+    retry: str | None = None,
+    redo: str | None = None,
+    progress: Callable[[Progress], None] = lambda _: None,
+    **options: Any,
+) -> Summary:
+    """Research every row of a dataset, and write `output` with its rejected rows and its run file beside it.
+
+    `options` are those of `open_job`. `retry` names endings to research again (`failed`, `error,length`), `redo` lines of the
+    dataset (`17,23,40-45`). A run that was killed or interrupted goes on where it was when it is started again with
+    the same arguments. Raises a TracegenError where nothing can be done for any row, BudgetError where the budget is reached;
+    what was answered until then is in the run file.
+    """
+    start = time.monotonic()
+    dataset, output = Path(dataset), Path(output)
+    check_output(dataset, output)
+    async with open_job(dataset, run_path(output), progress=progress, **options) as job:
+        job.run.set_input(read_rows(dataset, limit))
+        set_aside_chosen(job.run, retry, redo)
+        research = await job.research()
+        exported = export(job.run, write_openai, output, rejected_path(output))
+        forget_choice(job.run)
+    return Summary(
+        output=output,
+        rejected_output=rejected_path(output),
+        run_file=run_path(output),
+        teacher=job.teacher.name,
+        examples=exported.examples,
+        hops=exported.hops,
+        reasons=exported.reasons,
+        resumed=research.resumed,
+        calls=research.calls,
+        usage=research.usage,
+        usd=None if job.price is None else job.price.usd(research.usage.prompt_tokens, research.usage.completion_tokens),
+        learned=job.teacher.quirks.sentences if isinstance(job.teacher, ChatTeacher) else [],
+        seconds=time.monotonic() - start,
+    )
+
+
+@dataclass
+class Job:
+    """Everything that research needs, open."""
+
+    run: RunFile
+    teacher: Teacher
+    index: "Index"
+    search: "Searcher"
+    prompt: str | None
+    max_hops: int
+    concurrency: int
+    price: Price | None
+    progress: Callable[[Progress], None]
+    batch: BatchOptions | None = None
+
+    async def research(self, most: int | None = None) -> Research:
+        """Research the open rows of the run, or the first so many of them, and return how it went."""
+        common = {"prompt": self.prompt, "max_hops": self.max_hops, "progress": self.progress}
+        research = make_research(self.run, self.teacher, self.search, self.index.tool, self.batch, **common)
+        with remembering(self.run, self.teacher, research):
+            await research.run(self.concurrency, None if most is None else itertools.islice(self.run.open_rows(), most))
+        return research
+
+
+@asynccontextmanager
+async def open_job(
+    dataset: Path,
+    run_file: Path,
+    *,
     index: Path | str = DEFAULT_INDEX,
     embeddings_url: str | None = None,
     rerank: str | None = None,
@@ -85,29 +167,31 @@ async def generate_async(
     base_url: str | None = None,
     prompt: Path | None = None,
     max_hops: int = 8,
-    concurrency: int = 16,
-    limit: int | None = None,
-    retry: str | None = None,
-    redo: str | None = None,
+    concurrency: int = 64,
+    rpm: float | None = None,
+    tpm: float | None = None,
+    asking: Asking | None = None,
+    budget: str | None = None,
+    price_in: float | None = None,
+    price_out: float | None = None,
     batch: BatchOptions | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
-) -> Summary:
-    """Research every row of a dataset, and write `output` with its rejected rows and its run file beside it.
+) -> AsyncIterator[Job]:
+    """Open teacher, index and run file, and close them at the end of the block.
 
     `teacher` is a model name, "builtin", or a Teacher; None is the built-in researcher where neither key nor base URL is set.
-    A run that was killed or interrupted goes on where it was when it is started again with the same arguments.
-    `retry` names endings to research again (`failed`, `error,length`), `redo` lines of the dataset (`17,23,40-45`).
+    `concurrency`, `rpm` and `tpm` are the most requests in flight, requests a minute and tokens a minute; `asking` is what each
+    request has besides the conversation. `budget` is such as `20usd` or `2000000tokens`, for the run in all its starts; prices
+    are in US dollars for a million tokens, and those of a price library where they are not given.
     With `batch`, requests go through a batch service, in waves.
-    Raises a TracegenError where nothing can be done for any row; what was answered until then is in the run file.
     """
     from tracegen.index import open_index
 
-    start = time.monotonic()
-    dataset, output = Path(dataset), Path(output)
-    check_output(dataset, output)
-    chosen = choose_teacher(teacher, base_url)
+    chosen = choose_teacher(teacher, base_url, asking, Pace(concurrency, rpm, tpm))
     system_prompt = read_prompt(prompt) if isinstance(chosen, ChatTeacher) else None
     try:
+        price = price_of(chosen, price_in, price_out)
+        cap = None if budget is None else Budget.parse(budget, price)
         with open_index(Path(index), embeddings_url=embeddings_url, rerank=rerank) as opened, Searcher(opened) as search:
             # Only what changes requests: a run file refuses other settings, and all that was answered stays good for the rest.
             settings = {
@@ -118,31 +202,26 @@ async def generate_async(
                 "prompt": system_prompt,
                 "max_hops": max_hops,
             }
-            about = {"dataset": str(dataset), "base_url": getattr(chosen, "base_url", None), "versions": versions()}
-            with RunFile.create_or_resume(run_path(output), settings, about) as run:
-                run.set_input(read_rows(dataset, limit))
-                set_aside_chosen(run, retry, redo)
-                common = {"prompt": system_prompt, "max_hops": max_hops, "progress": progress}
-                research = make_research(run, chosen, search, opened.tool, batch, **common)
-                await research.run(concurrency)
-                exported = export(run, write_openai, output, rejected_path(output))
-                forget_choice(run)
+            about: dict[str, Any] = {"dataset": str(dataset), "versions": versions()}
+            if isinstance(chosen, ChatTeacher):
+                settings |= chosen.asking.settings
+                about |= {"base_url": chosen.base_url, "asking": chosen.asking.about}
+            with RunFile.create_or_resume(run_file, settings, about) as run:
+                if cap is not None and isinstance(chosen, ChatTeacher):
+                    spent = run.spent()
+                    cap.add(spent.prompt_tokens, spent.completion_tokens)
+                    chosen.gate.budget = cap
+                yield Job(run, chosen, opened, search, system_prompt, max_hops, concurrency, price, progress, batch)
     finally:
         if isinstance(chosen, ChatTeacher):
             await chosen.close()
-    return Summary(
-        output=output,
-        rejected_output=rejected_path(output),
-        run_file=run_path(output),
-        teacher=chosen.name,
-        examples=exported.examples,
-        hops=exported.hops,
-        reasons=exported.reasons,
-        resumed=research.resumed,
-        calls=research.calls,
-        usage=research.usage,
-        seconds=time.monotonic() - start,
-    )
+
+
+def price_of(teacher: Teacher, price_in: float | None = None, price_out: float | None = None) -> Price | None:
+    """Return what a teacher costs, or None where that is not known, or it costs nothing."""
+    if not isinstance(teacher, ChatTeacher):
+        return None
+    return find_price(teacher.name, teacher.base_url, price_in, price_out, teacher.asking.service_tier)
 
 
 def check_output(dataset: Path, output: Path) -> None:
@@ -158,7 +237,23 @@ def check_output(dataset: Path, output: Path) -> None:
         raise OutputError(f"Cannot write into {folder}: permission denied. Choose another place with -o.")
 
 
-def choose_teacher(teacher: str | Teacher | None, base_url: str | None) -> Teacher:
+@contextmanager
+def remembering(run: RunFile, teacher: Teacher, research: Research) -> Iterator[None]:
+    """Give a chat teacher what the run knows of its endpoint's quirks, and keep what it learns, however the block ends."""
+    if not isinstance(teacher, ChatTeacher):
+        yield
+        return
+    teacher.quirks = Quirks(run.meta().get(QUIRKS, ()))
+    teacher.gate.notice = research.say
+    try:
+        yield
+    finally:
+        run.remember(QUIRKS, teacher.quirks.known)
+
+
+def choose_teacher(
+    teacher: str | Teacher | None, base_url: str | None, asking: Asking | None = None, pace: Pace | None = None
+) -> Teacher:
     """Return the teacher that is meant. Raises SettingsError where that is not clear, TeacherError where a key is missing."""
     if teacher is None and (base_url or os.environ.get("OPENAI_BASE_URL") or os.environ.get("OPENAI_API_KEY")):
         raise SettingsError(
@@ -167,7 +262,7 @@ def choose_teacher(teacher: str | Teacher | None, base_url: str | None) -> Teach
         )
     if teacher is None or teacher == BUILTIN:
         return Researcher()
-    return ChatTeacher(teacher, base_url=base_url) if isinstance(teacher, str) else teacher
+    return ChatTeacher(teacher, base_url=base_url, asking=asking, pace=pace) if isinstance(teacher, str) else teacher
 
 
 def make_research(

@@ -1,19 +1,29 @@
 """Rows on their way through the teacher: the loop, driven row by row, every answer on disk before the next question."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import NamedTuple
 
-from tracegen.errors import InputError, TeacherError
+from tracegen.errors import BudgetError, InputError, TeacherError, TracegenError
 from tracegen.records import Response, Row, Tool, ToolReturn, Trace, Usage
 from tracegen.teacher import Failure, Teacher
 from tracegen.teacher.loop import Ask, Finish, Loop, Search
-from tracegen.traces.runfile import Event, RunFile
+from tracegen.traces.runfile import Event, EventKind, RunFile
 
 ROWS_WITHOUT_CALLS = 3
 """So many rows are tried, one after the other, before an endpoint that never calls the function is given up."""
 
+DRAIN_S = 60.0
+"""So long a run that stops waits for answers that are on their way."""
+REPORT_S = 0.1
+"""Progress is told at most so often."""
+
 SearchFunction = Callable[[str], Awaitable[ToolReturn]]
+
+
+Given = Response | ToolReturn | Failure
+_KINDS: dict[type[Given], EventKind] = {Response: "response", ToolReturn: "return", Failure: "failure"}
 
 
 class Progress(NamedTuple):
@@ -29,6 +39,8 @@ class Progress(NamedTuple):
     """Searches made since this start."""
     usage: Usage
     """What this start asked of the teacher."""
+    note: str = ""
+    """Why nothing happens just now, such as a pause that the server asked for."""
 
 
 class Research:
@@ -47,6 +59,7 @@ class Research:
     ) -> None:
         """Prepare; nothing is asked yet."""
         self._run, self._teacher, self._search, self._tool = run, teacher, search, tool
+        self._tools = [tool.definition]
         self._prompt, self._max_hops, self._progress = prompt, max_hops, progress
         self._started_rows = run.started_rows()
         self._counts = run.counts()
@@ -59,89 +72,156 @@ class Research:
         if run.has_hops():
             self._proven.set()
         self._without_calls: list[str] = []
+        self._broken: list[str] = []
+        self._stopped: TracegenError | None = None
+        self._reported_at = float("-inf")
 
     async def run(self, concurrency: int, rows: Iterator[Row] | None = None) -> None:
-        """Research these rows, or all open ones, so many at a time. Raises TeacherError where it makes no sense to go on."""
+        """Research these rows, or all open ones, so many at a time.
+
+        Raises TeacherError where it makes no sense to go on, BudgetError where the budget is reached.
+        """
         rows = self._run.open_rows() if rows is None else rows
-        self._report()
+        self._report(at_once=True)
+        workers: list[asyncio.Future[None]] = [
+            asyncio.ensure_future(self._work(rows, first=number == 0)) for number in range(concurrency)
+        ]
         try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._work(rows, first=True))
-                for _ in range(concurrency - 1):
-                    group.create_task(self._work(rows, first=False))
-        except ExceptionGroup as errors:
-            raise errors.exceptions[0] from None
+            await self._all_done(workers)
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+        if isinstance(self._stopped, TeacherError):
+            # It was the endpoint, not these rows: the next start asks again.
+            await self._forget(self._broken)
+        if self._stopped is not None:
+            raise self._stopped
+        self._report(at_once=True)
+
+    async def _all_done(self, workers: list[asyncio.Future[None]]) -> None:
+        """Wait for all rows; when something stops the run, only for the answers on their way, which have to be paid anyway."""
+        pending = set(workers)
+        while pending:
+            patience_s = None if self._stopped is None else DRAIN_S
+            done, pending = await asyncio.wait(pending, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
+            for worker in done:
+                worker.result()
+            if not done:
+                return
 
     async def _work(self, rows: Iterator[Row], *, first: bool) -> None:
         if not first:
             await self._proven.wait()
-        for row in rows:
-            trace = await self._research(row)
-            if not self._proven.is_set() and trace.ended == "no_calls":
-                await self._count_without_calls(row.id)
-            self.finished += 1
-            self._report()
+        try:
+            while self._stopped is None and (row := next(rows, None)) is not None:
+                trace = await self._research(row)
+                if trace is None:
+                    return
+                if not self._proven.is_set() and trace.ended == "no_calls":
+                    await self._count_without_calls(row.id)
+                self.finished += 1
+                self._report()
+        except (TeacherError, BudgetError) as error:
+            self._stopped = self._stopped or error
+            self._proven.set()
         if first:
             self._proven.set()
 
-    async def _research(self, row: Row) -> Trace:
-        """Research one row, from where it was left, and return its trace."""
+    async def _research(self, row: Row) -> Trace | None:
+        """Research one row, from where it was left, and return its trace; None where the run stops before its end."""
         loop = Loop(row, self._tool, max_hops=self._max_hops, prompt=self._prompt)
         recorded = self._run.events(row.id) if row.id in self._started_rows else []
         for event in recorded:
-            _take(loop, event)
+            take_event(loop, event)
         seq = len(recorded)
-        while not isinstance(step := loop.step(), Finish):
-            if isinstance(step, Ask):
-                event = await self._ask(step)
-            else:
-                event = Event("return", (await self._search(step.query)).model_dump_json())
-                self.calls += 1
-            # On disk before the next request is sent.
-            await self._run.record(row.id, seq, event)
-            _take(loop, event)
-            seq += 1
-            self._report()
+        writing: list[asyncio.Future[None]] = []
+        try:
+            while not isinstance(step := loop.step(), Finish):
+                if isinstance(step, Ask):
+                    # On disk before the next request is sent; until then, searching and writing go on side by side.
+                    await _written(writing)
+                    if self._stopped is not None:
+                        return None
+                    given: Given = await self._ask(row.id, step)
+                else:
+                    given = await self._search(step.query)
+                    self.calls += 1
+                writing.append(self._run.submit(row.id, seq, Event(_KINDS[type(given)], given.model_dump_json())))
+                _give(loop, given)
+                seq += 1
+                self._report()
+            await _written(writing)
+        finally:
+            if writing:
+                await asyncio.wait(writing)
         await self._run.finish(row.id, step.trace)
         return step.trace
 
-    async def _ask(self, step: Ask) -> Event:
-        reply = await self._teacher.reply(step.messages, [self._tool.definition], step.tool_choice)
+    async def _ask(self, row_id: str, step: Ask) -> Response | Failure:
+        reply = await self._teacher.reply(step.messages, self._tools, step.tool_choice)
         if isinstance(reply, Failure):
-            return Event("failure", reply.model_dump_json())
+            if reply.broken:
+                self._broken.append(row_id)
+            return reply
+        self._broken.clear()
         self.usage += reply.usage
         if reply.calls:
             self._proven.set()
-        return Event("response", reply.model_dump_json())
+        return reply
 
     async def _count_without_calls(self, row_id: str) -> None:
         """Count a row without any call; after a few, give up and forget them, so that the next start asks again."""
         self._without_calls.append(row_id)
         if len(self._without_calls) < ROWS_WITHOUT_CALLS:
             return
-        for forgotten in self._without_calls:
-            await self._run.forget(forgotten)
+        await self._forget(self._without_calls)
         raise TeacherError(
             f"{self._teacher.name!r} answered {len(self._without_calls)} rows without calling the function it must call. "
             "Choose a model that can call functions, and a server that is started with tool calling on."
         )
 
-    def _report(self) -> None:
+    async def _forget(self, row_ids: list[str]) -> None:
+        for row_id in row_ids:
+            await self._run.forget(row_id)
+
+    def say(self, note: str) -> None:
+        """Show a note beside the progress until something is answered."""
+        self._report(note, at_once=True)
+
+    def _report(self, note: str = "", *, at_once: bool = False) -> None:
+        # Drawing it for every answer would cost as much as the answer itself.
+        now = time.monotonic()
+        if not at_once and now - self._reported_at < REPORT_S:
+            return
+        self._reported_at = now
         counts = self._counts
-        self._progress(Progress(counts["rows"], self.finished, counts["rejected"], self.calls, self.usage))
+        self._progress(Progress(counts["rows"], self.finished, counts["rejected"], self.calls, self.usage, note))
 
 
-def _take(loop: Loop, event: Event) -> None:
-    """Give an event to the loop.
+async def _written(writing: list[asyncio.Future[None]]) -> None:
+    """Wait until all of it is on disk, and empty the list."""
+    for done in writing:
+        await done
+    writing.clear()
 
-    Raises InputError where it does not fit, which can only be so after a replay by another version.
+
+def take_event(loop: Loop, event: Event) -> None:
+    """Give the loop a recorded event. Raises InputError where it does not fit."""
+    _give(loop, next(kind for kind, name in _KINDS.items() if name == event.kind).model_validate_json(event.body))
+
+
+def _give(loop: Loop, given: Given) -> None:
+    """Give the loop what it asked for.
+
+    Raises InputError where it did not ask for that, which can only be so after a replay by another version.
     """
     step = loop.step()
-    if event.kind == "return" and isinstance(step, Search):
-        loop.take_return(ToolReturn.model_validate_json(event.body))
-    elif event.kind == "response" and isinstance(step, Ask):
-        loop.take_response(Response.model_validate_json(event.body))
-    elif event.kind == "failure" and isinstance(step, Ask):
-        loop.take_failure(Failure.model_validate_json(event.body))
+    if isinstance(given, ToolReturn) and isinstance(step, Search):
+        loop.take_return(given)
+    elif isinstance(given, Response) and isinstance(step, Ask):
+        loop.take_response(given)
+    elif isinstance(given, Failure) and isinstance(step, Ask):
+        loop.take_failure(given)
     else:
         raise InputError("The run file does not fit this version of tracegen. Use the version that made it, or another -o.")

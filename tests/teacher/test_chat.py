@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from tracegen.errors import TeacherError
 from tracegen.records import RawCall, Response, Usage
-from tracegen.teacher import Failure, ToolChoice, chat
-from tracegen.teacher.chat import ChatTeacher, read_completion
+from tracegen.teacher import Failure, ToolChoice, pacing
+from tracegen.teacher.chat import TRIES, ChatTeacher, read_completion
 
 KEY = "sk-very-secret-0123456789"
 URL = "http://fake.test/v1"
@@ -29,7 +29,8 @@ Answer = httpx2.Response | Exception
 
 @pytest.fixture(autouse=True)
 def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chat, "MALFORMED_WAIT_S", 0)
+    monkeypatch.setattr(pacing, "FIRST_WAIT_S", 0)
+    monkeypatch.setattr(pacing, "PATIENCE_S", 0)
 
 
 def completion(content: str | None = "hello", calls: list[Any] | None = None, **fields: Any) -> httpx2.Response:
@@ -67,7 +68,7 @@ class Wire:
 async def teacher(*answers: Answer | Callable[[Body], Answer], **options: Any) -> AsyncIterator[tuple[ChatTeacher, Wire]]:
     wire = Wire(*answers)
     client = openai.DefaultAsyncHttpxClient(transport=httpx2.MockTransport(wire.handle))
-    made = ChatTeacher("m-1", **{"base_url": URL, "api_key": KEY, "max_retries": 0, "http_client": client, **options})
+    made = ChatTeacher("m-1", **{"base_url": URL, "api_key": KEY, "http_client": client, **options})
     try:
         yield made, wire
     finally:
@@ -213,11 +214,11 @@ async def test_requests_in_flight_together_all_learn() -> None:
     assert [body["tool_choice"] for body in wire.bodies].count("auto") == 8
 
 
-async def test_a_server_that_refuses_every_tool_choice_is_not_asked_for_ever() -> None:
+async def test_a_server_that_refuses_every_tool_choice_gets_none() -> None:
     async with teacher(refusing("tool_choice", "required", "auto")) as (made, wire):
-        with pytest.raises(TeacherError, match="takes no tools"):
-            await reply(made, "required")
-    assert len(wire.requests) == 2
+        await good(made, "required")
+        await good(made, "required")
+    assert [body.get("tool_choice") for body in wire.bodies] == ["required", "auto", None, None]
 
 
 async def test_a_server_that_refuses_every_effort_is_not_asked_for_ever() -> None:
@@ -239,9 +240,9 @@ async def test_a_server_that_refuses_every_effort_is_not_asked_for_ever() -> Non
         (httpx2.Response(404, html="<h1>Not\n Found</h1>"), "No model 'm-1', or no chat endpoint there: http://fake.test/v1"),
         (refusal(429, "You exceeded your quota", code="insufficient_quota"), "The quota is spent: http://fake.test/v1/ said"),
         (refusal(402, "Insufficient Balance"), "The quota is spent: http://fake.test/v1/ said 402: Insufficient Balance."),
-        (refusal(429, "Slow down", code=429), "Too many requests: http://fake.test/v1/ said 429: Slow down. What was"),
-        (refusal(503, "Loading model", code=503), "The server is not available: http://fake.test/v1/ said 503: Loading"),
-        (httpx2.Response(502, html="<h1>Bad Gateway</h1>"), "The server is not available: http://fake.test/v1/ said 502"),
+        (refusal(429, "Slow", code=429), "Too many requests, for too long: http://fake.test/v1/ said 429: Slow. What was"),
+        (refusal(503, "Loading model", code=503), "The server has not been available for too long: http://fake.test/v1/"),
+        (refusal(529, "Overloaded"), "The server has not been available for too long: http://fake.test/v1/ said 529: Over"),
     ],
 )
 async def test_what_is_the_same_for_every_row_stops_the_run_at_any_time(answer: httpx2.Response, sentence: str) -> None:
@@ -280,9 +281,13 @@ async def test_an_endpoint_without_tools_is_named_at_the_first_answer(answer: ht
     ],
 )
 async def test_another_refusal_stops_the_run_at_first_and_concerns_the_row_later(answer: httpx2.Response, text: str) -> None:
-    sentence = f"The request failed: http://fake.test/v1/ {text}"
-    assert await stopped(answer) == f"{sentence} It was the first answer, so the run stops here."
-    assert await failed_later(answer) == sentence
+    at_first, later = await stopped(answer), await failed_later(answer)
+    if answer.status_code >= 500:
+        assert at_first == f"http://fake.test/v1/ {text}. It has not answered once, so the run stops here."
+        assert later == f"The request failed {TRIES} times: http://fake.test/v1/ {text}"
+    else:
+        assert at_first == f"The request failed: http://fake.test/v1/ {text} It was the first answer, so the run stops here."
+        assert later == f"The request failed: http://fake.test/v1/ {text}"
 
 
 async def test_a_long_error_page_is_cut() -> None:
@@ -310,7 +315,7 @@ async def test_a_filtered_conversation_concerns_its_row_only() -> None:
 
 async def test_a_server_that_repeats_the_key_does_not_bring_it_into_the_run() -> None:
     assert await failed_later(refusal(500, f"bad header Bearer {KEY}!")) == (
-        "The request failed: http://fake.test/v1/ said 500: bad header Bearer ***!"
+        f"The request failed {TRIES} times: http://fake.test/v1/ said 500: bad header Bearer ***!"
     )
     assert "***" in await failed_later(httpx2.Response(200, text=f"key {KEY}"))
 
@@ -334,7 +339,11 @@ async def test_a_closed_port_is_named() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))  # bound but not listening: nobody else gets it, and connections are refused
         address = f"http://127.0.0.1:{free.getsockname()[1]}/v1/"
-        made = ChatTeacher("m-1", base_url=address, api_key=KEY, max_retries=0)
+        made = ChatTeacher(
+            "m-1",
+            base_url=address,
+            api_key=KEY,
+        )
         try:
             with pytest.raises(TeacherError, match=f"No answer from {address}: Cannot connect to host 127.0.0.1"):
                 await reply(made)
@@ -354,7 +363,11 @@ async def test_a_port_where_something_else_answers_is_a_sentence(said: bytes) ->
     server = await asyncio.start_server(handle, "127.0.0.1", 0)
     async with server:
         address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1/"
-        made = ChatTeacher("m-1", base_url=address, api_key=KEY, max_retries=0)
+        made = ChatTeacher(
+            "m-1",
+            base_url=address,
+            api_key=KEY,
+        )
         try:
             with pytest.raises(TeacherError, match=address) as error:
                 await reply(made)
@@ -370,13 +383,21 @@ async def test_a_short_key_is_no_secret_that_would_hide_words() -> None:
 
 
 async def test_what_can_pass_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def at_once(*_: Any, **__: Any) -> None: ...
-
-    monkeypatch.setattr(openai.AsyncOpenAI, "_sleep_for_retry", at_once)
-    flaky = (refusal(429, "slow down"), httpx2.ReadError("reset"), refusal(503, "loading"), refusal(500, "oops"))
-    async with teacher(*flaky, completion("at last"), max_retries=4) as (made, wire):
+    monkeypatch.setattr(pacing, "PATIENCE_S", 1000)
+    flaky = (
+        refusal(429, "slow down"),
+        httpx2.ReadError("reset"),
+        refusal(503, "loading"),
+        refusal(529, "overloaded"),
+        refusal(408, "timeout"),
+        httpx2.Response(200, json={"choices": []}),
+        httpx2.Response(200, html="<html>"),
+        refusal(409, "conflict"),
+    )
+    async with teacher(completion("first"), *flaky, completion("at last")) as (made, wire):
+        await good(made)
         assert (await good(made)).content == "at last"
-    assert len(wire.requests) == 5
+    assert len(wire.requests) == 10
 
 
 # --- answers that are no chat completion ---------------------------------------------------------------------------------
@@ -403,7 +424,7 @@ async def test_an_answer_that_is_no_completion_is_asked_for_again_and_then_a_sen
 ) -> None:
     sentence = f"http://fake.test/v1/ answered with no chat completion: {problem}"
     assert (await stopped(answer)).startswith(sentence)
-    assert (await failed_later(answer)).startswith(sentence)
+    assert sentence in await failed_later(answer)
     async with teacher(answer, completion("second try")) as (made, wire):
         assert (await good(made)).content == "second try"
     assert len(wire.requests) == 2

@@ -11,10 +11,12 @@ from typing import NoReturn
 import click
 
 import tracegen
-from tracegen.errors import AnswersPending, TracegenError
+from tracegen.errors import AnswersPending, BudgetError, TracegenError
 
 COMMANDS = ("index", "search", "generate", "status", "inspect", "export", "serve")
 """The commands in the order of their use; `index` lives in `tracegen/cli/index.py`, and so on."""
+
+EXIT_AT_BUDGET = 4
 
 
 class _Group(click.Group):
@@ -46,7 +48,11 @@ def group() -> None:
 
 
 def main() -> NoReturn:
-    """Run the command line and exit: 0 done, 1 failed, 2 usage, 3 with rejected rows, 5 answers pending, 130 interrupted."""
+    """Run the command line and exit.
+
+    0 done, 1 failed, 2 usage, 3 done but with rejected rows, 4 the budget is reached, 5 answers of a batch are pending,
+    130 interrupted.
+    """
     try:
         code = group.main(prog_name="tracegen", standalone_mode=False)
     except AnswersPending as pending:
@@ -54,7 +60,7 @@ def main() -> NoReturn:
         code = 5
     except TracegenError as error:
         click.echo(f"Error: {error}", err=True)
-        code = 1
+        code = EXIT_AT_BUDGET if isinstance(error, BudgetError) else 1
     except click.ClickException as error:
         error.show()
         code = error.exit_code

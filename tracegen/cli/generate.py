@@ -1,10 +1,12 @@
 """`tracegen generate`: dataset -> augmented dataset."""
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from tracegen.cli.asking import asking_options, read_asking
 from tracegen.cli.batch import batch_options, read_batch_options
 from tracegen.cli.options import (
     chroma_url_option,
@@ -18,6 +20,7 @@ from tracegen.cli.options import (
 from tracegen.cli.progress import Bar
 
 if TYPE_CHECKING:
+    from tracegen.estimating import Estimate
     from tracegen.pipeline import Summary
     from tracegen.research import Progress
 
@@ -46,7 +49,34 @@ EXIT_WITH_REJECTED = 3
     "--prompt", type=click.Path(path_type=Path), default=None, help="File with the teacher's system prompt, instead of ours."
 )
 @click.option("--max-hops", type=click.IntRange(min=1), default=8, show_default=True, help="Most calls for one row.")
-@click.option("--concurrency", type=click.IntRange(1, 4096), default=16, show_default=True, help="Rows researched at a time.")
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1, 4096),
+    default=64,
+    show_default=True,
+    help="Most rows researched at a time. It starts with fewer, and goes down when the endpoint is overloaded.",
+)
+@click.option("--rpm", type=click.FloatRange(min=0, min_open=True), default=None, help="Most requests a minute.")
+@click.option("--tpm", type=click.FloatRange(min=0, min_open=True), default=None, help="Most tokens a minute.")
+@asking_options
+@click.option(
+    "--budget",
+    default=None,
+    metavar="20usd|2000000tokens",
+    help="A hard cap for the run in all its starts. When it is reached the run stops, exit code 4, and can go on later.",
+)
+@click.option(
+    "--price-in", type=click.FloatRange(min=0), default=None, help="USD for a million tokens sent.  [default: price list]"
+)
+@click.option("--price-out", type=click.FloatRange(min=0), default=None, help="USD for a million tokens received.")
+@click.option("--estimate", is_flag=True, help="Only say what it will come to: calls, tokens, money, time. Nothing is asked.")
+@click.option(
+    "--estimate-with",
+    type=click.IntRange(min=1),
+    default=None,
+    metavar="N",
+    help="The same, measured: N rows are really researched, and kept in the run.",
+)
 @click.option(
     "--limit", type=click.IntRange(min=1), default=None, help="Only the first N rows, for a first look; more can follow later."
 )
@@ -66,7 +96,17 @@ EXIT_WITH_REJECTED = 3
 @batch_options
 @quiet_option
 @click.pass_context
-def command(ctx: click.Context, /, dataset: Path, output: Path, index: Path, quiet: bool, **options: Any) -> None:
+def command(
+    ctx: click.Context,
+    /,
+    dataset: Path,
+    output: Path,
+    index: Path,
+    quiet: bool,
+    estimate: bool,
+    estimate_with: int | None,
+    **options: Any,
+) -> None:
     """Research every row of DATASET and put the calls and returns between its prompt and its own, untouched output.
 
     Writes OUTPUT in OpenAI's chat format, the rejected rows with their reasons beside it (.rejected.jsonl), and the run file
@@ -76,6 +116,7 @@ def command(ctx: click.Context, /, dataset: Path, output: Path, index: Path, qui
     from tracegen.pipeline import generate
 
     index = index_folder(index, options.pop("chroma_url"), options.pop("collection"))
+    asking = read_asking(options)
     if not quiet and options["teacher"] in (None, "builtin"):
         note = "Teacher: the built-in researcher. It needs no model, and asks less cleverly than one: see --teacher."
     else:
@@ -88,8 +129,16 @@ def command(ctx: click.Context, /, dataset: Path, output: Path, index: Path, qui
             progress.show("research", state.finished, state.rows, _progress_note(state))
 
         batch = read_batch_options(options, progress.say)
+        if estimate or estimate_with:
+            from tracegen.estimating import estimate_async
+
+            coming = estimate_async(
+                dataset, output, research=estimate_with or 0, index=index, asking=asking, progress=report, **options
+            )
+            click.echo(_estimate_text(asyncio.run(coming)))
+            return
         try:
-            summary = generate(dataset, output, index=index, progress=report, batch=batch, **options)
+            summary = generate(dataset, output, index=index, asking=asking, progress=report, batch=batch, **options)
         except KeyboardInterrupt:
             if batch is not None:
                 progress.say("Batches that are out go on at the service; `tracegen status` shows them.")
@@ -102,7 +151,25 @@ def command(ctx: click.Context, /, dataset: Path, output: Path, index: Path, qui
 
 def _progress_note(state: "Progress") -> str:
     tokens = state.usage.prompt_tokens + state.usage.completion_tokens
-    return f"{state.calls} calls" + (f", {tokens:,} tokens" if tokens else "")
+    note = f"{state.calls} calls" + (f", {tokens:,} tokens" if tokens else "")
+    return f"{note}, {state.note}" if state.note else note
+
+
+def _estimate_text(estimate: "Estimate") -> str:
+    usd = "price not known: give --price-in and --price-out" if estimate.usd is None else f"about {estimate.usd:,.2f} USD"
+    tokens = f"{estimate.prompt_tokens:,.0f} tokens sent, {estimate.completion_tokens:,.0f} received"
+    hours, minutes = divmod(estimate.seconds / 60, 60)
+    time = f"{hours:.0f} h {minutes:.0f} min" if hours else f"{max(minutes, 1):.0f} min"
+    return "\n".join(
+        [
+            f"rows      {estimate.rows:,} to research" + (f", {estimate.finished:,} finished" if estimate.finished else ""),
+            f"calls     about {estimate.calls:,.0f}, in {estimate.requests:,.0f} requests to the teacher",
+            f"tokens    about {tokens}",
+            f"money     {usd}",
+            f"time      about {time}, if the endpoint takes --concurrency requests at a time",
+            estimate.basis,
+        ]
+    )
 
 
 def _summary_text(summary: "Summary") -> str:
@@ -117,8 +184,14 @@ def _summary_text(summary: "Summary") -> str:
         f"  this start  {summary.calls} calls, {usage.requests} answers of the teacher, "
         f"{usage.prompt_tokens:,} tokens sent, {usage.completion_tokens:,} received",
     ]
+    if usage.requests:
+        price = (
+            "price not known (--price-in, --price-out)" if summary.usd is None else f"{summary.usd:,.4f} USD by the price list"
+        )
+        lines.append(f"  cost        {price}")
     if summary.resumed:
         lines.append(f"  resumed     {summary.resumed} rows were finished before")
+    lines += [f"  endpoint    {sentence}" for sentence in summary.learned]
     lines += [f"  rejected because of {reason}: {count}" for reason, count in summary.reasons.most_common()]
     lines.append(f"Look at it: tracegen inspect {summary.output}")
     return "\n".join(lines)

@@ -13,6 +13,8 @@ class Failure(Record):
 
     detail: str
     """A sentence: what the endpoint said."""
+    broken: bool = False
+    """True where the endpoint failed, rather than refused: where many rows in a row fail so, it is not the rows."""
 
 
 class Teacher(Protocol):

@@ -1,43 +1,50 @@
 """A chat model behind any OpenAI-compatible endpoint, as a teacher.
 
-Requests go through the `openai` SDK's client (authentication, retries, proxies, timeouts), but as plain JSON: its typed
+Requests go through the `openai` SDK's client (authentication, proxies, timeouts), but as bytes of our own: its typed
 `chat.completions.create` costs about four times the CPU, because it walks through every message of the growing conversation.
-Responses are read tolerantly, since real servers differ in every detail that the format leaves open.
+Its own retries are off: each row would wait for itself, and they know neither a common pause nor what has to stop a run
+(`tracegen.teacher.pacing`). Responses are read tolerantly: real servers differ in every detail that the format leaves open.
 """
 
-import asyncio
-import json
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tracegen.errors import TeacherError
-from tracegen.records import RawCall, Response, Usage
-from tracegen.teacher import Failure, ToolChoice
+from tracegen.records import Response
+from tracegen.teacher import Failure, ToolChoice, completion, responses
+from tracegen.teacher.asking import Asking
+from tracegen.teacher.budget import Budget
+from tracegen.teacher.completion import read_completion as read_completion
+from tracegen.teacher.connection import Connection
+from tracegen.teacher.faults import Fault, exhausted_s
+from tracegen.teacher.gate import Gate
+from tracegen.teacher.pacing import Pace, Ticket
+from tracegen.teacher.quirks import Quirks
+from tracegen.teacher.size import Size
+from tracegen.teacher.wire import returns
 
 if TYPE_CHECKING:
     import httpx2
     import openai
 
-TIMEOUT_S = 600.0
-"""Limit of one request; long, since a reasoning teacher may think for minutes."""
-MAX_RETRIES = 4
-"""The SDK's retries of what can pass: connection errors, 408, 409, 429, 5xx; with backoff, Retry-After honoured."""
-MALFORMED_TRIES = 3
-"""Tries for a 200 whose body is no chat completion, which the SDK does not retry."""
-MALFORMED_WAIT_S = 0.1
-"""Wait between these tries."""
+TRIES = 6
+"""Tries for one row of what others succeed with; then it is the row's own failure."""
+TRIES_AT_FIRST = 3
+"""Tries of an endpoint that has never answered; a wrong address is found out soon."""
+MANY_ROWS = 3
+"""So many rows fail, and none succeeds for as long as patience lasts: then it is the endpoint's failure, not theirs."""
+LONGEST_PAUSE_S = 3600.0
+"""A server that asks for more is asked again by another start."""
+REMEMBERED = 4096
+"""Conversations whose shortening is remembered."""
 
-SECRET_CHARS = 8
-"""A shorter key is a word such as `none` or `EMPTY`, and no secret."""
-_GOOD_URL = (
-    "Give --base-url or OPENAI_BASE_URL in the form http://localhost:8000/v1, without a password or a query; "
-    "a key goes into OPENAI_API_KEY."
-)
-_CONTEXT_WORDS = ("context length", "context_length", "maximum context", "context size", "too long", "context window")
+_AT_FIRST = " It has not answered once, so the run stops here."
+_KEPT = "What was answered is kept: run the same command again to go on."
 
 
 class ChatTeacher:
-    """A teacher that is a chat model. Close it when done; its connections are shared by all rows."""
+    """A teacher that is a chat model. Close it when done; its connections and its pace are shared by all rows."""
 
     def __init__(
         self,
@@ -45,239 +52,224 @@ class ChatTeacher:
         *,
         base_url: str | None = None,
         api_key: str | None = None,
-        max_retries: int = MAX_RETRIES,
+        asking: Asking | None = None,
+        pace: Pace | None = None,
+        budget: Budget | None = None,
+        learned: Iterable[str] = (),
         http_client: "httpx2.AsyncClient | None" = None,
     ) -> None:
-        """Prepare a client; nothing is sent yet. Key and base URL default to OPENAI_API_KEY and OPENAI_BASE_URL."""
-        import os
+        """Prepare a client; nothing is sent yet. Key and base URL default to OPENAI_API_KEY and OPENAI_BASE_URL.
 
-        import httpx2
-        import openai
-
-        # A server of one's own often wants no key, but the SDK insists on one.
-        has_url = base_url or os.environ.get("OPENAI_BASE_URL")
-        key = (api_key or os.environ.get("OPENAI_API_KEY") or "").strip()
-        if not key and not has_url:
-            raise TeacherError(
-                f"No key for the teacher {model!r}: set OPENAI_API_KEY, or give --base-url for a server of your own, "
-                "or use --teacher builtin, which needs neither."
-            )
-        if not (key.isascii() and key.isprintable()):
-            raise TeacherError("The key has a character that no key has, such as a line break or a curly quote: copy it again.")
+        `learned` is what an earlier start has learned of the endpoint's quirks.
+        """
         self.name = model
-        self._key = key
-        self._proven = False  # whether the endpoint has answered once: before, a failure concerns all rows
-        self._without_required = False
-        self._extra: dict[str, Any] = {}
-        try:
-            self._client = openai.AsyncOpenAI(
-                api_key=key or "none",
-                base_url=base_url,
-                timeout=TIMEOUT_S,
-                max_retries=max_retries,
-                http_client=http_client or openai.DefaultAioHttpClient(),
-            )
-            url = httpx2.URL(str(self._client.base_url))
-        except httpx2.InvalidURL as error:
-            raise TeacherError(f"The base URL is no address ({error}). {_GOOD_URL}") from None
-        if url.scheme not in ("http", "https") or not url.host or url.userinfo or url.query:
-            # Not repeated here: it may hold a password.
-            raise TeacherError(f"The base URL is no plain http address. {_GOOD_URL}")
+        self.asking = asking or Asking()
+        self.quirks = Quirks(learned)
+        pace = pace or Pace()
+        self.gate = Gate(pace, budget)
+        self._connection = Connection(model, base_url, api_key, self.asking, pace.concurrency, http_client)
+        self._size = Size(self.asking.max_tokens)
+        is_chat = self.asking.api == "chat"
+        self._path = completion.PATH if is_chat else responses.PATH
+        self._read = read_completion if is_chat else responses.read_body
+        self._tools: tuple[Any, bytes] = (None, b"")
+        self._left_out: dict[str, int] = {}
+        self._failing: set[int] = set()
+        self._numbers = itertools.count()
 
     @property
     def base_url(self) -> str:
         """Where requests go."""
-        return str(self._client.base_url)
+        return self._connection.base_url
+
+    @property
+    def client(self) -> "openai.AsyncOpenAI":
+        """The SDK's client, for other services of the same endpoint."""
+        return self._connection.client
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.close()
+        await self._connection.close()
 
     async def reply(
         self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]], tool_choice: ToolChoice
     ) -> Response | Failure:
         """Return the model's next message, or why this conversation gets none.
 
-        Raises TeacherError for what is the same for every row: key, model, address, quota, an endpoint without tools.
+        What can pass is tried again. Raises TeacherError for what is the same for every row: key, model, address, quota, an
+        endpoint without tools or that has not worked for too long; BudgetError where the budget is reached.
         """
-        import aiohttp
-        import openai
+        try:
+            return await self._reply(messages, tools, tool_choice)
+        except TeacherError as error:
+            # Whoever waits need not find it out again.
+            self.gate.stop(error)
+            raise
 
-        problem = ""
-        for _ in range(MALFORMED_TRIES):
-            try:
-                body = await self._post(messages, tools, tool_choice)
-            except openai.APIConnectionError as error:
-                raise self._unreachable(error) from None
-            except openai.APIStatusError as error:
-                return self._refused(error)
-            except aiohttp.ClientResponseError as error:
-                # An answer that is no HTTP; the SDK lets this exception through as it is.
-                problem = error.message
-            else:
-                try:
-                    response = read_completion(body)
-                except ValueError as error:
-                    problem = str(error)
-                else:
-                    self._proven = True
-                    return response
-            await asyncio.sleep(MALFORMED_WAIT_S)
-        problem = self._without_key(" ".join(problem.split()))[:300]
-        return self._for_this_row(f"{self.base_url} answered with no chat completion: {problem}. Does the URL end in /v1?")
-
-    @property
-    def client(self) -> "openai.AsyncOpenAI":
-        """The SDK's client, for other services of the same endpoint."""
-        return self._client
+    async def _reply(
+        self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]], tool_choice: ToolChoice
+    ) -> Response | Failure:
+        number, tries, failed_at = next(self._numbers), 0, None
+        while True:
+            fields = self.fields(tool_choice)
+            body = self.body(messages, tools, fields)
+            ticket = await self.gate.enter(
+                self._size.prompt_tokens(body), self._size.answer_tokens, again=failed_at is not None
+            )
+            outcome = await self._send(ticket, body)
+            if isinstance(outcome, Response):
+                self._failing.clear()
+                return outcome
+            if outcome.kind == "refused":
+                if self._adapt(outcome, fields, messages):
+                    continue
+                return self._refused(outcome)
+            tries += outcome.kind == "broken"
+            failed_at = self.gate.now() if failed_at is None else failed_at
+            self._failing.add(number)
+            if failure := self._given_up(outcome, tries, failed_at):
+                return failure
+            if outcome.kind == "broken":
+                await self.gate.sleep(max(self.gate.pacer.backoff_s(tries), outcome.pause_s or 0))
 
     def fields(self, tool_choice: ToolChoice) -> dict[str, Any]:
         """Return the fields of a request besides messages and tools, as this endpoint takes them."""
         # "auto" is always said: one server silently drops the tools where tool_choice is missing.
-        choice = "auto" if self._without_required else tool_choice
-        return {"model": self.name, "tool_choice": choice, **self._extra}
+        return self.quirks.apply({"model": self.name, "tool_choice": tool_choice, **self.asking.fields})
 
     def body(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]], fields: dict[str, Any]) -> bytes:
         """Return the body of a request, the same on every path it takes to the model."""
-        return json.dumps({**fields, "messages": messages, "tools": tools}, ensure_ascii=False).encode("utf-8", "replace")
+        left_out = self._left_out.get(_key(messages), 0) if self._left_out else 0
+        write = responses.write_body if self.asking.api == "responses" else completion.write_body
+        return write(messages, self._tools_json(tools), fields, left_out)
 
-    async def _post(
-        self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]], tool_choice: ToolChoice
-    ) -> bytes:
-        """Send one request; what the endpoint refuses of it is learned, and left out from then on."""
-        import httpx2
-        import openai
+    def learn(self, refusal: str, sent: dict[str, Any]) -> bool:
+        """Learn from a refusal of a request with these fields; return whether it is worth sending again, in another form."""
+        return self.quirks.learn(refusal, sent)
 
-        while True:
-            fields = self.fields(tool_choice)
-            body = {**fields, "messages": messages, "tools": tools}
-            try:
-                response = await self._client.post("/chat/completions", body=body, cast_to=httpx2.Response)
-            except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-                if not self.learn(self._error_text(error), fields):
-                    raise
-            else:
-                return response.content
-
-    def learn(self, refusal: str, sent: Mapping[str, Any]) -> bool:
-        """Change what is sent after a refusal of these fields; False where the refusal is about something else."""
-        if "tool_choice" in refusal and sent["tool_choice"] == "required":
-            self._without_required = True
-            return True
-        # Some models take tools on this endpoint only with an explicit effort of "none".
-        if "reasoning_effort" in refusal and "reasoning_effort" not in sent:
-            self._extra = {**self._extra, "reasoning_effort": "none"}
-            return True
-        return False
-
-    def _unreachable(self, error: "openai.APIConnectionError") -> TeacherError:
-        # The text of a timeout is empty.
-        cause = self._without_key(str(error.__cause__ or "") or str(error)).rstrip(".")
-        return TeacherError(
-            f"No answer from {self.base_url}: {cause}. Is the address right and the server running? "
-            "What was answered is kept: run the same command again to go on."
-        )
-
-    def _refused(self, error: "openai.APIStatusError") -> Failure:
-        """Return a failure of this row, or raise where every row would fail."""
-        text = self._error_text(error)
-        said = f"{self.base_url} said {error.status_code}: {text[:300]}"
-        if error.status_code in (401, 403):
-            raise TeacherError(f"The key was not accepted: {said}. Check OPENAI_API_KEY.")
-        if error.status_code == 404:
-            raise TeacherError(f"No model {self.name!r}, or no chat endpoint there: {said}. Check --teacher and --base-url.")
-        if error.status_code == 402 or (error.status_code == 429 and "insufficient_quota" in f"{error.code} {text}"):
-            raise TeacherError(f"The quota is spent: {said}. What was answered is kept; run again when there is quota.")
-        if error.status_code == 429:
-            raise TeacherError(
-                f"Too many requests: {said}. What was answered is kept; run again with a lower --concurrency to go on."
+    async def _send(self, ticket: Ticket, body: bytes) -> Response | Fault:
+        """Send a request, and tell the gate how it went."""
+        try:
+            answer = await self._connection.post(self._path, body)
+        except BaseException:
+            self.gate.left(ticket)
+            raise
+        if isinstance(answer, Fault):
+            self._tell(ticket, answer)
+            return answer
+        raw, headers = answer
+        try:
+            response = self._read(raw)
+        except ValueError as error:
+            text = self._connection.shown(" ".join(str(error).split()))
+            fault = Fault(
+                "broken",
+                f"answered with no {'chat completion' if self.asking.api == 'chat' else 'response'}: {text}",
+                200,
+                sent=True,
             )
-        if error.status_code in (502, 503):
-            raise TeacherError(f"The server is not available: {said}. What was answered is kept: run again later to go on.")
-        if error.status_code == 400 and "content_filter" in f"{error.code} {text}":
-            return Failure(detail=f"The endpoint filtered the conversation: {text[:300]}")
-        if error.status_code < 500 and any(word in text.lower() for word in _CONTEXT_WORDS):
-            return Failure(detail=f"The conversation is too long for the teacher: {text[:300]}")
-        if error.status_code < 500 and "tool" in text.lower() and not self._proven:
+            self._tell(ticket, fault)
+            return fault
+        self._size.learn(body, response.usage)
+        self.gate.answered(ticket, response.usage.prompt_tokens or ticket.prompt_tokens, response.usage.completion_tokens)
+        if wait_s := exhausted_s(headers):
+            self.gate.pause(wait_s)
+        return response
+
+    def _tell(self, ticket: Ticket, fault: Fault) -> None:
+        if fault.kind == "overload":
+            self.gate.overloaded(ticket, fault.pause_s, f"{self._said(fault)[:80]}")
+        elif fault.kind == "broken":
+            self.gate.failed(ticket, sent=fault.sent)
+        else:
+            self.gate.left(ticket)
+
+    def _adapt(self, fault: Fault, sent: dict[str, Any], messages: Sequence[Mapping[str, Any]]) -> bool:
+        """Change what is sent after a refusal; False where that is no help."""
+        if fault.status not in (400, 413, 422):
+            return False
+        if fault.context:
+            return self._leave_out_more(messages)
+        return self.learn(fault.text, sent)
+
+    def _leave_out_more(self, messages: Sequence[Mapping[str, Any]]) -> bool:
+        """Leave out one more return of a conversation that is too long; False where only the newest is left."""
+        key = _key(messages)
+        left_out = self._left_out.pop(key, 0)
+        if left_out >= len(returns(messages)):
+            return False
+        self._left_out[key] = left_out + 1
+        if len(self._left_out) > REMEMBERED:
+            del self._left_out[next(iter(self._left_out))]
+        return True
+
+    def _refused(self, fault: Fault) -> Failure:
+        """Return a failure of this row, or raise where every row would fail."""
+        said = self._said(fault)
+        if fault.code == "certificate":
+            raise TeacherError(
+                f"The certificate of {self.base_url} is not trusted: {fault.text}. If it is a server of your own, name "
+                "the file with its authority's certificate in SSL_CERT_FILE."
+            )
+        if fault.quota:
+            raise TeacherError(f"The quota is spent: {said}. What was answered is kept; run again when there is quota.")
+        if fault.status in (401, 403):
+            raise TeacherError(f"The key was not accepted: {said}. Check OPENAI_API_KEY.")
+        if fault.model:
+            raise TeacherError(f"No model {self.name!r}, or no chat endpoint there: {said}. Check --teacher and --base-url.")
+        if fault.filtered:
+            return Failure(detail=f"The endpoint filtered the conversation: {fault.text[:300]}")
+        if fault.context:
+            return Failure(detail=f"The conversation is too long for the teacher: {fault.text[:300]}")
+        if "tool" in fault.text.lower() and not self.gate.pacer.proven:
             raise TeacherError(
                 f"The endpoint takes no tools: {said}. Choose a model that can call functions, and a server that is "
                 "started with tool calling on."
             )
         return self._for_this_row(f"The request failed: {said}")
 
+    def _given_up(self, fault: Fault, tries: int, failed_at: float) -> Failure | None:
+        """Return the failure of a row that was tried often enough, raise where nothing works any more, else None: try again."""
+        pacer, said = self.gate.pacer, self._said(fault)
+        if fault.kind == "broken" and tries >= TRIES and pacer.last_success >= failed_at:
+            return Failure(detail=f"The request failed {tries} times, while others were answered: {said}", broken=True)
+        if not pacer.proven and fault.kind == "broken" and tries >= TRIES_AT_FIRST:
+            hint = {None: " Is the address right and the server running?", 200: " Does the URL end in /v1?"}.get(
+                fault.status, _AT_FIRST
+            )
+            raise TeacherError(f"{said}.{hint} {_KEPT if fault.status is None else ''}".rstrip())
+        if (fault.pause_s or 0) > LONGEST_PAUSE_S:
+            raise TeacherError(f"The endpoint asks to wait {(fault.pause_s or 0) / 3600:.1f} hours: {said}. {_KEPT}")
+        if not self.gate.hopeless():
+            return None
+        if fault.kind == "broken" and len(self._failing) < MANY_ROWS:
+            return Failure(detail=f"The request failed {tries} times: {said}", broken=True) if tries >= TRIES else None
+        if fault.status == 429:
+            raise TeacherError(f"Too many requests, for too long: {said}. {_KEPT} A lower --rpm or --concurrency may help.")
+        if fault.kind == "overload":
+            raise TeacherError(f"The server has not been available for too long: {said}. {_KEPT}")
+        raise TeacherError(f"Nothing has worked for too long: {said}. {_KEPT}")
+
     def _for_this_row(self, detail: str) -> Failure:
         """Return a failure of this row; raise where the endpoint has not worked even once."""
-        if not self._proven:
+        if not self.gate.pacer.proven:
             raise TeacherError(f"{detail} It was the first answer, so the run stops here.")
         return Failure(detail=detail)
 
-    def _error_text(self, error: "openai.APIStatusError") -> str:
-        """Return what an error response says, on one line; bodies are JSON of several shapes, text or HTML."""
-        body = error.body
-        said = body.get("message") or body.get("detail") or body if isinstance(body, dict) else error.response.text
-        text = str(said)
-        return self._without_key(_clean(" ".join(text.split()))) or f"status {error.status_code}, and no text"
+    def _said(self, fault: Fault) -> str:
+        text = fault.text[:300].rstrip(".")
+        if fault.status is None:
+            return f"No answer from {self.base_url}: {text}"
+        return f"{self.base_url} {text}" if fault.status == 200 else f"{self.base_url} said {fault.status}: {text}"
 
-    def _without_key(self, text: str) -> str:
-        """Return a text without the key, which some servers repeat when they refuse it."""
-        return text.replace(self._key, "***") if len(self._key) >= SECRET_CHARS else text
-
-
-def read_completion(body: bytes) -> Response:
-    """Return the response in the body of a chat completion.
-
-    Raises ValueError where it is none: not JSON, an error with status 200, no choice, no message.
-    """
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        raise ValueError(f"not JSON ({body[:60].decode(errors='replace')!r})") from None
-    choices = value.get("choices") if isinstance(value, dict) else None
-    choice = choices[0] if isinstance(choices, list) and choices else None
-    message = choice.get("message") if isinstance(choice, dict) else None
-    if not isinstance(choice, dict) or not isinstance(message, dict):
-        error = value.get("error") if isinstance(value, dict) else None
-        said = error.get("message") if isinstance(error, dict) else error
-        raise ValueError(f"an error, {str(said)!r}" if said else "no choice with a message in it")
-    calls = message.get("tool_calls")
-    return Response(
-        content=_text(message.get("content")),
-        calls=tuple(_read_call(call) for call in calls if isinstance(call, dict)) if isinstance(calls, list) else (),
-        finish_reason=_text(choice.get("finish_reason")),
-        refusal=_text(message.get("refusal")),
-        reasoning=_text(message.get("reasoning_content")) or _text(message.get("reasoning")),
-        model=_text(value.get("model")),
-        usage=_read_usage(value.get("usage")),
-    )
+    def _tools_json(self, tools: Sequence[Mapping[str, Any]]) -> bytes:
+        """Return the tools as JSON, which is the same for all requests of a run."""
+        if self._tools[0] is not tools:
+            write = responses.write_tools if self.asking.api == "responses" else completion.write_tools
+            self._tools = (tools, write(tools))
+        return self._tools[1]
 
 
-def _read_call(call: Mapping[str, Any]) -> RawCall:
-    function = call.get("function")
-    function = function if isinstance(function, dict) else {}
-    arguments = function.get("arguments")
-    if not isinstance(arguments, str):
-        arguments = "" if arguments is None else json.dumps(arguments)
-    return RawCall(name=_text(function.get("name")) or "", arguments=_clean(arguments))
-
-
-def _read_usage(usage: Any) -> Usage:
-    counts = usage if isinstance(usage, dict) else {}
-    prompt, completion = counts.get("prompt_tokens"), counts.get("completion_tokens")
-    return Usage(
-        requests=1,
-        prompt_tokens=prompt if isinstance(prompt, int) else 0,
-        completion_tokens=completion if isinstance(completion, int) else 0,
-    )
-
-
-def _text(value: Any) -> str | None:
-    """Return a text field, or None; content given as parts is joined."""
-    if isinstance(value, list):
-        texts = (part.get("text") for part in value if isinstance(part, dict))
-        value = "".join(text for text in texts if isinstance(text, str))
-    return _clean(value) if isinstance(value, str) else None
-
-
-def _clean(text: str) -> str:
-    """Replace lone surrogates, which neither a file nor a request can hold."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+def _key(messages: Sequence[Mapping[str, Any]]) -> str:
+    """Return what tells a conversation from all others: the id of its first call, or "" before there is one."""
+    return next((str(message["tool_call_id"]) for message in messages if message["role"] == "tool"), "")

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 from tracegen.records import Ending, Hop, RawCall, Response, Row, Tool, ToolCall, ToolReturn, Trace, Usage
 from tracegen.teacher import Failure, ToolChoice
+from tracegen.teacher.wire import Conversation
 from tracegen.tool_call import read_call
 
 NUDGE = "You have not searched yet. Call {name} before you answer."
@@ -58,7 +59,7 @@ class Loop:
         self._row = row
         self._tool = tool
         self._max_hops = max_hops
-        self._messages = opening(row, prompt)
+        self._messages = Conversation(opening(row, prompt))
         self._hops: list[Hop] = []
         self._pending: deque[tuple[RawCall, str | None]] = deque()
         self._current: tuple[ToolCall, str | None] | None = None

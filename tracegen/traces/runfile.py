@@ -28,7 +28,7 @@ from filelock import FileLock
 
 from tracegen.errors import BusyError, InputError, OutputError
 from tracegen.jsonl import dump
-from tracegen.records import Rejected, Row, Source, Trace
+from tracegen.records import Rejected, Row, Source, Trace, Usage
 from tracegen.traces.database import check_format, connect, explained, lock, prepare
 
 EventKind = Literal["response", "return", "failure"]
@@ -128,6 +128,27 @@ class RunFile:
         with explained(self.path):
             return {key: json.loads(value) for key, value in self._connection.execute("SELECT key, value FROM meta")}
 
+    def spent(self) -> Usage:
+        """Return what all answers so far have cost, those of other inputs and those that were set aside among them."""
+        query = """SELECT count(*), coalesce(sum(json_extract(body, '$.usage.prompt_tokens')), 0),
+                          coalesce(sum(json_extract(body, '$.usage.completion_tokens')), 0)
+                   FROM events WHERE kind = 'response'"""
+        ((requests, prompt_tokens, completion_tokens),) = self._fetch(query, ())
+        return Usage(requests=requests, prompt_tokens=prompt_tokens, completion_tokens=completion_tokens)
+
+    def researched(self) -> tuple[int, int]:
+        """Return how many rows are researched, and how many hops they have."""
+        ((rows, hops),) = self._fetch("SELECT count(*), coalesce(sum(hops), 0) FROM traces", ())
+        return rows, hops
+
+    def seconds_per_row(self) -> float:
+        """Return the mean time between the first and the last answer of a researched row, pauses between starts left out."""
+        query = """SELECT avg(seconds) FROM (
+                     SELECT (julianday(max(at)) - julianday(min(at))) * 86400.0 * count(*) / max(count(*) - 1, 1) AS seconds
+                     FROM events WHERE row_id IN (SELECT row_id FROM traces) GROUP BY row_id) WHERE seconds < 3600"""
+        ((seconds,),) = self._fetch(query, ())
+        return seconds or 0.0
+
     def set_input(self, lines: Iterable[tuple[Row | Rejected, str]]) -> None:
         """Make these lines, each with its text in the dataset, the input of the run. Rows known already keep their research."""
         with explained(self.path), self._connection:
@@ -194,7 +215,11 @@ class RunFile:
 
     async def record(self, row_id: str, seq: int, event: Event) -> None:
         """Write an event; when this returns it is on disk. Raises OutputError where it cannot be written."""
-        await self._write(recording(row_id, seq, event))
+        await self.submit(row_id, seq, event)
+
+    def submit(self, row_id: str, seq: int, event: Event) -> asyncio.Future[None]:
+        """Start to write an event; the future is done when it is on disk, and has an OutputError where it cannot be written."""
+        return self._enqueue(recording(row_id, seq, event))
 
     async def finish(self, row_id: str, trace: Trace) -> None:
         """Write the finished research of a row; when this returns it is on disk."""
@@ -223,13 +248,15 @@ class RunFile:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._commit, list(statements))
 
     async def _write(self, statement: Statement) -> None:
+        await self._enqueue(statement)
+
+    def _enqueue(self, statement: Statement) -> asyncio.Future[None]:
         loop = asyncio.get_running_loop()
         done = loop.create_future()
         self._waiting.append((statement, done))
         if self._writer is None or self._writer.done():
             self._writer = loop.create_task(self._write_waiting())
-        # Shielded: a cancelled row must not cancel what other rows wait for.
-        await asyncio.shield(done)
+        return done
 
     async def _write_waiting(self) -> None:
         """Write what waits, in one transaction after the other, until nothing waits."""

@@ -16,8 +16,7 @@ from typing import TypeVar
 
 from tracegen.errors import AnswersPending, SettingsError, TeacherError
 from tracegen.records import Row, Tool
-from tracegen.research import Progress, Research, SearchFunction
-from tracegen.research import _take as take_event
+from tracegen.research import Progress, Research, SearchFunction, take_event
 from tracegen.teacher import Failure
 from tracegen.teacher.batch import Passing, Service, Status
 from tracegen.teacher.chat import ChatTeacher

@@ -1,0 +1,146 @@
+"""What a run costs: prices, a hard cap, and an estimate beforehand."""
+
+import asyncio
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.endpoint import Endpoint
+from tests.conftest import Ended
+from tracegen.errors import BudgetError, SettingsError
+from tracegen.estimating import Estimate, estimate_async
+from tracegen.pipeline import Summary, generate
+from tracegen.teacher.budget import Budget, Price
+from tracegen.teacher.prices import find_price
+from tracegen.traces.runfile import RunFile
+
+OPENAI = "https://api.openai.com/v1/"
+Generate = Callable[..., Summary]
+
+
+@pytest.fixture
+def options(sample_index: Path, endpoint: Endpoint) -> dict[str, Any]:
+    return {"teacher": "scripted", "base_url": endpoint.base_url, "index": sample_index}
+
+
+def test_prices_are_known_or_not_and_never_guessed() -> None:
+    price = find_price("gpt-4.1-mini", OPENAI)
+    assert price is not None
+    assert 0 < price.prompt < price.completion < 50
+    assert find_price("gpt-4.1-mini", "http://localhost:8000/v1") is None
+    assert find_price("no-such-model", OPENAI) is None
+    assert find_price("no-such-model", OPENAI, 1.5, 3) == Price(1.5, 3)
+    with pytest.raises(SettingsError, match="together"):
+        find_price("no-such-model", OPENAI, 1.5)
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "priced"),
+    [("20usd", 20, True), ("$0.5 usd", 0.5, True), ("1,000 USD", 1000, True), ("2_000_000 tokens", 2_000_000, False)],
+)
+def test_budgets_are_read(text: str, limit: float, priced: bool) -> None:
+    budget = Budget.parse(text, Price(1, 2))
+    assert budget.limit == limit
+    assert budget.cost((1_000_000, 1_000_000)) == (3 if priced else 2_000_000)
+
+
+@pytest.mark.parametrize("text", ["", "20", "usd", "-5usd", "20eur"])
+def test_what_is_no_budget_is_said(text: str) -> None:
+    with pytest.raises(SettingsError, match="20usd or 2000000tokens"):
+        Budget.parse(text, None)
+
+
+def test_money_without_a_price_is_said() -> None:
+    with pytest.raises(SettingsError, match="--price-in and --price-out"):
+        Budget.parse("20usd", None)
+
+
+def test_what_is_reserved_counts_until_it_is_settled() -> None:
+    budget = Budget(100)
+    assert budget.reserve((60, 20))
+    assert not budget.reserve((30, 0))
+    budget.settle((60, 20), (40, 5))
+    assert budget.reserve((30, 0))
+    assert budget.spent == 45
+
+
+def test_the_budget_is_a_hard_cap_and_the_run_goes_on_with_a_higher_one(
+    dataset: Path, tmp_path: Path, options: dict[str, Any], endpoint: Endpoint
+) -> None:
+    output = tmp_path / "out.jsonl"
+    limit = 20_000
+    with pytest.raises(BudgetError, match=r"20,000 tokens are spent.* higher --budget"):
+        generate(dataset, output, **options, budget=f"{limit}tokens")
+    with RunFile.open_run(tmp_path / "out.run.db") as run:
+        spent = run.spent()
+        assert run.counts()["finished"] < 8
+    assert limit / 4 < spent.prompt_tokens + spent.completion_tokens <= limit
+    assert spent.requests == endpoint.counts().answered  # all that was paid is kept
+    # What earlier starts have spent counts.
+    endpoint.reset()
+    with pytest.raises(BudgetError):
+        generate(dataset, output, **options, budget=f"{limit}tokens")
+    assert endpoint.counts().requests <= 2
+    assert generate(dataset, output, **options, budget="5usd", price_in=1, price_out=2).examples == 8
+
+
+def test_the_command_line_says_so_with_a_code_of_its_own(
+    tracegen: Callable[..., Ended], dataset: Path, tmp_path: Path, sample_index: Path, endpoint: Endpoint
+) -> None:
+    words = ["generate", dataset, "-o", tmp_path / "out.jsonl", "--index", sample_index]
+    words += ["--teacher", "scripted", "--base-url", endpoint.base_url]
+    ended = tracegen(*words, "--budget", "0.0001usd", "--price-in", "1", "--price-out", "1")
+    assert ended.code == 4
+    assert "The budget is reached" in ended.err
+    assert not (tmp_path / "out.jsonl").exists()
+    ended = tracegen(*words, "--price-in", "1", "--price-out", "1")
+    assert (ended.code, "USD by the price list" in ended.err) == (0, True)
+    ended = tracegen(*words)
+    assert "cost" not in ended.err  # nothing was asked
+
+
+def estimated(dataset: Path, output: Path, **options: Any) -> Estimate:
+    return asyncio.run(estimate_async(dataset, output, **options))
+
+
+def test_an_estimate_asks_nothing_and_leaves_nothing_behind(
+    dataset: Path, tmp_path: Path, options: dict[str, Any], endpoint: Endpoint
+) -> None:
+    before = sorted(tmp_path.iterdir())
+    estimate = estimated(dataset, tmp_path / "out.jsonl", **options, price_in=1, price_out=2)
+    assert endpoint.counts().requests == 0
+    assert sorted(tmp_path.iterdir()) == before
+    assert (estimate.rows, estimate.calls, estimate.requests) == (8, 32, 40)
+    assert estimate.usd == pytest.approx((estimate.prompt_tokens + 2 * estimate.completion_tokens) / 1e6)
+    assert "Assumed" in estimate.basis
+    assert estimated(dataset, tmp_path / "out.jsonl", **options).usd is None
+
+
+def test_an_estimate_with_rows_measures_and_keeps_them(
+    dataset: Path, tmp_path: Path, options: dict[str, Any], endpoint: Endpoint
+) -> None:
+    output = tmp_path / "out.jsonl"
+    estimate = estimated(dataset, output, research=2, **options)
+    assert (estimate.rows, estimate.finished, estimate.calls, estimate.requests) == (6, 2, 18, 24)
+    assert endpoint.counts().requests == 8
+    assert not output.exists()
+    assert "Measured on the 2 rows" in estimate.basis
+    summary = generate(dataset, output, **options)
+    assert (summary.examples, summary.resumed) == (8, 2)
+    usage = summary.usage
+    assert usage.prompt_tokens == pytest.approx(estimate.prompt_tokens, rel=0.3)
+    assert endpoint.counts().requests == 32
+
+
+def test_the_command_line_shows_the_estimate(
+    tracegen: Callable[..., Ended], dataset: Path, tmp_path: Path, sample_index: Path, endpoint: Endpoint
+) -> None:
+    words = ["generate", dataset, "-o", tmp_path / "out.jsonl", "--index", sample_index, "--base-url", endpoint.base_url]
+    ended = tracegen(*words, "--teacher", "scripted", "--estimate")
+    assert ended.code == 0
+    assert re.search(r"rows +8 to research\ncalls +about 32, in 40 requests .*\ntokens .*\nmoney +price not known", ended.out)
+    ended = tracegen(*words, "--teacher", "builtin", "--estimate")
+    assert "about 0.00 USD" in ended.out

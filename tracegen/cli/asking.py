@@ -1,0 +1,63 @@
+"""Options about the requests to a teacher."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from tracegen.teacher.asking import Asking
+
+_OPTIONS = (
+    click.option(
+        "--api",
+        type=click.Choice(["chat", "responses"]),
+        default="chat",
+        show_default=True,
+        help="Chat Completions, which every server speaks, or OpenAI's Responses.",
+    ),
+    click.option("--temperature", type=float, default=None, help="Sampling temperature.  [default: the model's own]"),
+    click.option("--max-tokens", type=click.IntRange(min=1), default=None, help="Most tokens of one message of the teacher."),
+    click.option("--service-tier", default=None, help="Such as `flex`, at half the price, where the service has it."),
+    click.option(
+        "--extra-body", default=None, metavar="JSON|FILE", help="Further fields of each request, such as '{\"top_k\": 20}'."
+    ),
+    click.option(
+        "--extra-header",
+        "extra_headers",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Further header of each request, any number of times. The value is never stored.",
+    ),
+    click.option(
+        "--timeout",
+        type=click.FloatRange(min=0, min_open=True),
+        default=600,
+        show_default=True,
+        help="Seconds for one request.",
+    ),
+)
+_NAMES = ("api", "temperature", "max_tokens", "service_tier", "extra_body", "extra_headers", "timeout")
+
+
+def asking_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Add the options to a command."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+def read_asking(options: dict[str, Any]) -> "Asking":
+    """Take these options out of a command's, and return what they mean. Raises SettingsError where one means nothing."""
+    from tracegen.teacher.asking import Asking, read_extra_body, read_extra_headers
+
+    given = {name: options.pop(name) for name in _NAMES}
+    return Asking(
+        api=given["api"],
+        temperature=given["temperature"],
+        max_tokens=given["max_tokens"],
+        service_tier=given["service_tier"],
+        extra_body=read_extra_body(given["extra_body"]) if given["extra_body"] else {},
+        extra_headers=read_extra_headers(given["extra_headers"]),
+        timeout_s=given["timeout"],
+    )

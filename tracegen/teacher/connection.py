@@ -1,0 +1,136 @@
+"""The `openai` SDK's client: one for all rows. What it raises becomes a Fault here, and only here."""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from tracegen.errors import TeacherError
+from tracegen.teacher.asking import Asking
+from tracegen.teacher.faults import Fault, fault_of_connection, fault_of_status
+
+if TYPE_CHECKING:
+    import httpx2
+    import openai
+
+CONNECT_S = 20.0
+"""Limit of connecting alone."""
+SECRET_CHARS = 8
+"""A shorter key is a word such as `none` or `EMPTY`, and no secret."""
+_ABOUT_THE_MACHINE = ("Lang", "Package-Version", "OS", "Arch", "Runtime", "Runtime-Version", "Async")
+_GOOD_URL = (
+    "Give --base-url or OPENAI_BASE_URL in the form http://localhost:8000/v1, without a password or a query; "
+    "a key goes into OPENAI_API_KEY."
+)
+
+
+class Connection:
+    """Sends requests and gives back bytes."""
+
+    def __init__(
+        self,
+        model: str,
+        base_url: str | None,
+        api_key: str | None,
+        asking: Asking,
+        connections: int,
+        http_client: "httpx2.AsyncClient | None",
+    ) -> None:
+        """Prepare a client; nothing is sent yet."""
+        import httpx2
+        import openai
+
+        self._key = _usable_key(model, base_url, api_key)
+        self._secrets = [text for text in (self._key, *asking.extra_headers.values()) if len(text) >= SECRET_CHARS]
+        self._timeout_s = asking.timeout_s
+        # Given with each request, or the SDK copies its defaults deeply each time; Omit takes away what it would add.
+        omit = openai.Omit()
+        headers = {"X-Stainless-Retry-Count": omit, "X-Stainless-Read-Timeout": omit}
+        self._options: Any = {"headers": headers, "params": {}, "max_retries": 0}
+        try:
+            self.client = _client(self._key, base_url, asking, connections, http_client)
+            url = httpx2.URL(str(self.client.base_url))
+        except httpx2.InvalidURL as error:
+            raise TeacherError(f"The base URL is no address ({error}). {_GOOD_URL}") from None
+        if url.scheme not in ("http", "https") or not url.host or url.userinfo or url.query:
+            # Not repeated here: it may hold a password.
+            raise TeacherError(f"The base URL is no plain http address. {_GOOD_URL}")
+
+    @property
+    def base_url(self) -> str:
+        """Where requests go."""
+        return str(self.client.base_url)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.client.close()
+
+    async def post(self, path: str, body: bytes) -> tuple[bytes, Mapping[str, str]] | Fault:
+        """Return body and headers of the answer to a request, or why there is none."""
+        import aiohttp
+        import httpx2
+        import openai
+
+        try:
+            # The SDK's own limit is for the wait between two bytes: a server that trickles would hold a row for ever.
+            async with asyncio.timeout(self._timeout_s):
+                response = await self.client.post(path, content=body, cast_to=httpx2.Response, options=self._options)
+        except openai.APIConnectionError as error:
+            fault = fault_of_connection(error)
+        except openai.APIStatusError as error:
+            fault = fault_of_status(error)
+        except TimeoutError:
+            fault = Fault("broken", f"no whole answer within {self._timeout_s:g} s", sent=True)
+        except (aiohttp.ClientError, httpx2.HTTPError) as error:
+            # An answer that is no HTTP, or a proxy's; the SDK lets these through as they are.
+            fault = Fault("broken", " ".join(str(getattr(error, "message", "") or error).split()), sent=True)
+        else:
+            return response.content, response.headers
+        return fault._replace(text=self.shown(fault.text), code=self.shown(fault.code))
+
+    def shown(self, text: str) -> str:
+        """Return a text without key and header values, which some servers repeat when they refuse them."""
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
+
+
+def _usable_key(model: str, base_url: str | None, api_key: str | None) -> str:
+    # A server of one's own often wants no key, but the SDK insists on one.
+    has_url = base_url or os.environ.get("OPENAI_BASE_URL")
+    key = (api_key or os.environ.get("OPENAI_API_KEY") or "").strip()
+    if not key and not has_url:
+        raise TeacherError(
+            f"No key for the teacher {model!r}: set OPENAI_API_KEY, or give --base-url for a server of your own, "
+            "or use --teacher builtin, which needs neither."
+        )
+    if not (key.isascii() and key.isprintable()):
+        raise TeacherError("The key has a character that no key has, such as a line break or a curly quote: copy it again.")
+    return key
+
+
+def _client(
+    key: str, base_url: str | None, asking: Asking, connections: int, http_client: "httpx2.AsyncClient | None"
+) -> "openai.AsyncOpenAI":
+    import httpx2
+    import openai
+
+    timeout_s = asking.timeout_s
+    if http_client is None:
+        # As many connections as requests, all kept: a new one costs a handshake.
+        limits = httpx2.Limits(max_connections=connections + 8, max_keepalive_connections=connections + 8, keepalive_expiry=30)
+        http_client = openai.DefaultAioHttpClient(limits=limits)
+    return openai.AsyncOpenAI(
+        api_key=key or "none",
+        base_url=base_url,
+        # Waiting for a connection is not counted: the gate lets in no more than there are connections.
+        timeout=openai.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s), pool=None),
+        max_retries=0,
+        # Without the SDK's nine headers about this machine: a tenth of what a request costs.
+        default_headers={
+            **{f"X-Stainless-{name}": cast(str, openai.Omit()) for name in _ABOUT_THE_MACHINE},
+            "Content-Type": "application/json",
+            **asking.extra_headers,
+        },
+        http_client=http_client,
+    )

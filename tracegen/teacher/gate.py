@@ -1,0 +1,135 @@
+"""The door through which all rows send their requests: the pacer with a clock, and a queue of those that wait."""
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import Callable
+
+from tracegen.errors import BudgetError, TracegenError
+from tracegen.teacher.budget import Budget
+from tracegen.teacher.pacing import Pace, Pacer, Ticket
+
+NOTICED_S = 5.0
+"""A shorter pause is not worth a word."""
+
+
+class Gate:
+    """Lets requests start one after the other, when the pacer and the budget allow it."""
+
+    def __init__(self, pace: Pace, budget: Budget | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """Open the gate."""
+        self.pacer = Pacer(pace)
+        self.budget = budget
+        self.notice: Callable[[str], None] = lambda _: None
+        """Called with a phrase for the user when all rows pause."""
+        self.stopped: TracegenError | None = None
+        """What the gate was stopped with."""
+        self._stop = asyncio.Event()
+        self._clock = clock
+        self._queue: deque[tuple[asyncio.Future[Ticket], int, int]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def enter(self, prompt_tokens: int, answer_tokens: int, *, again: bool = False) -> Ticket:
+        """Wait until a request of this size may start; one that is sent `again` goes before those that wait.
+
+        Raises BudgetError where the budget does not allow it any more, and whatever the gate was stopped with.
+        """
+        if self.stopped is not None:
+            raise self.stopped
+        waiter: asyncio.Future[Ticket] = asyncio.get_running_loop().create_future()
+        entry = (waiter, prompt_tokens, answer_tokens)
+        if again:
+            self._queue.appendleft(entry)
+        else:
+            self._queue.append(entry)
+        self._let_in()
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                self.left(waiter.result())
+            raise
+
+    def answered(self, ticket: Ticket, prompt_tokens: int, answer_tokens: int) -> None:
+        """Note an answer, with its tokens."""
+        self._settle(ticket, prompt_tokens, answer_tokens)
+        self.pacer.succeed(ticket, self._clock(), prompt_tokens + answer_tokens)
+        self._let_in()
+
+    def overloaded(self, ticket: Ticket, asked_s: float | None, reason: str) -> None:
+        """Note that the server has too much to do: all rows pause."""
+        self._settle(ticket)
+        pause_s = self.pacer.overload(ticket, self._clock(), asked_s)
+        if pause_s >= NOTICED_S:
+            self.notice(f"waiting {pause_s:.0f} s: {reason}")
+        self._let_in()
+
+    def failed(self, ticket: Ticket, *, sent: bool) -> None:
+        """Note that the server, or the way to it, is broken; a request that was `sent` whole may have to be paid."""
+        self._settle(ticket, ticket.prompt_tokens if sent else 0)
+        self.pacer.fail(ticket, self._clock())
+        self._let_in()
+
+    def left(self, ticket: Ticket) -> None:
+        """Note that a request was given up or refused, which says nothing about the server."""
+        self._settle(ticket)
+        self.pacer.leave()
+        self._let_in()
+
+    def pause(self, seconds: float) -> None:
+        """Let nothing start for so long."""
+        self.pacer.pause(self._clock(), seconds)
+        self._let_in()
+
+    def stop(self, error: TracegenError) -> None:
+        """Let nobody in any more; those that wait get this error."""
+        self.stopped = self.stopped or error
+        self._stop.set()
+        while self._queue:
+            waiter = self._queue.popleft()[0]
+            if not waiter.done():
+                waiter.set_exception(self.stopped)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait so long, or until the gate is stopped."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), seconds)
+
+    def hopeless(self) -> bool:
+        """Return whether nothing has worked for too long."""
+        return self.pacer.hopeless(self._clock())
+
+    def now(self) -> float:
+        """Return the pacer's time."""
+        return self.pacer.time(self._clock())
+
+    def _settle(self, ticket: Ticket, prompt_tokens: int = 0, answer_tokens: int = 0) -> None:
+        if self.budget:
+            self.budget.settle((ticket.prompt_tokens, ticket.answer_tokens), (prompt_tokens, answer_tokens))
+
+    def _let_in(self) -> None:
+        """Start what may start, and come back when the next may."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        while self._queue:
+            waiter, prompt_tokens, answer_tokens = self._queue[0]
+            if waiter.done():
+                self._queue.popleft()
+                continue
+            wait_s = self.pacer.wait_s(self._clock())
+            if wait_s > 0:
+                self._come_back_in(wait_s)
+                return
+            if self.budget and not self.budget.reserve((prompt_tokens, answer_tokens)):
+                # What is in flight may turn out cheaper than what was reserved for it.
+                if self.pacer.active == 0:
+                    self.stop(BudgetError(self.budget.sentence()))
+                return
+            self._queue.popleft()
+            waiter.set_result(self.pacer.take(self._clock(), prompt_tokens, answer_tokens))
+
+    def _come_back_in(self, wait_s: float) -> None:
+        if wait_s != float("inf"):
+            self._timer = asyncio.get_running_loop().call_later(wait_s, self._let_in)

@@ -1,0 +1,69 @@
+"""What a model or server refuses of a request: learned from the first refusal, remembered for the run.
+
+Seen in 2026-11: models that take tools on chat completions only with an explicit `reasoning_effort: "none"`; models that refuse
+any temperature but their own; `max_tokens` that must be called `max_completion_tokens`; servers without `required` calls.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+SENTENCES = {
+    "tool_choice": 'tool_choice "required" was refused: "auto" is sent',
+    "no_tool_choice": "every tool_choice was refused: none is sent",
+    "reasoning_effort": 'tools were refused without reasoning_effort: "none" is sent',
+    "temperature": "the temperature was refused: the model's own is used",
+    "max_tokens": "max_tokens was refused: it is sent as max_completion_tokens",
+    "parallel_tool_calls": "parallel_tool_calls was refused: it is left out",
+}
+"""Every quirk, and what is done about it."""
+
+
+class Quirks:
+    """The quirks learned so far."""
+
+    def __init__(self, known: Iterable[str] = ()) -> None:
+        """Start with those of an earlier start; unknown ones, of another version, are left out."""
+        self.known = [name for name in known if name in SENTENCES]
+
+    @property
+    def sentences(self) -> list[str]:
+        """What was learned, for people."""
+        return [SENTENCES[name] for name in self.known]
+
+    def apply(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """Return the fields of a request as this endpoint takes them."""
+        fields = dict(fields)
+        for name in self.known:
+            match name:
+                case "tool_choice" if fields.get("tool_choice") == "required":
+                    fields["tool_choice"] = "auto"
+                case "no_tool_choice":
+                    fields.pop("tool_choice", None)
+                case "reasoning_effort":
+                    fields["reasoning_effort"] = "none"
+                case "max_tokens" if "max_tokens" in fields:
+                    fields["max_completion_tokens"] = fields.pop("max_tokens")
+                case "temperature" | "parallel_tool_calls":
+                    fields.pop(name, None)
+        return fields
+
+    def learn(self, refusal: str, sent: dict[str, Any]) -> bool:
+        """Learn from a refusal of a request with these fields; return whether it is worth sending again, in another form."""
+        name = _quirk(refusal, sent)
+        if name is None:
+            return False
+        # Requests that were in flight together are refused together.
+        if name not in self.known:
+            self.known.append(name)
+        return True
+
+
+def _quirk(refusal: str, sent: dict[str, Any]) -> str | None:
+    if "tool_choice" in refusal and "tool_choice" in sent:
+        return "tool_choice" if sent["tool_choice"] == "required" else "no_tool_choice"
+    if "reasoning_effort" in refusal and "reasoning_effort" not in sent:
+        return "reasoning_effort"
+    for name in ("max_tokens", "temperature", "parallel_tool_calls"):
+        if name in refusal and name in sent:
+            return name
+    return None
