@@ -132,7 +132,7 @@ class RunFile:
         """Return what all answers so far have cost, those of other inputs and those that were set aside among them."""
         query = """SELECT count(*), coalesce(sum(json_extract(body, '$.usage.prompt_tokens')), 0),
                           coalesce(sum(json_extract(body, '$.usage.completion_tokens')), 0)
-                   FROM events WHERE kind = 'response'"""
+                   FROM (SELECT kind, body FROM events UNION ALL SELECT kind, body FROM superseded) WHERE kind = 'response'"""
         ((requests, prompt_tokens, completion_tokens),) = self._fetch(query, ())
         return Usage(requests=requests, prompt_tokens=prompt_tokens, completion_tokens=completion_tokens)
 
