@@ -30,6 +30,7 @@ ALLOWED = {
     "waves": COMMON | {"teacher", "traces", "research"},
     "exporting": COMMON | {"traces", "targets"},
     "pipeline": COMMON | {"prompts", "dataset", "index", "teacher", "traces", "targets", "research", "waves", "exporting"},
+    "proof": COMMON | {"traces", "index"},
     "estimating": COMMON | {"dataset", "teacher", "pipeline", "research"},
 }
 """What each module or package at the top of tracegen may import of the others; `cli` may import them all."""

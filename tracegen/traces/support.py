@@ -1,20 +1,20 @@
-"""Support: is what the desired output needs visible in what was retrieved?
+"""Support: how much of what the desired output needs is visible in what was retrieved.
 
-Each term of the desired output is given (it stands in the prompt), shown (in a return of the trace), documented (in the index, but
-not shown) or undocumented (nowhere). With the weight w of a term,
+Each term of the desired output is given (it stands in the prompt), shown (in a return of the trace), documented (in the index,
+but not shown) or undocumented (nowhere). With the weight w of a term,
 
     support             = w(shown) / w(shown + documented + undocumented)
     retrievable support = w(shown) / w(shown + documented)
 
     w = ln(1 + N / n)   for a term that n of the N chunks of the index show; n = 1 for an undocumented one
 
-so that rare terms weigh more: the inverse document frequency of Sparck Jones (1972). A row all of whose terms are given, or that has
-none, has no support to speak of: None.
+so that rare terms weigh more: the inverse document frequency of Sparck Jones (1972). A row all of whose terms are given, or
+that has none, has no support to speak of: None.
 
-A passage shows a name where it holds it as a word, and a qualified name where it holds it as it stands, or its last part below a
-heading or in a file of its qualifier: `fold` in `stdlib/list.md`, `gleam/list > fold` shows `list.fold`. Plain names that neither
-documentation nor prompt know are taken for names of the output's own, unless they are called; see `traces/terms.py` for what the
-rule cannot see.
+A passage shows a name where it holds it as a word, and a qualified name where it holds it as it stands, or its last part below
+a heading or in a file of its qualifier: `fold` in `stdlib/list.md`, `gleam/list > fold` shows `list.fold`. Plain names that
+neither documentation nor prompt know are taken for names of the output's own, unless they are called; see `traces/terms.py`
+for what the rule cannot see.
 """
 
 import math
@@ -146,7 +146,7 @@ def support_of(row: Row, trace: Trace, vocabulary: Vocabulary, language: str | N
     Raises SettingsError where `language` is one that Pygments does not know.
     """
     prompt = passage_of("\n".join(message.content for message in row.prompt))
-    passages = list(_returned(trace))
+    passages = list(returned_passages(trace))
     return rate(row.desired_output, prompt, passages, vocabulary, language)
 
 
@@ -167,7 +167,8 @@ def rate(
     )
 
 
-def _returned(trace: Trace) -> Iterator[Passage]:
+def returned_passages(trace: Trace) -> Iterator[Passage]:
+    """Yield the passages that a trace's returns show."""
     for hop in trace.good_hops:
         for passage in split_passages(hop.returned.text):
             yield passage_of(passage.text, passage.place, (passage.headings,))

@@ -1,12 +1,12 @@
 """The terms of a text: the names in it that carry knowledge of a language or product.
 
-A term is an identifier, a qualified name (`list.fold`, `std::vec`), an operator of two characters or more (`|>`, `+:`) or a flag
-(`--tla-str`). The contents of strings, comments and numbers are not. Nor is what the text itself defines: variables, parameters,
-functions of its own. The rule is general, since the languages tracegen is made for are those that no lexer knows; where Pygments
-knows the language (`language`), it tells strings and comments apart instead of the rule.
+A term is an identifier, a qualified name (`list.fold`, `std::vec`), an operator of two characters or more (`|>`, `+:`) or a
+flag (`--tla-str`). The contents of strings, comments and numbers are not. Nor is what the text itself defines: variables,
+parameters, functions of its own. The rule is general, since the languages tracegen is made for are those that no lexer knows;
+where Pygments knows the language (`language`), it tells strings and comments apart instead of the rule.
 
-What the rule cannot see: a definition in a syntax of its own (then the name counts as a term, and lowers the support of the row),
-and words that are strings in one language and names in another.
+What the rule cannot see: a definition in a syntax of its own (then the name counts as a term, and lowers the support of the
+row), and words that are strings in one language and names in another.
 """
 
 import re
@@ -15,12 +15,14 @@ from typing import NamedTuple
 
 from tracegen.errors import SettingsError
 
-COMMON_OPERATORS = frozenset("== != <= >= && || ++ -- += -= *= /= // /* */ :: => ..".split()) - {"::"}
+COMMON_OPERATORS = frozenset("== != <= >= && || ++ -- += -= *= /= // /* */ => ..".split())  # noqa: SIM905 - readable so
 """Operators that nearly every language has; to know them is no knowledge of this one."""
 
 _FENCED = re.compile(r"^(?P<fence>`{3,}|~{3,})(?P<language>[^\n`]*)\n(?P<code>.*?)(?:^(?P=fence)[`~]*\s*$|\Z)", re.M | re.S)
 _INLINE = re.compile(r"`([^`\n]+)`")
-_STRING = re.compile(r'"""(?:.|\n)*?"""|' r"'''(?:.|\n)*?'''|" r'"(?:\\.|[^"\\\n])*"|' r"'(?:\\.|[^'\\\n])*'|" r"\|\|\|(?:.|\n)*?\|\|\|")
+_STRING = re.compile(
+    r'"""(?:.|\n)*?"""|' r"'''(?:.|\n)*?'''|" r'"(?:\\.|[^"\\\n])*"|' r"'(?:\\.|[^'\\\n])*'|" r"\|\|\|(?:.|\n)*?\|\|\|"
+)
 _COMMENT = re.compile(r"/\*(?:.|\n)*?\*/|(?<![:\w])//[^\n]*|(?:(?<=\s)|^)#(?![\[{!\w(])[^\n]*|(?:(?<=\s)|^)-- [^\n]*", re.M)
 _FLAG = re.compile(r"(?<![\w-])--?[a-zA-Z][\w-]+")
 _NAME = re.compile(r"[^\W\d][\w]*[?!]?")
@@ -38,7 +40,10 @@ _DEFINING = (
     re.compile(r"([^\W\d]\w*)\s*(?::=|<-|=(?![=>~])|\+?:{1,3}(?![:=\w]))"),
     re.compile(r"([^\W\d]\w*)\s*->|([^\W\d]\w*)\s*=>"),
 )
-_PARAMETERS = re.compile(r"(?:\b(?:fn|fun|func|function|lambda|def|proc|sub)\b\s*[\w.]*\s*\(([^()]*)\)|\|([\w\s,]+)\||(?<=\()([\w\s,]*)(?=\)\s*(?:->|=>|=)))")
+_PARAMETERS = re.compile(
+    r"(?:\b(?:fn|fun|func|function|lambda|def|proc|sub)\b\s*[\w.]*\s*\(([^()]*)\)|\|([\w\s,]+)\||"
+    r"(?<=\()([\w\s,]*)(?=\)\s*(?:->|=>|=)))"
+)
 
 
 class Terms(NamedTuple):

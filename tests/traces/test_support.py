@@ -1,0 +1,109 @@
+"""Terms and support: what counts, where it stands, how it is weighed."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tracegen.errors import SettingsError
+from tracegen.records import Chunk
+from tracegen.traces.support import Support, Vocabulary, passage_of, rate
+from tracegen.traces.terms import code_of, terms_of
+
+
+def chunk(path: str, headings: tuple[str, ...], text: str) -> Chunk:
+    return Chunk(id="0" * 16, path=path, title=headings[0], headings=headings, text=text, start_line=1, end_line=2)
+
+
+VOCABULARY = Vocabulary(
+    [
+        chunk("std/arrays.md", ("Arrays", "std.foldl"), "`std.foldl(func, arr, init)` goes through the array."),
+        chunk("std/arrays.md", ("Arrays", "std.map"), "`std.map(func, arr)` calls the function. See `std.foldl`."),
+        chunk("gleam/list.md", ("gleam/list", "fold"), "pub fn fold(over list: List(a)) -> a"),
+        chunk("language/objects.md", ("Objects",), "`a +: b` merges; `self` is the object itself."),
+    ]
+)
+
+
+def support(output: str, prompt: str = "", *shown: str) -> Support:
+    return rate(output, passage_of(prompt), [passage_of(text) for text in shown], VOCABULARY)
+
+
+def statuses(rated: Support) -> dict[str, str]:
+    return {term.text: term.status for term in rated.terms}
+
+
+def test_strings_comments_and_numbers_hold_no_terms() -> None:
+    terms = terms_of("local x = std.map('std.foldl', 12) // std.join\n/* std.sort */ 'it\\'s' |||\n  std.lines\n|||")
+    assert terms.qualified == {"std.map"}
+    assert "x" not in terms.names
+
+
+def test_what_the_output_defines_is_no_term() -> None:
+    code = "fn area(width, height) { let total = width * height\n total }\nfield: area(1, 2)"
+    assert not {"area", "width", "height", "total", "field"} & terms_of(code).names
+
+
+def test_operators_and_flags_are_terms_unless_every_language_has_them() -> None:
+    terms = terms_of("a |> b == c && d +: e --tla-str")
+    assert terms.symbols == {"|>", "+:", "--tla-str"}
+
+
+def test_of_an_answer_with_fences_the_code_counts() -> None:
+    assert code_of("Use `std.map`:\n\n```jsonnet\nstd.foldl(f, a, 0)\n```\nand enjoy").split() == [
+        "std.foldl(f,", "a,", "0)", "std.map",
+    ]  # fmt: skip
+
+
+def test_each_term_is_given_shown_documented_or_undocumented() -> None:
+    output = "std.foldl(f, std.map(g, a), std.madeUp(self))"
+    rated = support(output, "use std.foldl", "`std.map(func, arr)` calls")
+    assert statuses(rated) == {
+        "std.foldl": "given", "std.map": "shown", "self": "documented", "std.madeUp": "undocumented",
+    }  # fmt: skip
+
+
+def test_the_formula() -> None:
+    rated = support("std.foldl(x, std.map(y, z), std.madeUp())", "", "`std.map(func, arr)`")
+    foldl, mapped, made_up = math.log1p(4 / 2), math.log1p(4 / 1), math.log1p(4 / 1)
+    assert rated.support == pytest.approx(mapped / (mapped + foldl + made_up))
+    assert rated.retrievable == pytest.approx(mapped / (mapped + foldl))
+
+
+def test_rare_terms_weigh_more() -> None:
+    weights = {term.text: term.weight for term in support("std.foldl(x, std.map(y, z), 1)").terms}
+    assert weights["std.map"] > weights["std.foldl"]
+
+
+def test_a_qualified_name_is_shown_below_the_heading_of_its_module() -> None:
+    shown = passage_of("pub fn fold(over list) -> a", "gleam/list.md", ("gleam/list > fold",))
+    elsewhere = passage_of("pub fn fold(over dict) -> a", "gleam/dict.md", ("gleam/dict > fold",))
+    for passage, status in ((shown, "shown"), (elsewhere, "documented")):
+        rated = rate("import gleam/list\nlist.fold(x, 0, f)", passage_of(""), [passage], VOCABULARY)
+        assert statuses(rated)["list.fold"] == status
+
+
+def test_a_field_of_the_outputs_own_is_not_undocumented() -> None:
+    assert statuses(support("{ total: 3, half: self.total }")) == {"self": "documented"}
+
+
+def test_an_output_that_needs_nothing_has_no_support() -> None:
+    rated = support("{ a: 1 }", "an object with a")
+    assert (rated.support, rated.retrievable) == (None, None)
+
+
+def test_a_lexer_of_the_language_may_be_named() -> None:
+    assert terms_of("local x = std.map(# std.foldl\n 1)", "jsonnet").qualified == {"std.map"}
+    with pytest.raises(SettingsError, match="knows no language 'zorp'"):
+        terms_of("x", "zorp")
+
+
+@given(st.text(), st.text(), st.text())
+def test_any_text_has_a_support_between_0_and_1_and_all_of_it_is_1(output: str, prompt: str, shown: str) -> None:
+    rated = support(output, prompt, shown)
+    assert rated.support is None or 0 <= rated.support <= 1
+    assert all(term.weight >= 0 for term in rated.terms)
+    whole = [passage_of(f"{term.text}") for term in rated.terms if term.status != "given"]
+    again = rate(output, passage_of(prompt), whole, VOCABULARY)
+    assert again.support in (None, 1.0) or again.of("documented") or again.of("undocumented")
