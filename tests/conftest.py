@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,9 @@ settings.register_profile(
     "tracegen", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
 )
 settings.load_profile("tracegen")
+
+# Where the suite runs in the background of a script, Ctrl-C is ignored, and so it would be by every program that a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No test may reach a model hub; the packaged weights are enough.
 os.environ["HF_HUB_OFFLINE"] = "1"
