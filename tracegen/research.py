@@ -19,6 +19,9 @@ DRAIN_S = 60.0
 REPORT_S = 0.1
 """Progress is told at most so often."""
 
+BROKEN_ROWS = 5
+"""So many rows in a row that the endpoint fails for are not the rows' fault."""
+
 SearchFunction = Callable[[str], Awaitable[ToolReturn]]
 
 
@@ -151,11 +154,11 @@ class Research:
                 _give(loop, given)
                 seq += 1
                 self._report()
+            writing.append(self._run.submit_trace(row.id, step.trace))
             await _written(writing)
         finally:
             if writing:
                 await asyncio.wait(writing)
-        await self._run.finish(row.id, step.trace)
         return step.trace
 
     async def _ask(self, row_id: str, step: Ask) -> Response | Failure:
@@ -163,6 +166,8 @@ class Research:
         if isinstance(reply, Failure):
             if reply.broken:
                 self._broken.append(row_id)
+            if len(self._broken) >= BROKEN_ROWS:
+                raise TeacherError(f"{BROKEN_ROWS} rows in a row failed, and none was answered between. {reply.detail}")
             return reply
         self._broken.clear()
         self.usage += reply.usage

@@ -157,4 +157,4 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def clean(text: str) -> str:
     """Replace lone surrogates, which neither a file nor a request can hold."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

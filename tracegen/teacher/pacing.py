@@ -97,6 +97,7 @@ class Pacer:
         """Note that a request starts, and what it is expected to need."""
         now = self.time(now)
         self.active += 1
+        self._growth.before_request(now, self.limit)
         if self._requests:
             self._requests.take(now, 1)
         if self._tokens:
@@ -113,8 +114,7 @@ class Pacer:
         self.failures, self._failing_since = 0, None
         if self._tokens and tokens is not None:
             self._tokens.take(now, tokens - ticket.prompt_tokens - ticket.answer_tokens)
-        if grown := self._growth.after_answer(now, self.limit, full=full):
-            self.limit = min(self.most, grown)
+        self.limit = min(self.most, self._growth.after_answer(now, self.limit, full=full))
 
     def overload(self, ticket: Ticket, now: float, asked_s: float | None = None) -> float:
         """Note that the server has too much to do, and asked for a pause or did not; return the pause for all, in seconds."""
@@ -173,42 +173,50 @@ class Pacer:
 
 
 class _Growth:
-    """How the limit of requests in flight grows, judged round by round; a round is as many answers as the limit."""
+    """How the limit of requests in flight grows, round by round; a round is as many answers as the limit at its start."""
 
     def __init__(self) -> None:
+        self._fast = True
         self._began: float | None = None
+        self._size = 0
         self._answers = 0
         self._full = False
         self._best = 0.0
         self._idle = 0
-        self._careful = False
 
     def slow_down(self) -> None:
         """Note an overload: from now on growth is slow, and what was best before counts no longer."""
-        self._careful = True
+        self._fast = False
         self._began, self._best = None, 0.0
 
-    def after_answer(self, now: float, limit: int, *, full: bool) -> int | None:
-        """Return the new limit at the end of a round, else None."""
+    def before_request(self, now: float, limit: int) -> None:
+        """Begin a round, where none is going on."""
         if self._began is None:
-            self._began, self._answers, self._full = now, 0, full
-            return None
+            self._began, self._size, self._answers, self._full = now, limit, 0, False
+
+    def after_answer(self, now: float, limit: int, *, full: bool) -> int:
+        """Return the new limit after an answer; `full` says whether the limit was used up."""
         self._answers += 1
         self._full |= full
-        if self._answers < limit:
-            return None
-        rate, was_full = self._answers / max(now - self._began, 1e-6), self._full
-        self._began, self._answers, self._full = now, 0, False
-        return self._grown(limit, rate) if was_full else None
+        # One more for each answer doubles the limit in a round.
+        grown = limit + 1 if self._fast and self._full else limit
+        if self._answers >= self._size and self._began is not None:
+            grown = self._judge(max(now - self._began, 1e-6), grown)
+            self._began, self._size, self._answers, self._full = now, grown, 0, False
+        return grown
 
-    def _grown(self, limit: int, rate: float) -> int | None:
+    def _judge(self, seconds: float, limit: int) -> int:
+        """Return the limit after a round that took so long."""
+        rate = self._answers / seconds
         helped, self._best = rate >= self._best * HELPS, max(rate, self._best)
-        if helped:
-            self._idle = 0
-            return limit + max(1, limit // 16) if self._careful else 2 * limit
-        # More in flight has brought nothing: look again now and then, since rounds differ.
-        self._idle += 1
-        return limit + max(1, limit // 16) if self._idle % 2 == 0 else None
+        if (helped and self._fast) or not self._full:
+            return limit
+        if self._fast:
+            self._fast = False
+            return self._size
+        # Where more in flight has brought nothing, look again now and then, since rounds differ.
+        self._idle = 0 if helped else self._idle + 1
+        return limit + max(1, limit // 16) if self._idle % 2 == 0 else limit
 
 
 class _Rate:

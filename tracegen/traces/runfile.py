@@ -16,10 +16,12 @@ The file is in WAL mode and opens in any SQLite tool, also while a run is going 
 
 import asyncio
 import contextlib
+import itertools
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self
@@ -223,8 +225,12 @@ class RunFile:
 
     async def finish(self, row_id: str, trace: Trace) -> None:
         """Write the finished research of a row; when this returns it is on disk."""
+        await self.submit_trace(row_id, trace)
+
+    def submit_trace(self, row_id: str, trace: Trace) -> asyncio.Future[None]:
+        """Start to write the finished research of a row; the future is that of `submit`."""
         statement = "INSERT INTO traces (row_id, ended, hops, trace) VALUES (?, ?, ?, ?)"
-        await self._write((statement, (row_id, trace.ended, len(trace.hops), trace.model_dump_json())))
+        return self._enqueue((statement, (row_id, trace.ended, len(trace.hops), trace.model_dump_json())))
 
     async def forget(self, row_id: str) -> None:
         """Set aside what was answered about a row, so that the next start asks again."""
@@ -279,8 +285,8 @@ class RunFile:
     def _commit(self, statements: list[Statement]) -> None:
         with explained(self.path), self._connection:
             self._connection.execute("BEGIN")
-            for text, values in statements:
-                self._connection.execute(text, values)
+            for text, same in itertools.groupby(statements, key=itemgetter(0)):
+                self._connection.executemany(text, (values for _, values in same))
 
     def _set_aside(self, row_ids: list[str], more: tuple[Statement, ...]) -> None:
         with explained(self.path), self._connection:
