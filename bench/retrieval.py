@@ -154,6 +154,8 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
         with kept_vectors(args.cache) as vectors:
             answers |= by_task(asked, partial(ask_variants, docs, k=K, wanted=wanted, cache=vectors, reranker=reranker))
         for rival, python in args.rivals.items():
+            if rival == OWN and docs is copy:
+                continue
             note(f"{', '.join(asked)}: {rival}")
             found, speed = ask_rival(asked, rival, python, docs, args.cache if rival != OWN else None)
             if docs is args.docs:
@@ -161,11 +163,17 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
             for task in asked if rival != OWN else ():
                 answers[task] |= found[task]
     return {
-        "docs": args.docs.name,
+        "docs": docs_name(args.docs),
         "bytes": sum(path.stat().st_size for path in args.docs.rglob("*") if path.is_file()),
         "tasks": {task: evaluate(tasks[task], answers[task]) for task in tasks},
         "speeds": speeds,
     }
+
+
+def docs_name(docs: Path) -> str:
+    """Return what to call documentation: its folder's name, or that of the folder above where that says nothing."""
+    docs = docs.resolve()
+    return docs.parent.name if docs.name in {"doc", "docs"} else docs.name
 
 
 def ask_rival(

@@ -24,7 +24,7 @@ from tracegen.records import Block, Document, Row
 from tracegen.teacher.researcher import Researcher
 
 NEUTRAL = "Section"
-"""What stands in place of a hidden heading."""
+"""What stands in place of a hidden heading, with a number: some splitters join sections of the same name."""
 PROBE_CHARS = 60
 """Letters and digits of a probe, at most."""
 HEADING_PROBE = 40
@@ -175,17 +175,17 @@ def is_askable(corpus: Corpus, section: Section) -> bool:
 
 
 def hidden(text: str, headings: Iterable[Block]) -> str:
-    """Return a file's text with a neutral word in place of the words of some headings; no line is added or removed."""
+    """Return a file's text with neutral words in place of those of some headings; no line is added or removed."""
     lines = text.split("\n")
-    for heading in headings:
-        place = heading.start_line - 1
+    for number, heading in enumerate(headings, start=1):
+        place, words = heading.start_line - 1, f"{NEUTRAL} {number}"
         line = lines[place]
         if _ATX.match(line):
-            lines[place] = _ATX.sub(rf"\g<1>{NEUTRAL}", line)
+            lines[place] = _ATX.sub(rf"\g<1>{words}", line)
         elif _HTML_HEADING.search(line):
-            lines[place] = _HTML_HEADING.sub(rf"\g<1>{NEUTRAL}\g<3>", line)
+            lines[place] = _HTML_HEADING.sub(rf"\g<1>{words}\g<3>", line)
         elif heading.end_line > heading.start_line and heading.text in line:  # underlined
-            lines[place] = NEUTRAL
+            lines[place] = words
     return "\n".join(lines)
 
 
