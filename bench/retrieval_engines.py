@@ -1,0 +1,192 @@
+"""The contestants of `bench.retrieval`: tracegen in several settings, and other programs that speak a small protocol.
+
+The protocol: `PYTHON SCRIPT JOB ANSWER`. The job is JSON: `docs` (a folder), `model` (a folder), `queries`, `k`, `store` (a
+folder for the database), `setting`. The answer is JSON: `passages` (for each query the texts of its passages, as a model would
+see them, best first), `chunks`, `load_s` (imports, model), `ingest_s` (reading, cutting, embedding, storing), `query_ms` (of
+each query), `rss_mb` (largest resident memory), `versions`.
+"""
+
+import hashlib
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tracegen import build_index, load_embedder, open_index
+from tracegen.index import DEFAULT_MAX_TOKENS
+from tracegen.records import Hit
+
+RIVALS = Path(__file__).resolve().parent / "rivals"
+SCRIPTS = {
+    "tracegen": RIVALS / "tracegen_own.py",
+    "langchain": RIVALS / "langchain_rag.py",
+    "llamaindex": RIVALS / "llamaindex_rag.py",
+}
+DEPTH = 200
+"""Hits that are asked for where they are put into another order."""
+RERANKED = 30
+"""Hits that a cross-encoder puts into order."""
+
+Passages = list[str]
+"""What one query brought, best first."""
+Reranker = Callable[[str, Sequence[str]], Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A setting of tracegen."""
+
+    name: str
+    max_tokens: int = DEFAULT_MAX_TOKENS
+    headings: bool = True
+    """Whether the title and the heading path are embedded with a chunk's text."""
+    order: str = "fused"
+    """What ranks the hits: `fused` (as they come), `dense`, `lexical`, `reranked`."""
+
+
+def variants(sizes: Sequence[int], reranker: bool) -> list[Variant]:
+    """Return the settings to compare, the default first."""
+    default = Variant("default")
+    others = [Variant(f"chunks of {size} tokens", max_tokens=size) for size in sizes if size != default.max_tokens]
+    return [
+        default,
+        *others,
+        Variant("no headings embedded", headings=False),
+        Variant("dense only", order="dense"),
+        Variant("dense only, no headings embedded", headings=False, order="dense"),
+        Variant("lexical only", order="lexical"),
+        *([Variant("reranked", order="reranked")] if reranker else []),
+    ]
+
+
+class CachedEmbedder:
+    """The default model, which embeds a text once for all variants."""
+
+    def __init__(self, cache: dict[str, Any], headings: bool = True, embedder: Any = None) -> None:
+        self._embedder = embedder or load_embedder()
+        self._cache = cache
+        self._headings = headings
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._embedder, name)
+
+    def embed_documents(self, texts: Sequence[str], progress: Any = None) -> Any:
+        # The line above the first empty one is the title with the heading path.
+        wanted = [text if self._headings else text.partition("\n\n")[2] or text for text in texts]
+        keys = [self._key("document", text) for text in wanted]
+        new = {key: text for key, text in zip(keys, wanted, strict=True) if key not in self._cache}
+        self._cache.update(zip(new, self._embedder.embed_documents(list(new.values()), progress), strict=True))
+        return np.array([self._cache[key] for key in keys], dtype=np.float32)
+
+    def embed_query(self, text: str) -> Any:
+        key = self._key("query", text)
+        if key not in self._cache:
+            self._cache[key] = self._embedder.embed_query(text)
+        return self._cache[key]
+
+    def _key(self, kind: str, text: str) -> str:
+        return hashlib.sha256(f"{self._embedder.fingerprint} {kind} {text}".encode("utf-8", "replace")).hexdigest()
+
+
+@contextmanager
+def kept_vectors(folder: Path | None) -> Iterator[dict[str, Any]]:
+    """Give a cache of vectors, kept in a folder for the next run where one is named."""
+    cache: dict[str, Any] = {}
+    file = folder and folder / "vectors.npz"
+    if file and file.exists():
+        with np.load(file, allow_pickle=False) as kept:
+            cache = dict(zip(kept["keys"].tolist(), kept["vectors"], strict=True))
+    yield cache
+    if file:
+        np.savez(file, keys=np.array(list(cache)), vectors=np.array(list(cache.values()), dtype=np.float32))
+
+
+def shown(hit: Hit) -> str:
+    """Return what a model sees of a hit: place, headings, text."""
+    chunk = hit.chunk
+    return f"{chunk.path}:{chunk.start_line}-{chunk.end_line} {' > '.join(chunk.headings) or chunk.title}\n{chunk.text}"
+
+
+def ask_variants(
+    docs: Path,
+    queries: Sequence[str],
+    k: int,
+    wanted: Sequence[Variant],
+    cache: dict[str, Any],
+    reranker: Reranker | None = None,
+    embedder: Any = None,
+) -> dict[str, list[Passages]]:
+    """Return the passages of each query by the name of the variant; one index serves all orders of its hits."""
+    found: dict[str, list[Passages]] = {}
+    for setting in dict.fromkeys((variant.max_tokens, variant.headings) for variant in wanted):
+        cached = CachedEmbedder(cache, setting[1], embedder)
+        with tempfile.TemporaryDirectory() as folder:
+            build_index([docs], Path(folder, "index"), max_tokens=setting[0], embedder=cached)
+            with open_index(Path(folder, "index"), embedder=cached) as index:
+                for variant in wanted:
+                    if (variant.max_tokens, variant.headings) == setting:
+                        found[variant.name] = [ordered(index, query, k, variant.order, reranker) for query in queries]
+    return {variant.name: found[variant.name] for variant in wanted}
+
+
+def ordered(index: Any, query: str, k: int, order: str, reranker: Reranker | None) -> Passages:
+    """Return the passages of a query in the order of one of the rankings behind the search."""
+    if order == "fused":
+        return [shown(hit) for hit in index.search(query, k)]
+    if order == "reranked":
+        assert reranker is not None
+        hits = index.search(query, RERANKED)
+        scores = reranker(query, [shown(hit) for hit in hits])
+        best = sorted(range(len(hits)), key=lambda place: -scores[place])[:k]
+        return [shown(hits[place]) for place in best]
+    ranked = [(getattr(hit, f"{order}_rank"), hit) for hit in index.search(query, DEPTH)]
+    return [shown(hit) for _, hit in sorted((pair for pair in ranked if pair[0]), key=lambda pair: pair[0])[:k]]
+
+
+def load_reranker(folder: str) -> Reranker:
+    """Return a cross-encoder that scores texts for a query."""
+    from sentence_transformers import CrossEncoder
+
+    model = CrossEncoder(folder, device="cpu", local_files_only=True)
+    return lambda query, texts: [float(score) for score in model.predict([(query, text) for text in texts])]
+
+
+def run_rival(name: str, python: str, job: dict[str, Any], cache: Path | None = None) -> dict[str, Any]:
+    """Return the answer of a program of its own to a job; `name` may name a setting, `langchain:fitted`.
+
+    An answer that is in the folder `cache` is taken from there, where script, documentation and queries are the same.
+    """
+    script, _, setting = name.partition(":")
+    job = job | {"setting": setting or "documented"}
+    kept = cache and cache / f"{name.replace(':', '-')}-{digest_of(SCRIPTS[script], job)}.json"
+    if kept and kept.exists():
+        answer: dict[str, Any] = json.loads(kept.read_text())
+        return answer
+    with tempfile.TemporaryDirectory() as folder:
+        job_file, answer_file = Path(folder, "job.json"), Path(folder, "answer.json")
+        job_file.write_text(json.dumps(job | {"store": str(Path(folder, "store"))}))
+        command = [python, str(SCRIPTS[script]), str(job_file), str(answer_file)]
+        # Threads of torch that spin while they wait are slow beside other work; tracegen chooses the same for itself.
+        done = subprocess.run(command, env={"OMP_WAIT_POLICY": "PASSIVE"} | os.environ, check=False)
+        if done.returncode != 0:
+            raise SystemExit(f"{name} ended with {done.returncode}; what it said is above")
+        answer = json.loads(answer_file.read_text())
+    if kept:
+        kept.write_text(json.dumps(answer))
+    return answer
+
+
+def digest_of(script: Path, job: dict[str, Any]) -> str:
+    """Return a digest of all that an answer follows from."""
+    docs = Path(job["docs"])
+    digest = hashlib.sha256(script.read_bytes() + json.dumps(job | {"docs": ""}).encode())
+    for path in sorted(path for path in docs.rglob("*") if path.is_file()):
+        digest.update(str(path.relative_to(docs)).encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
