@@ -242,3 +242,17 @@ def test_rows_stand_where_the_dataset_of_now_has_them(tmp_path: Path) -> None:
         run.set_input([(row(1), "{}"), (row(2), "{}")])
         run.set_input([(row(2).model_copy(update={"line": 1}), "{}")])
         assert [(open_row.id, open_row.line) for open_row in run.open_rows()] == [("row2-1", 1)]
+
+
+def test_what_was_set_aside_was_paid_all_the_same(tmp_path: Path) -> None:
+    async def work(run: RunFile) -> None:
+        answer = '{"usage": {"requests": 1, "prompt_tokens": 100, "completion_tokens": 7}}'
+        await run.record("row1-1", 0, Event("response", answer))
+        await run.forget("row1-1")
+        await run.record("row1-1", 0, Event("response", answer))
+
+    with open_run(tmp_path / "a.run.db") as run:
+        run.set_input([(row(1), "{}")])
+        asyncio.run(work(run))
+        spent = run.spent()
+        assert (spent.requests, spent.prompt_tokens, spent.completion_tokens) == (2, 200, 14)
