@@ -245,6 +245,7 @@ def remembering(run: RunFile, teacher: Teacher, research: Research) -> Iterator[
         return
     teacher.quirks = Quirks(run.meta().get(QUIRKS, ()))
     teacher.gate.notice = research.say
+    teacher.known = run.has_hops()
     try:
         yield
     finally:

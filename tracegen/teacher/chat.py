@@ -65,6 +65,8 @@ class ChatTeacher:
         self.name = model
         self.asking = asking or Asking()
         self.quirks = Quirks(learned)
+        self.known = False
+        """Whether an earlier start of the run had answers: then a first refusal may be a single row's fault."""
         pace = pace or Pace()
         self.gate = Gate(pace, budget)
         self._connection = Connection(model, base_url, api_key, self.asking, pace.concurrency, http_client)
@@ -233,7 +235,8 @@ class ChatTeacher:
         pacer, said = self.gate.pacer, self._said(fault)
         if fault.kind == "broken" and tries >= TRIES and pacer.last_success >= failed_at:
             return Failure(detail=f"The request failed {tries} times, while others were answered: {said}", broken=True)
-        if not pacer.proven and fault.kind == "broken" and tries >= TRIES_AT_FIRST:
+        worked = pacer.proven or (self.known and fault.status not in (None, 200))
+        if not worked and fault.kind == "broken" and tries >= TRIES_AT_FIRST:
             hint = {None: " Is the address right and the server running?", 200: " Does the URL end in /v1?"}.get(
                 fault.status, _AT_FIRST
             )
@@ -252,7 +255,7 @@ class ChatTeacher:
 
     def _for_this_row(self, detail: str) -> Failure:
         """Return a failure of this row; raise where the endpoint has not worked even once."""
-        if not self.gate.pacer.proven:
+        if not (self.gate.pacer.proven or self.known):
             raise TeacherError(f"{detail} It was the first answer, so the run stops here.")
         return Failure(detail=detail)
 
