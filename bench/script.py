@@ -358,7 +358,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "context_length": lambda turn: error(400, "This model's maximum context length is 8192 tokens.", "context_length_exceeded"),
     "context_small": refuses(
-        lambda turn: turn.size > 7000, error(400, "The request exceeds the available context size (2048 tokens).")
+        lambda turn: turn.size > 11_000, error(400, "The request exceeds the available context size (3072 tokens).")
     ),
     "error_500": lambda turn: error(500, "The server had an error.", kind="server_error"),
     "error_502": lambda turn: Reply(b"<h1>Bad Gateway</h1>", 502, "text/html"),
