@@ -39,7 +39,7 @@ def words(dataset: Path, tmp_path: Path, sample_index: Path, endpoint: BatchEndp
 def test_batch_writes_what_the_normal_path_writes(
     tracegen: Run, words: list[object], tmp_path: Path, endpoint: BatchEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ended = tracegen(*words, "--batch", "--batch-requests", 5)
+    ended = tracegen(*words, "--batch", "--batch-poll", 0.05, "--batch-requests", 5)
     assert ended.code == 0, ended.err
     assert "Wave 1, file 1: 5 requests, batch batch_0001" in ended.err
     assert "Wave 3, file 2: completed, 2 of 2 answered" in ended.err
@@ -67,7 +67,7 @@ def test_status_shows_rows_endings_and_batches(
     refused = tracegen(*words)
     assert refused.code == 1
     assert "--cancel-batches" in refused.err
-    assert tracegen(*words, "--batch", "--cancel-batches").code == 0
+    assert tracegen(*words, "--batch", "--batch-poll", 0.05, "--cancel-batches").code == 0
     value = json.loads(tracegen("status", run_file, "--json").out)
     assert value["finished"] == 8
     assert value["endings"] == {"answered": 8}
@@ -130,6 +130,6 @@ def test_ended_while_it_waits_it_goes_on(
         assert "go on at the service" in said
         assert "run the same command again" in said
         assert "Traceback" not in said
-    assert tracegen(*words, "--batch", "--cancel-batches").code == 0
+    assert tracegen(*words, "--batch", "--batch-poll", 0.05, "--cancel-batches").code == 0
     asked = endpoint.asked()
     assert len(asked) == len(set(asked)) == 8 * 3

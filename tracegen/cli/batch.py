@@ -50,6 +50,14 @@ _OPTIONS = (
         show_default=True,
         help="Most megabytes in a file of a batch; the default is OpenAI's limit.",
     ),
+    click.option(
+        "--batch-poll",
+        type=click.FloatRange(min=0, min_open=True),
+        default=15,
+        show_default=True,
+        metavar="SECONDS",
+        help="Time between two looks at a batch, at first; it grows to five minutes while nothing happens.",
+    ),
 )
 
 
@@ -65,8 +73,8 @@ def read_batch_options(options: dict[str, Any], say: Callable[[str], None]) -> "
 
     Raises UsageError where they contradict each other.
     """
-    names = ("batch", "batch_files", "finish_sync", "batch_only", "no_wait", "cancel_batches", "batch_requests", "batch_mb")
-    given = {name: options.pop(name) for name in names}
+    names = ("batch", "batch_files", "finish_sync", "batch_only", "no_wait", "cancel_batches")
+    given = {name: options.pop(name) for name in (*names, "batch_requests", "batch_mb", "batch_poll")}
     folder = given["batch_files"]
     if given["batch"] and folder:
         raise click.UsageError("--batch and --batch-files exclude each other.")
@@ -78,7 +86,7 @@ def read_batch_options(options: dict[str, Any], say: Callable[[str], None]) -> "
             raise click.UsageError(f"--{wrong[0].replace('_', '-')} needs --batch.")
         return None
 
-    from tracegen.waves.driver import BatchOptions
+    from tracegen.waves.driver import POLL_S, BatchOptions
 
     return BatchOptions(
         folder=folder,
@@ -89,5 +97,6 @@ def read_batch_options(options: dict[str, Any], say: Callable[[str], None]) -> "
         wait=not given["no_wait"],
         max_requests=given["batch_requests"],
         max_mb=given["batch_mb"],
+        poll_s=(given["batch_poll"], max(given["batch_poll"], POLL_S[1])),
         say=say,
     )
