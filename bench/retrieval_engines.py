@@ -2,8 +2,8 @@
 
 The protocol: `PYTHON SCRIPT JOB ANSWER`. The job is JSON: `docs` (a folder), `model` (a folder), `queries`, `k`, `store` (a
 folder for the database), `setting`. The answer is JSON: `passages` (for each query the texts of its passages, as a model would
-see them, best first), `chunks`, `load_s` (imports, model), `ingest_s` (reading, cutting, embedding, storing), `query_ms` (of
-each query), `rss_mb` (largest resident memory), `versions`.
+see them, best first), `chunks`, `load_s` (imports, model), `ingest_s` and `ingest_cpu_s` (reading, cutting, embedding,
+storing), `query_ms` (of each query), `rss_mb` (largest resident memory), `versions`.
 """
 
 import hashlib

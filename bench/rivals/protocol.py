@@ -26,12 +26,13 @@ class Contest:
 
     def loaded(self) -> None:
         """Note that imports are done and the model is warm: ingesting begins."""
-        self._began = time.perf_counter()
+        self._began, self._cpu = time.perf_counter(), time.process_time()
         self.figures["load_s"] = self._began - STARTED
 
     def ingested(self, chunks: int) -> None:
         """Note that all is stored."""
         self.figures |= {"ingest_s": time.perf_counter() - self._began, "chunks": chunks}
+        self.figures["ingest_cpu_s"] = time.process_time() - self._cpu
 
     def answer(self, search: Callable[[str], list[str]], *packages: str) -> None:
         """Ask all queries and write the answer."""

@@ -267,3 +267,14 @@ def test_a_part_that_pretends_to_be_a_page_stays_in_its_section() -> None:
     """Gleam's documentation of `dict.fold` has `# Examples` where all others have `## Examples`."""
     text = f"# dict\n\n## fold\n\n{sentences(6)}\n\n# Examples\n\n{sentences(6)}\n\n## each\n\n{sentences(6)}"
     assert [each.headings for each in chunks(text)] == [("dict", "fold"), ("dict", "fold", "Examples"), ("dict", "each")]
+
+
+def test_a_page_gives_the_same_chunks_however_often_it_is_cut() -> None:
+    """Pieces were once remembered by the address of their block, which another block may get when it is gone."""
+    parts = [f"{sentences(5, f'part{n}')} It is written so:\n\n```go\ncall{n}()\nend{n}()\n```\n" for n in range(40)]
+    text = "# Title\n\n" + "\n".join(parts)
+    first = chunks(text, max_tokens=30)
+    for number in range(40):
+        assert sum(f"call{number}()" in each.text for each in first) == 1
+    for _ in range(20):
+        assert chunks(text, max_tokens=30) == first

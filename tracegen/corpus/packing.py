@@ -52,7 +52,7 @@ class Packer:
         self.max_tokens = max(max_tokens, 1)
         self.min_tokens = min_tokens
         self.context = context
-        self._pieces: dict[int, Piece] = {}
+        self._pieces: dict[Block, Piece] = {}
         self._rooms: dict[Words, int] = {}
 
     def pack(self, document: Document) -> list[Draft]:
@@ -126,11 +126,11 @@ class Packer:
 
     def _piece(self, block: Block) -> Piece:
         """Return the whole block as a piece; each is counted once."""
-        piece = self._pieces.get(id(block))
+        piece = self._pieces.get(block)
         if piece is None:
             text = f"{'#' * block.level} {block.text}" if block.kind == "heading" else block.text
             piece = self.meter.piece(text, block.start_line, block.end_line, block.kind, self.max_tokens)
-            self._pieces[id(block)] = piece
+            self._pieces[block] = piece
         return piece
 
     def _room(self, draft: Draft) -> int:
