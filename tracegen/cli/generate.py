@@ -117,6 +117,7 @@ def command(
 
     index = index_folder(index, options.pop("chroma_url"), options.pop("collection"))
     asking = read_asking(options)
+    again = {name: options.pop(name) for name in ("retry", "redo")}
     if not quiet and options["teacher"] in (None, "builtin"):
         note = "Teacher: the built-in researcher. It needs no model, and asks less cleverly than one: see --teacher."
     else:
@@ -138,7 +139,7 @@ def command(
             click.echo(_estimate_text(asyncio.run(coming)))
             return
         try:
-            summary = generate(dataset, output, index=index, asking=asking, progress=report, batch=batch, **options)
+            summary = generate(dataset, output, index=index, asking=asking, progress=report, batch=batch, **again, **options)
         except KeyboardInterrupt:
             if batch is not None:
                 progress.say("Batches that are out go on at the service; `tracegen status` shows them.")
