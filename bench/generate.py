@@ -78,7 +78,7 @@ async def run_aiohttp(base_url: str, rows: int, in_flight: int) -> Clock:
         async def post(body: dict[str, Any]) -> dict[str, Any]:
             headers = {"Content-Type": "application/json"}
             async with session.post(f"{base_url}/chat/completions", data=json.dumps(body), headers=headers) as response:
-                return json.loads(await response.read())
+                return dict(json.loads(await response.read()))
 
         with Clock() as clock:
             await converse_all(post, rows, in_flight)
@@ -95,7 +95,7 @@ async def run_sdk(base_url: str, rows: int, in_flight: int) -> Clock:
 
         async def post(body: dict[str, Any]) -> dict[str, Any]:
             response = await client.post("/chat/completions", body=body, cast_to=httpx2.Response)
-            return json.loads(response.content)
+            return dict(json.loads(response.content))
 
         with Clock() as clock:
             await converse_all(post, rows, in_flight)
@@ -188,9 +188,9 @@ def measure_variant(args: argparse.Namespace) -> None:
 
 def compare(latency_ms: float, in_flight: int, args: argparse.Namespace) -> None:
     """Run all variants against one endpoint process, and print their table."""
-    rows = args.rows or max(512, 4 * in_flight)
+    rows = args.rows or max(512, 16 * in_flight)
     lines: list[list[object]] = []
-    floor = 0.0
+    floor = sdk = 0.0
     with start(hops=HOPS, latency_ms=latency_ms) as endpoint:
         for variant in args.variants:
             endpoint.reset()
@@ -200,12 +200,24 @@ def compare(latency_ms: float, in_flight: int, args: argparse.Namespace) -> None
             counts = endpoint.counts()
             per_s = rows / figures["seconds"]
             floor = floor or per_s
+            sdk = per_s if variant == "sdk" else sdk
             cpu = figures["cpu_s"] / counts.requests * 1000
             repeated = counts.repeated + counts.requests - rows * (HOPS + 1)
-            line = [variant, per_s, per_s / floor, figures["cpu_s"], cpu, figures["rss_mb"], counts.in_flight_mean, repeated]
+            of_sdk = per_s / sdk if sdk else "-"
+            line = [
+                variant,
+                per_s,
+                per_s / floor,
+                of_sdk,
+                figures["cpu_s"],
+                cpu,
+                figures["rss_mb"],
+                counts.in_flight_mean,
+                repeated,
+            ]
             lines.append(line)
     print(f"\nlatency {latency_ms:g} ms, {in_flight} in flight, {rows} rows\n")
-    heads = ["variant", "conv/s", "ratio", "CPU s", "CPU s/1k req", "peak MB", "mean in flight", "requests too many"]
+    heads = ["variant", "conv/s", "ratio", "of sdk", "CPU s", "CPU s/1k req", "peak MB", "mean in flight", "requests too many"]
     print_table(heads, lines)
 
 
@@ -214,7 +226,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.generate", description="Conversations per second.")
     parser.add_argument("--in-flight", type=int, nargs="+", default=[64, 256])
     parser.add_argument("--latency-ms", type=float, nargs="+", default=[0, 200])
-    parser.add_argument("--rows", type=int, help="rows per variant (default: four times what is in flight, at least 512)")
+    parser.add_argument("--rows", type=int, help="rows per variant (default: 16 for each in flight, at least 512)")
     parser.add_argument("--index", type=Path, help="an index for the variant with real searches")
     parser.add_argument("--variants", nargs="+", help="some of: aiohttp sdk constant index; the first is the floor")
     parser.add_argument("--variant", help=argparse.SUPPRESS)
