@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tracegen.exporting import export
     from tracegen.index import build_index, load_embedder, open_index
     from tracegen.pipeline import generate, generate_async
+    from tracegen.splitting import check_split, split
     from tracegen.traces.runfile import RunFile
     from tracegen.traces.splice import splice
     from tracegen.waves.driver import BatchOptions
@@ -31,6 +32,7 @@ _HOMES = {
     "RunFile": "tracegen.traces.runfile",
     "TracegenError": "tracegen.errors",
     "build_index": "tracegen.index",
+    "check_split": "tracegen.splitting",
     "chunk_document": "tracegen.corpus",
     "export": "tracegen.exporting",
     "generate": "tracegen.pipeline",
@@ -40,6 +42,7 @@ _HOMES = {
     "read_corpus": "tracegen.corpus",
     "read_rows": "tracegen.dataset",
     "splice": "tracegen.traces.splice",
+    "split": "tracegen.splitting",
 }
 
 __all__ = [
@@ -47,6 +50,7 @@ __all__ = [
     "RunFile",
     "TracegenError",
     "build_index",
+    "check_split",
     "chunk_document",
     "export",
     "generate",
@@ -56,6 +60,7 @@ __all__ = [
     "read_corpus",
     "read_rows",
     "splice",
+    "split",
 ]
 
 
