@@ -33,8 +33,8 @@ ALLOWED = {
     "pipeline": COMMON | {"prompts", "dataset", "index", "teacher", "traces", "targets", "research", "waves", "exporting"},
     "proof": COMMON | {"traces", "index"},
     "samples": COMMON | {"dataset", "traces"},
-    "splitting": COMMON | {"minhash", "samples", "dataset", "index", "traces"},
-    "selecting": COMMON | {"samples", "splitting", "dataset", "index", "traces", "proof"},
+    "splitting": COMMON | {"minhash", "samples", "dataset", "index"},
+    "selecting": COMMON | {"samples", "dataset", "index", "traces", "proof"},
     "estimating": COMMON | {"dataset", "teacher", "pipeline", "research"},
 }
 """What each module or package at the top of tracegen may import of the others; `cli` may import them all."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tracegen.exporting import export
     from tracegen.index import build_index, load_embedder, open_index
     from tracegen.pipeline import generate, generate_async
+    from tracegen.selecting import select
     from tracegen.splitting import check_split, split
     from tracegen.traces.runfile import RunFile
     from tracegen.traces.splice import splice
@@ -41,6 +42,7 @@ _HOMES = {
     "open_index": "tracegen.index",
     "read_corpus": "tracegen.corpus",
     "read_rows": "tracegen.dataset",
+    "select": "tracegen.selecting",
     "splice": "tracegen.traces.splice",
     "split": "tracegen.splitting",
 }
@@ -59,6 +61,7 @@ __all__ = [
     "open_index",
     "read_corpus",
     "read_rows",
+    "select",
     "splice",
     "split",
 ]

@@ -1,5 +1,6 @@
 """The lines of a dataset or of finished examples, as splitting and selecting see them. Joins dataset and traces."""
 
+import contextlib
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -75,6 +76,21 @@ def read_samples(path: Path, run: RunFile | None = None) -> Samples:
         reason = f" {path.name}:{unusable[0].line}: {unusable[0].reason}." if unusable else ""
         raise InputError(f"{path} has no line with a prompt and a desired output.{reason} Give chat JSONL with `messages`.")
     return Samples(path, tuple(usable), tuple(unusable))
+
+
+@contextlib.contextmanager
+def opened_run(file: Path, run: Path | str | None) -> Iterator[RunFile | None]:
+    """Open the run file that is named, or else the one beside a file of examples, where there is one, for reading.
+
+    Raises InputError where the one named is none.
+    """
+    beside = file.with_name(f"{file.name.removesuffix('.jsonl')}.run.db")
+    path = Path(run) if run is not None else beside
+    if run is None and not beside.is_file():
+        yield None
+        return
+    with RunFile.open_run(path) as opened:
+        yield opened
 
 
 def key_of(messages: Iterable[Any]) -> str:

@@ -1,8 +1,7 @@
 """A split that leaks nothing, and a check of one that exists. Joins samples, dataset and index."""
 
-import contextlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -12,8 +11,7 @@ from tracegen.dataset.split import hold_out, quarters
 from tracegen.errors import InputError, SettingsError
 from tracegen.jsonl import replacing
 from tracegen.minhash import words
-from tracegen.samples import Sample, Unusable, read_samples
-from tracegen.traces.runfile import RunFile
+from tracegen.samples import Sample, Unusable, opened_run, read_samples
 
 SHORTEST_OUTPUT = 8
 """Words and signs. Shorter outputs are not compared: different questions may have the same short answer."""
@@ -159,21 +157,6 @@ def topics(
     from tracegen.index.models import DEFAULT_MODEL
 
     return cluster(load_embedder(model or DEFAULT_MODEL).embed_documents(prompts, progress), seed=seed)
-
-
-@contextlib.contextmanager
-def opened_run(file: Path, run: Path | str | None) -> Iterator[RunFile | None]:
-    """Open the run file that is named, or else the one beside a file of examples, where there is one, for reading.
-
-    Raises InputError where the one named is none.
-    """
-    beside = file.with_name(f"{file.name.removesuffix('.jsonl')}.run.db")
-    path = Path(run) if run is not None else beside
-    if run is None and not beside.is_file():
-        yield None
-        return
-    with RunFile.open_run(path) as opened:
-        yield opened
 
 
 def _groupings(samples: Sequence[Sample]) -> dict[Kind, list[int]]:
