@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from tracegen.exporting import export
     from tracegen.index import build_index, load_embedder, open_index
     from tracegen.pipeline import generate, generate_async
+    from tracegen.selecting import select
+    from tracegen.splitting import check_split, split
     from tracegen.traces.runfile import RunFile
     from tracegen.traces.splice import splice
     from tracegen.waves.driver import BatchOptions
@@ -31,6 +33,7 @@ _HOMES = {
     "RunFile": "tracegen.traces.runfile",
     "TracegenError": "tracegen.errors",
     "build_index": "tracegen.index",
+    "check_split": "tracegen.splitting",
     "chunk_document": "tracegen.corpus",
     "export": "tracegen.exporting",
     "generate": "tracegen.pipeline",
@@ -39,7 +42,9 @@ _HOMES = {
     "open_index": "tracegen.index",
     "read_corpus": "tracegen.corpus",
     "read_rows": "tracegen.dataset",
+    "select": "tracegen.selecting",
     "splice": "tracegen.traces.splice",
+    "split": "tracegen.splitting",
 }
 
 __all__ = [
@@ -47,6 +52,7 @@ __all__ = [
     "RunFile",
     "TracegenError",
     "build_index",
+    "check_split",
     "chunk_document",
     "export",
     "generate",
@@ -55,7 +61,9 @@ __all__ = [
     "open_index",
     "read_corpus",
     "read_rows",
+    "select",
     "splice",
+    "split",
 ]
 
 

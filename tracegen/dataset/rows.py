@@ -8,7 +8,7 @@ becomes the string of its text.
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -74,10 +74,20 @@ def parse_row(line: Line, repetitions: Counter[str]) -> Row:
         raise _Unusable(line.error)
     messages = tuple(_messages(line.value))
     _check_turns(messages)
-    content = json.dumps([message.model_dump() for message in messages], sort_keys=True)
-    digest = hashlib.sha256(content.encode()).hexdigest()[:16]
+    digest = content_digest([message.model_dump() for message in messages])
     repetitions[digest] += 1
-    return Row(id=f"{digest}-{repetitions[digest]}", line=line.number, messages=messages)
+    variant_of = line.value.get("variant_of")
+    return Row(
+        id=f"{digest}-{repetitions[digest]}",
+        line=line.number,
+        messages=messages,
+        variant_of=variant_of if isinstance(variant_of, str) else None,
+    )
+
+
+def content_digest(messages: Sequence[Mapping[str, Any]]) -> str:
+    """Return the digest of messages that a row's id begins with, 16 hex digits."""
+    return hashlib.sha256(json.dumps(messages, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _refuse_array(path: Path, line: Line) -> None:
