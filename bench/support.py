@@ -4,16 +4,15 @@
 
 Known good: for each documented term of the desired output the section that documents it: the one whose heading names it, else
 the one in which it stands most often; the measure itself is not asked. Known bad: the returns of other rows, drawn by chance;
-and the good ones with all lines cut out that hold a needed term. Where the returns of the other row hold all the sections that
-the row needs they are not bad at all; how often that is is said, and the area without them.
+and the good ones with all lines cut out that hold a needed term. Where the returns of the other row hold the sections that the
+row needs they are not bad at all; how often that is is said.
 
 Two more tests ask more of the measure. Dose: of the sections that a row needs some are left out by chance; the rank correlation
 of support with the share of the needed weight that is left. Own: the returns that the run really made for a row against those
 it made for others, which says as much of the researcher.
 
 Rows whose terms weigh less than --least-weight in all need next to nothing (`local`), which nearly every return shows: no
-measure can tell anything of them. The intervals are of a bootstrap over rows, 95 %. Rows on odd lines were looked at while the
-measure was made, those on even lines only counted.
+measure can tell anything of them. The intervals are of a bootstrap over rows, 95 %.
 
 --prose adds a test of outputs that are prose alone: the last paragraph of each section as output; as the good returns, for each
 of its terms the section of another page that documents it, as the bad ones as many sections of other pages drawn by chance.
@@ -51,8 +50,8 @@ class Case(NamedTuple):
     cut: float
     own: float
     others: list[float]
-    holding: list[bool]
-    """For each of `others` whether those returns hold all sections that the row needs."""
+    held: list[float]
+    """For each of `others` the share of the needed sections that those returns hold."""
     doses: list[tuple[float, float]]
     """Share of the needed weight whose sections were left in, and the support of these."""
     needed: list[str]
@@ -116,7 +115,7 @@ def case_of(
         cut=support([without(section, needed) for section in sections.values()]).support or 0.0,
         own=support(returned[number]).support or 0.0,
         others=[rated.support or 0.0 for rated in elsewhere],
-        holding=[holds(rows[other][1], list(sections.values())) for other in others],
+        held=[share_held(rows[other][1], list(sections.values())) for other in others],
         doses=doses,
         needed=[term.text for term in needed.terms if term.status != "given"],
     )
@@ -124,27 +123,25 @@ def case_of(
 
 def report(cases: Sequence[Case]) -> None:
     """Print the areas."""
-    parts: list[tuple[str, Sequence[Case]]] = [
-        ("all rows", cases),
-        ("odd lines", [case for case in cases if case.line % 2]),
-        ("even lines", [case for case in cases if case.line % 2 == 0]),
-    ]
     kinds: list[tuple[str, Callable[[Case], list[float]]]] = [
         ("returns of other rows", lambda case: case.others),
-        ("  without those that hold all", lambda case: [s for s, h in zip(case.others, case.holding, strict=True) if not h]),
         ("needed names cut out", lambda case: [case.cut]),
         ("both, as many of each", lambda case: [*case.others, *[case.cut] * len(case.others)]),
     ]
     table = []
-    for name, part in parts:
-        for kind, bad in kinds:
-            low, high = interval(part, bad)
-            known_bad = mean(value for case in part for value in bad(case))
-            figures = [f"{mean(case.good for case in part):.3f}", f"{known_bad:.3f}"]
-            table.append([name, kind, len(part), *figures, f"{area(part, bad):.3f}", f"{low:.3f} to {high:.3f}"])
-    print_table(["rows", "known bad", "n", "mean support good", "bad", "AUC", "95 %"], table)
-    held = [hold for case in cases for hold in case.holding]
-    print(f"\nThe returns of another row hold all sections that a row needs in {mean(held):.1%} of {len(held)} pairs.")
+    good = mean(case.good for case in cases)
+    for kind, bad in kinds:
+        low, high = interval(cases, bad)
+        known_bad = mean(value for case in cases for value in bad(case))
+        figures = [f"{good:.3f}", f"{known_bad:.3f}", f"{area(cases, bad):.3f}", f"{low:.3f} to {high:.3f}"]
+        table.append([kind, len(cases), *figures])
+    print_table(["known bad", "rows", "mean support good", "bad", "AUC", "95 %"], table)
+    held = [share for case in cases for share in case.held]
+    whole_ones = mean(share == 1 for share in held)
+    print(
+        f"\nReturns of another row hold {mean(held):.1%} of the sections that a row needs, and all of them in {whole_ones:.1%}"
+    )
+    print(f"of {len(held)} pairs.")
     doses = [dose for case in cases for dose in case.doses]
     rho = spearmanr(*zip(*doses, strict=True)).statistic
     print(f"Dose: Spearman's rho {rho:.3f} over {len(doses)} rows with sections left out.")
@@ -154,8 +151,8 @@ def report(cases: Sequence[Case]) -> None:
 
 def report_failures(cases: Sequence[Case], most: int) -> None:
     """Print the known bad ones that look best."""
-    bad = [(value, case, n) for case in cases for n, value in enumerate(case.others) if not case.holding[n]]
-    for value, case, _ in sorted(bad, key=lambda each: (-each[0], each[1].line))[:most]:
+    bad = [(value, case) for case in cases for value in case.others]
+    for value, case in sorted(bad, key=lambda each: (-each[0], each[1].line))[:most]:
         print(f"line {case.line}: {value:.2f} from another row's returns; needs {', '.join(case.needed)}")
 
 
@@ -212,8 +209,8 @@ def section_of(term: Term, passages: Sequence[tuple[Chunk, Passage]]) -> Chunk:
     return min((each for each in passages if shows(each[1], term.text, term.kind)), key=place)[0]
 
 
-def holds(trace: Trace, sections: Sequence[Chunk]) -> bool:
-    """Return whether the returns of a trace hold the first line of every section, and most of its others."""
+def share_held(trace: Trace, sections: Sequence[Chunk]) -> float:
+    """Return the share of sections of which the returns of a trace hold more than half the lines."""
     places = [passage.place for hop in trace.good_hops for passage in split_passages(hop.returned.text)]
     found = [re.fullmatch(r"(.*):(\d+)(?:-(\d+))?", place) for place in places]
     ranges = [(match[1], int(match[2]), int(match[3] or match[2])) for match in found if match]
@@ -225,7 +222,7 @@ def holds(trace: Trace, sections: Sequence[Chunk]) -> bool:
             for path, start, end in ranges
         )
 
-    return all(map(held, sections))
+    return mean(map(held, sections)) if sections else 0.0
 
 
 def without(chunk: Chunk, needed: Support) -> Passage:
