@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from tracegen.corpus import chunk_document, read_corpus
     from tracegen.dataset import read_rows
+    from tracegen.doctor.examination import examine
     from tracegen.errors import TracegenError
     from tracegen.exporting import export
     from tracegen.index import build_index, load_embedder, open_index
@@ -32,6 +33,7 @@ _HOMES = {
     "TracegenError": "tracegen.errors",
     "build_index": "tracegen.index",
     "chunk_document": "tracegen.corpus",
+    "examine": "tracegen.doctor.examination",
     "export": "tracegen.exporting",
     "generate": "tracegen.pipeline",
     "generate_async": "tracegen.pipeline",
@@ -48,6 +50,7 @@ __all__ = [
     "TracegenError",
     "build_index",
     "chunk_document",
+    "examine",
     "export",
     "generate",
     "generate_async",
