@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from tracegen.corpus import chunk_document, read_corpus
     from tracegen.dataset import read_rows
+    from tracegen.doctor.examination import examine
     from tracegen.errors import TracegenError
     from tracegen.exporting import export
     from tracegen.index import build_index, load_embedder, open_index
@@ -35,6 +36,7 @@ _HOMES = {
     "build_index": "tracegen.index",
     "check_split": "tracegen.splitting",
     "chunk_document": "tracegen.corpus",
+    "examine": "tracegen.doctor.examination",
     "export": "tracegen.exporting",
     "generate": "tracegen.pipeline",
     "generate_async": "tracegen.pipeline",
@@ -54,6 +56,7 @@ __all__ = [
     "build_index",
     "check_split",
     "chunk_document",
+    "examine",
     "export",
     "generate",
     "generate_async",
