@@ -18,9 +18,10 @@ ALLOWED = {
     "jsonl": {"errors"},
     "prompts": {"errors"},
     "tool_call": {"records"},
-    "corpus": COMMON,
+    "minhash": set(),
+    "corpus": COMMON | {"minhash"},
     "index": COMMON | {"corpus"},
-    "dataset": COMMON,
+    "dataset": COMMON | {"minhash"},
     "teacher": COMMON | {"tool_call"},
     "traces": COMMON,
     "targets": COMMON | {"traces"},
@@ -36,7 +37,7 @@ ALLOWED = {
 """What each module or package at the top of tracegen may import of the others; `cli` may import them all."""
 HEAVY = {
     "torch", "onnxruntime", "tokenizers", "sentence_transformers", "transformers", "chromadb", "openai", "numpy", "bm25s",
-    "markdown_it", "docutils", "pypdf", "yaml", "lxml", "pathspec", "mcp", "starlette", "uvicorn",
+    "markdown_it", "docutils", "pypdf", "yaml", "lxml", "sklearn", "scipy", "pathspec", "mcp", "starlette", "uvicorn",
 }  # fmt: skip
 
 
