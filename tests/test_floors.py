@@ -25,12 +25,14 @@ ALLOWED = {
     "teacher": COMMON | {"tool_call"},
     "traces": COMMON,
     "targets": COMMON | {"traces"},
-    "review": COMMON | {"traces"},
+    "findings": COMMON | {"minhash", "traces"},
+    "review": COMMON | {"traces", "findings"},
     "research": COMMON | {"teacher", "traces"},
     "serve": COMMON | {"tool_call", "index", "traces"},
     "waves": COMMON | {"teacher", "traces", "research"},
-    "exporting": COMMON | {"traces", "targets"},
-    "pipeline": COMMON | {"prompts", "dataset", "index", "teacher", "traces", "targets", "research", "waves", "exporting"},
+    "exporting": COMMON | {"traces", "targets", "findings"},
+    "pipeline": COMMON
+    | {"prompts", "dataset", "index", "teacher", "traces", "targets", "research", "waves", "findings", "exporting"},
     "proof": COMMON | {"traces", "index"},
     "estimating": COMMON | {"dataset", "teacher", "pipeline", "research"},
 }
@@ -38,6 +40,7 @@ ALLOWED = {
 HEAVY = {
     "torch", "onnxruntime", "tokenizers", "sentence_transformers", "transformers", "chromadb", "openai", "numpy", "bm25s",
     "markdown_it", "docutils", "pypdf", "yaml", "lxml", "sklearn", "scipy", "pathspec", "mcp", "starlette", "uvicorn",
+    "detect_secrets", "py3langid",
 }  # fmt: skip
 
 
