@@ -25,12 +25,14 @@ ALLOWED = {
     "teacher": COMMON | {"tool_call"},
     "traces": COMMON,
     "targets": COMMON | {"traces"},
-    "review": COMMON | {"traces"},
+    "findings": COMMON | {"minhash", "traces"},
+    "review": COMMON | {"traces", "findings"},
     "research": COMMON | {"teacher", "traces"},
     "serve": COMMON | {"tool_call", "index", "traces"},
     "waves": COMMON | {"teacher", "traces", "research"},
-    "exporting": COMMON | {"traces", "targets"},
-    "pipeline": COMMON | {"prompts", "dataset", "index", "teacher", "traces", "targets", "research", "waves", "exporting"},
+    "exporting": COMMON | {"traces", "targets", "findings"},
+    "pipeline": COMMON
+    | {"prompts", "dataset", "index", "teacher", "traces", "targets", "research", "waves", "findings", "exporting"},
     "proof": COMMON | {"traces", "index"},
     "samples": COMMON | {"dataset", "traces"},
     "splitting": COMMON | {"minhash", "samples", "dataset", "index"},
@@ -42,7 +44,7 @@ ALLOWED = {
 HEAVY = {
     "torch", "onnxruntime", "tokenizers", "sentence_transformers", "transformers", "chromadb", "openai", "numpy", "bm25s",
     "markdown_it", "docutils", "pypdf", "yaml", "lxml", "sklearn", "scipy", "matplotlib", "jinja2", "pathspec", "mcp",
-    "starlette", "uvicorn",
+    "starlette", "uvicorn", "detect_secrets", "py3langid",
 }  # fmt: skip
 
 
