@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tracegen.splitting import check_split, split
     from tracegen.traces.runfile import RunFile
     from tracegen.traces.splice import splice
+    from tracegen.varying import variants
     from tracegen.waves.driver import BatchOptions
 
 _HOMES = {
@@ -45,6 +46,7 @@ _HOMES = {
     "select": "tracegen.selecting",
     "splice": "tracegen.traces.splice",
     "split": "tracegen.splitting",
+    "variants": "tracegen.varying",
 }
 
 __all__ = [
@@ -64,6 +66,7 @@ __all__ = [
     "select",
     "splice",
     "split",
+    "variants",
 ]
 
 

@@ -13,7 +13,7 @@ import click
 import tracegen
 from tracegen.errors import AnswersPending, BudgetError, TracegenError
 
-COMMANDS = ("index", "search", "generate", "status", "inspect", "support", "export", "serve", "split", "select")
+COMMANDS = ("index", "search", "generate", "status", "inspect", "support", "export", "serve", "split", "select", "variants")
 """The commands in the order of their use; `index` lives in `tracegen/cli/index.py`, and so on."""
 
 EXIT_AT_BUDGET = 4
