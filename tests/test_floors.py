@@ -36,6 +36,7 @@ ALLOWED = {
     "proof": COMMON | {"traces", "index"},
     "samples": COMMON | {"dataset", "traces"},
     "splitting": COMMON | {"minhash", "samples", "dataset", "index"},
+    "varying": COMMON | {"dataset", "index", "pipeline", "prompts", "teacher", "traces"},
     "selecting": COMMON | {"samples", "dataset", "index", "traces", "proof"},
     "doctor": COMMON | {"dataset", "index", "teacher", "traces", "review"},
     "estimating": COMMON | {"dataset", "teacher", "pipeline", "research"},

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tracegen.splitting import check_split, split
     from tracegen.traces.runfile import RunFile
     from tracegen.traces.splice import splice
+    from tracegen.varying import variants
     from tracegen.waves.driver import BatchOptions
 
 _HOMES = {
@@ -47,6 +48,7 @@ _HOMES = {
     "select": "tracegen.selecting",
     "splice": "tracegen.traces.splice",
     "split": "tracegen.splitting",
+    "variants": "tracegen.varying",
 }
 
 __all__ = [
@@ -67,6 +69,7 @@ __all__ = [
     "select",
     "splice",
     "split",
+    "variants",
 ]
 
 

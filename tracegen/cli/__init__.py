@@ -14,7 +14,7 @@ import tracegen
 from tracegen.errors import AnswersPending, BudgetError, TracegenError
 
 COMMANDS = (
-    "index", "search", "doctor", "split", "select", "generate", "status", "inspect", "support", "export", "serve",
+    "index", "search", "doctor", "split", "select", "variants", "generate", "status", "inspect", "support", "export", "serve",
 )  # fmt: skip
 """The commands in the order of their use; `index` lives in `tracegen/cli/index.py`, and so on."""
 

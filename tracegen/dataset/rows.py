@@ -82,6 +82,7 @@ def parse_row(line: Line, repetitions: Counter[str]) -> Row:
         line=line.number,
         messages=messages,
         variant_of=variant_of if isinstance(variant_of, str) else None,
+        search=line.value.get("search") is not False,
     )
 
 
