@@ -86,11 +86,11 @@ def _documentation(report: Report, width: int) -> Iterator[str]:
     yield from _fact("index", f"{count(documentation.chunks, 'chunk')} of {count(documentation.pages, 'page')}", width)
     needs = f"{count(documentation.distinct, 'name')}, of which fewer than three rows need {documentation.rare:,}"
     yield from _fact("needed", f"{needs}; {documentation.terms_per_row:.1f} for a row that needs any", width)
-    yield f"{'support':<{LABEL}}{'mean':>5}  {'above 0.8':>16}   0.0 {'to':^6} 1.0"
+    yield clip(f"{'support':<{LABEL}}{'mean':>5}  {'above 0.8':>16}   0.0 to 1.0", width)
     if retrieval is not None:
-        yield _support("plain search", retrieval.search)
-        yield _support("researcher", retrieval.researcher)
-    yield _support("at best", documentation.best)
+        yield clip(_support("plain search", retrieval.search), width)
+        yield clip(_support("researcher", retrieval.researcher), width)
+    yield clip(_support("at best", documentation.best), width)
     yield from _gaps(documentation, width)
     if retrieval is not None:
         yield from _pages(retrieval, width)
