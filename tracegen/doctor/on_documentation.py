@@ -60,7 +60,7 @@ def _unused(documentation: Documentation) -> Iterator[Weighed]:
     if not documentation.judged or not (pages or sections):
         return
     whole = f"{count(len(pages), 'page')} ({listed(pages)})" if pages else ""
-    some = f"{count(len(sections), 'section')} of the others" if sections else ""
+    some = count(len(sections), "section") + (" of the others" if pages else "") if sections else ""
     problem = (
         f"Of the {count(documentation.judged, 'page')} with sections named for what they explain, no output uses anything of "
         f"{' and '.join(filter(None, (whole, some)))}."
