@@ -27,8 +27,8 @@ def _knowledge(documentation: Documentation, rows: int) -> Iterator[Weighed]:
     seldom = f", of which {rare:,} {are(rare)} needed by fewer than three rows, too few to remember them by" if rare else ""
     problem = (
         f"The outputs of {of(documentation.needing, rows)} need names that their prompts do not give: "
-        f"{documentation.terms_per_row:.1f} each on average, {documentation.distinct:,} different ones{seldom}. A model trained on "
-        "these rows alone learns to make names up."
+        f"{documentation.terms_per_row:.1f} each on average, {documentation.distinct:,} different ones{seldom}. A model "
+        "trained on these rows alone learns to make names up."
     )
     remedy = "Teach it to look them up: `tracegen generate` puts real searches between each prompt and its output."
     yield weighed("knowledge", "serious" if share >= 0.5 else "worth a look", problem, remedy, share)
@@ -60,7 +60,7 @@ def _unused(documentation: Documentation) -> Iterator[Weighed]:
     if not documentation.judged or not (pages or sections):
         return
     whole = f"{count(len(pages), 'page')} ({listed(pages)})" if pages else ""
-    some = f"{count(len(sections), 'section')} of the others" if sections else ""
+    some = count(len(sections), "section") + (" of the others" if pages else "") if sections else ""
     problem = (
         f"Of the {count(documentation.judged, 'page')} with sections named for what they explain, no output uses anything of "
         f"{' and '.join(filter(None, (whole, some)))}."

@@ -12,8 +12,8 @@ from tracegen.records import Row
 CODE_DENSITY = 0.045
 """Share of brackets and operators among all characters, from which on a text without fences is code.
 
-Every program of the sample and of gleam has 0.05 and more, and half of their documentation's paragraphs have none; of 1,653 such
-paragraphs 38 are taken for code (2026-11)."""
+Every program of the sample and of gleam has 0.05 and more, and half of their documentation's paragraphs have none; of 1,653
+such paragraphs 38 are taken for code (2026-11)."""
 LOOKED_AT = 20_000
 """Characters of an output that its shape is read from."""
 

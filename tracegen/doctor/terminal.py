@@ -7,6 +7,7 @@ import click
 from tracegen.doctor.records import Advice, Documentation, Report, Retrieval, Size, SupportFigures, Variety
 from tracegen.doctor.wording import count, named_lines
 from tracegen.review.text import clip, wrap
+from tracegen.traces.chat import visible
 
 LABEL = 17
 """Columns of the names on the left."""
@@ -18,7 +19,7 @@ COLOURS = {"serious": "red", "worth a look": "yellow", "note": "cyan"}
 
 def render_report(report: Report, *, width: int = 80) -> str:
     """Return the page: what to do, most important first, then the figures, then what was not examined."""
-    head = f"{report.dataset}: {count(report.sizes.rows, 'row')}, {count(len(report.unusable), 'line')} not usable"
+    head = f"{visible(report.dataset)}: {count(report.sizes.rows, 'row')}, {count(len(report.unusable), 'line')} not usable"
     blocks = [
         [click.style(line, bold=True) for line in wrap(head, width)],
         [click.style("What to do, most important first", bold=True), *_advice(report.advice, width)],
@@ -37,9 +38,9 @@ def _advice(advice: Sequence[Advice], width: int) -> Iterator[str]:
         number += 1
         head = f"{number:>2}  {each.importance}: {each.check}"
         yield click.style(head, fg=COLOURS[each.importance])
-        yield from wrap(f"    {each.problem}", width, hang=4)
+        yield from wrap(f"    {visible(each.problem)}", width, hang=4)
         if each.remedy:
-            yield from wrap(f"    -> {each.remedy}", width, hang=7)
+            yield from wrap(f"    -> {visible(each.remedy)}", width, hang=7)
         if each.lines:
             yield from (click.style(line, dim=True) for line in wrap(f"    {named_lines(each.lines)}", width, hang=4))
     good = [each.problem for each in advice if each.importance == "good"]
@@ -61,7 +62,9 @@ def _dataset(report: Report, width: int) -> Iterator[str]:
     if report.checked is not None:
         passed = report.checked.checked - len(report.checked.failures)
         prose = f"; {report.checked.prose:,} are prose" if report.checked.prose else ""
-        yield from _fact("outputs", f"{passed:,} of {report.checked.checked:,} pass {report.checked.command}{prose}", width)
+        yield from _fact(
+            "outputs", f"{passed:,} of {report.checked.checked:,} pass {visible(report.checked.command)}{prose}", width
+        )
         for failure in report.checked.failures[:PAGES]:
             code = "time limit" if failure.code is None else f"code {failure.code}"
             yield from wrap(f"  line {failure.line:<6} {code}: {failure.message}", width, hang=14)
@@ -86,11 +89,11 @@ def _documentation(report: Report, width: int) -> Iterator[str]:
     yield from _fact("index", f"{count(documentation.chunks, 'chunk')} of {count(documentation.pages, 'page')}", width)
     needs = f"{count(documentation.distinct, 'name')}, of which fewer than three rows need {documentation.rare:,}"
     yield from _fact("needed", f"{needs}; {documentation.terms_per_row:.1f} for a row that needs any", width)
-    yield f"{'support':<{LABEL}}{'mean':>5}  {'above 0.8':>16}   0.0 {'to':^6} 1.0"
+    yield clip(f"{'support':<{LABEL}}{'mean':>5}  {'above 0.8':>17}   0.0 to 1.0", width)
     if retrieval is not None:
-        yield _support("plain search", retrieval.search)
-        yield _support("researcher", retrieval.researcher)
-    yield _support("at best", documentation.best)
+        yield clip(_support("plain search", retrieval.search), width)
+        yield clip(_support("researcher", retrieval.researcher), width)
+    yield clip(_support("at best", documentation.best), width)
     yield from _gaps(documentation, width)
     if retrieval is not None:
         yield from _pages(retrieval, width)
@@ -105,9 +108,12 @@ def _gaps(documentation: Documentation, width: int) -> Iterator[str]:
         yield f"  and {len(documentation.undocumented) - TERMS:,} more (--json has them all)"
     if documentation.judged:
         pages, sections = documentation.unused_pages, documentation.unused_sections
-        unused = f"{count(len(pages), 'page')} of {documentation.judged:,}, and {count(len(sections), 'section')} of the others"
+        unused = (
+            f"{count(len(pages), 'page')} of {documentation.judged:,}, and {count(len(sections), 'section')} of other pages"
+        )
         yield from _fact("used by no row", unused, width)
-        yield from _listed([*pages, *(f"{section.path}  {section.heading}" for section in sections)], width)
+        named = (f"{section.path}  {section.heading.split(' > ')[-1]}" for section in sections)
+        yield from _listed([visible(name) for name in (*pages, *named)], width)
 
 
 def _pages(retrieval: Retrieval, width: int) -> Iterator[str]:
@@ -115,14 +121,14 @@ def _pages(retrieval: Retrieval, width: int) -> Iterator[str]:
     sampled = f", drawn with seed {retrieval.seed}" if retrieval.sampled < retrieval.rows else ""
     yield from _fact("searched for", f"{looked}{sampled}; {retrieval.searches:.1f} searches each", width)
     yield from _fact("hubs", count(len(retrieval.hubs), "page") + " come up for half of the rows or more", width)
-    yield from _listed([f"{page.share:>4.0%}  {page.path}" for page in retrieval.hubs], width)
+    yield from _listed([f"{page.share:>4.0%}  {visible(page.path)}" for page in retrieval.hubs], width)
     yield from _fact("never found", count(len(retrieval.never), "page"), width)
-    yield from _listed(list(retrieval.never), width)
+    yield from _listed([visible(page) for page in retrieval.never], width)
 
 
 def _skipped(report: Report, width: int) -> Iterator[str]:
     for part in report.skipped:
-        yield from _fact(f"  {part.part}", part.reason, width)
+        yield from _fact(f"  {part.part}", visible(part.reason), width)
 
 
 # --- words ---------------------------------------------------------------------------------------------------------------
@@ -157,4 +163,4 @@ def _support(label: str, figures: SupportFigures) -> str:
     most = max(figures.histogram)
     bars = "".join(" ▁▂▃▄▅▆▇█"[-(-8 * rows // most)] for rows in figures.histogram)
     above = f"{figures.above:,} of {figures.rows:,} ({figures.above / figures.rows:.0%})"
-    return f"  {label:<{LABEL - 2}}{figures.mean:>5.2f}  {above:>16}   {bars}"
+    return f"  {label:<{LABEL - 2}}{figures.mean:>5.2f}  {above:>17}   {bars}"

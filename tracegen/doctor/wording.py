@@ -13,7 +13,8 @@ def count(number: int, noun: str) -> str:
 
 def of(part: int, whole: int, noun: str = "row") -> str:
     """Return a part with its share: `3 of 113 rows (3%)`."""
-    return f"{part:,} of {count(whole, noun)} ({part / whole:.0%})"
+    share = part / whole if whole else 0.0
+    return f"{part:,} of {count(whole, noun)} ({'<1%' if 0 < share < 0.005 else f'{share:.0%}'})"
 
 
 def are(number: int) -> str:
