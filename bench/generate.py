@@ -8,6 +8,8 @@ A conversation is four requests: three hops with a return of 2 kB, then the answ
     sdk         the same loop over the OpenAI SDK's client and transport: the floor for anything that goes through the SDK
     constant    tracegen, run file and all, with a constant string as every return
     index       tracegen with real searches in an index, where --index names one
+    data-designer         NVIDIA's NeMo Data Designer with a constant tool over MCP, where --data-designer names its Python
+    data-designer-bm25    the same with BM25 over the files of --docs; see bench/rivals/requirements-data-designer.txt
 """
 
 import argparse
@@ -20,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.endpoint import start
-from bench.measure import Clock, print_table, report, run_variant
+from bench.measure import ROOT, Clock, print_table, report, run_command, run_variant
 
 HOPS = 3
 MODEL = "scripted"
@@ -171,6 +173,27 @@ def write_dataset(path: Path, rows: int) -> None:
             file.write(json.dumps({"messages": messages}) + "\n")
 
 
+# --- a rival -------------------------------------------------------------------------------------------------------------
+
+
+def run_data_designer(args: argparse.Namespace, base_url: str, rows: int, in_flight: int, docs: Path | None) -> dict[str, Any]:
+    """Return what Data Designer reports, in a process and an environment of its own; what else it says goes to stderr."""
+    job = {
+        "base_url": base_url,
+        "in_flight": in_flight,
+        "model": MODEL,
+        "system": SYSTEM,
+        "prompts": [prompt_of(number) for number in range(rows)],
+        "description": DESCRIPTION,
+        "returned": RETURN,
+        "docs": docs and str(docs),
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "job.json")
+        path.write_text(json.dumps(job), encoding="utf-8")
+        return run_command(args.data_designer, str(ROOT / "bench/rivals/data_designer_mcp.py"), str(path))
+
+
 # --- the comparison ------------------------------------------------------------------------------------------------------
 
 
@@ -194,9 +217,14 @@ def compare(latency_ms: float, in_flight: int, args: argparse.Namespace) -> None
     with start(hops=HOPS, latency_ms=latency_ms) as endpoint:
         for variant in args.variants:
             endpoint.reset()
-            words = ["--variant", variant, "--base-url", endpoint.base_url, "--rows", str(rows), "--in-flight", str(in_flight)]
-            words += ["--index", str(args.index)] if args.index else []
-            figures = run_variant("bench.generate", *words)
+            if variant.startswith("data-designer"):
+                docs = args.docs if variant.endswith("bm25") else None
+                figures = run_data_designer(args, endpoint.base_url, rows, in_flight, docs)
+            else:
+                words = ["--variant", variant, "--base-url", endpoint.base_url]
+                words += ["--rows", str(rows), "--in-flight", str(in_flight)]
+                words += ["--index", str(args.index)] if args.index else []
+                figures = run_variant("bench.generate", *words)
             counts = endpoint.counts()
             per_s = rows / figures["seconds"]
             floor = floor or per_s
@@ -228,13 +256,16 @@ def main() -> None:
     parser.add_argument("--latency-ms", type=float, nargs="+", default=[0, 200])
     parser.add_argument("--rows", type=int, help="rows per variant (default: 16 for each in flight, at least 512)")
     parser.add_argument("--index", type=Path, help="an index for the variant with real searches")
-    parser.add_argument("--variants", nargs="+", help="some of: aiohttp sdk constant index; the first is the floor")
+    parser.add_argument("--data-designer", metavar="PYTHON", help="the Python of an environment with NeMo Data Designer")
+    parser.add_argument("--docs", type=Path, help="a folder of documentation, for Data Designer's search")
+    parser.add_argument("--variants", nargs="+", help="some of the above, in this order; the first is the floor")
     parser.add_argument("--variant", help=argparse.SUPPRESS)
     parser.add_argument("--base-url", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.index:
         args.index = args.index.resolve()
-    args.variants = args.variants or ["aiohttp", "sdk", "constant", *(["index"] if args.index else [])]
+    more = {"index": args.index, "data-designer": args.data_designer, "data-designer-bm25": args.data_designer and args.docs}
+    args.variants = args.variants or ["aiohttp", "sdk", "constant", *(name for name, given in more.items() if given)]
     if args.variant:
         measure_variant(args)
         return
