@@ -1,6 +1,7 @@
 """Conversations per second: tracegen beside two bare loops that do the same conversations against the same endpoint process.
 
     python -m bench.generate [--in-flight 64 256] [--latency-ms 0 200] [--rows N] [--index INDEX]
+    python -m bench.generate --input 1000 1000000     only what reading so many rows into a run file takes
 
 A conversation is four requests: three hops with a return of 2 kB, then the answer. All rows differ. The variants:
 
@@ -173,6 +174,19 @@ def write_dataset(path: Path, rows: int) -> None:
             file.write(json.dumps({"messages": messages}) + "\n")
 
 
+def read_input(rows: int) -> tuple[Clock, float]:
+    """Read so many rows into a run file, as every start does; return what it took, and the run file's size in MB."""
+    from tracegen.dataset import read_rows
+    from tracegen.traces.runfile import RunFile
+
+    with tempfile.TemporaryDirectory() as folder:
+        dataset, path = Path(folder, "train.jsonl"), Path(folder, "augmented.run.db")
+        write_dataset(dataset, rows)
+        with RunFile.create_or_resume(path, {}, {}) as run, Clock() as clock:
+            run.set_input(read_rows(dataset, None))
+        return clock, path.stat().st_size / 1e6
+
+
 # --- a rival -------------------------------------------------------------------------------------------------------------
 
 
@@ -199,6 +213,10 @@ def run_data_designer(args: argparse.Namespace, base_url: str, rows: int, in_fli
 
 def measure_variant(args: argparse.Namespace) -> None:
     """Run one variant in this process, and report."""
+    if args.variant == "input":
+        clock, size_mb = read_input(args.rows)
+        report(seconds=clock.seconds, cpu_s=clock.cpu_s, size_mb=size_mb)
+        return
     loops = {"aiohttp": run_aiohttp, "sdk": run_sdk}
     if args.variant in loops:
         running = loops[args.variant](args.base_url, args.rows, args.in_flight[0])
@@ -249,6 +267,16 @@ def compare(latency_ms: float, in_flight: int, args: argparse.Namespace) -> None
     print_table(heads, lines)
 
 
+def compare_inputs(numbers: list[int]) -> None:
+    """Print what it takes to read so many rows, each number in a process of its own."""
+    lines: list[list[object]] = []
+    for rows in numbers:
+        figures = run_variant("bench.generate", "--variant", "input", "--rows", str(rows))
+        per_row_us = figures["cpu_s"] / rows * 1e6
+        lines.append([f"{rows:,}", figures["cpu_s"], per_row_us, figures["rss_mb"], figures["size_mb"]])
+    print_table(["rows", "CPU s", "CPU us/row", "peak MB", "run file MB"], lines)
+
+
 def main() -> None:
     """Run the benchmark, or with --variant one variant for it."""
     parser = argparse.ArgumentParser(prog="python -m bench.generate", description="Conversations per second.")
@@ -259,6 +287,7 @@ def main() -> None:
     parser.add_argument("--data-designer", metavar="PYTHON", help="the Python of an environment with NeMo Data Designer")
     parser.add_argument("--docs", type=Path, help="a folder of documentation, for Data Designer's search")
     parser.add_argument("--variants", nargs="+", help="some of the above, in this order; the first is the floor")
+    parser.add_argument("--input", type=int, nargs="+", metavar="ROWS", help="only read so many rows into a run file")
     parser.add_argument("--variant", help=argparse.SUPPRESS)
     parser.add_argument("--base-url", help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -268,6 +297,9 @@ def main() -> None:
     args.variants = args.variants or ["aiohttp", "sdk", "constant", *(name for name, given in more.items() if given)]
     if args.variant:
         measure_variant(args)
+        return
+    if args.input:
+        compare_inputs(args.input)
         return
     for latency_ms in args.latency_ms:
         for in_flight in args.in_flight:
