@@ -9,6 +9,7 @@ What this cannot see: a return that was read and rightly not followed, and an ou
 """
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
@@ -44,10 +45,14 @@ class Evidence(NamedTuple):
 
 def evidence_of(chat: Chat) -> list[Evidence]:
     """Return what became of each return of a row, in order."""
-    texts = tuple(returned.turn.text or "" for returned in chat.returns)
+    return list(map(Evidence, chat.returns, _uses_of(chat, range(len(chat.returns)))))
+
+
+def _uses_of(chat: Chat, places: Iterable[int]) -> tuple[Use, ...]:
+    """Return what became of some returns of a row, as if there were no others."""
+    returns = [chat.returns[place] for place in places]
     prompt = "\n".join(turn.text or "" for turn in prompt_of(chat))
-    uses = _uses(prompt, tuple(map(query_of, chat.returns)), texts, chat.desired_output)
-    return list(map(Evidence, chat.returns, uses))
+    return _uses(prompt, tuple(map(query_of, returns)), tuple(found.turn.text or "" for found in returns), chat.desired_output)
 
 
 @lru_cache(maxsize=4)
@@ -76,6 +81,20 @@ def honest_failures(evidence: list[Evidence]) -> list[int]:
     """Return the places of failed searches after which a later one found something that was used."""
     last = max((place for place, found in enumerate(evidence) if found.use == "used"), default=-1)
     return [place for place, found in enumerate(evidence) if found.failed and place < last]
+
+
+def all_honest_failures(chat: Chat) -> frozenset[int]:
+    """Return the places of the returns without which a row has no honest failure.
+
+    More than `honest_failures`: without those, terms that all of the remaining returns show tell nothing any more.
+    """
+    left = list(range(len(chat.returns)))
+    while True:
+        evidence = [Evidence(chat.returns[place], use) for place, use in zip(left, _uses_of(chat, left), strict=True)]
+        failed = set(honest_failures(evidence))
+        if not failed:
+            return frozenset(range(len(chat.returns))) - frozenset(left)
+        left = [place for at, place in enumerate(left) if at not in failed]
 
 
 def says_nothing_found(text: str) -> bool:
