@@ -1,8 +1,9 @@
 """What became of each return: whether anything of it went into a later query, or into the desired output.
 
 A return is evidence where it shows a term of the desired output that the prompt does not give, or is the first to show a word
-of a later query. Terms that every one of three or more returns shows, such as the keywords of the language, tell nothing about
-any one of them and do not count. A search has failed where its return says that nothing was found, or is no evidence; a failure
+of a later query. Words that every one of three or more returns shows, such as the keywords of the language, tell nothing about
+any one of them and do not count, unless they are called or qualified; and of an output with fewer than two terms that do
+count there is no telling. A search has failed where its return says that nothing was found, or is no evidence; a failure
 is honest where a later search did find something that was used: nothing found, searched again, found.
 
 What this cannot see: a return that was read and rightly not followed, and an output whose terms the prompt gives all.
@@ -20,6 +21,8 @@ from tracegen.traces.terms import Terms, terms_of
 
 Use = Literal["used", "unused", "nothing found", "unknown"]
 
+FEWEST_TERMS = 2
+"""Terms of a desired output from which on a return that shows none of them is no evidence."""
 NOTHING_FOUND_CHARACTERS = 300
 """A return that says that nothing was found is short; a longer one is documentation that speaks of such a thing."""
 _NOTHING_FOUND = re.compile(
@@ -62,14 +65,14 @@ def _uses(prompt_text: str, queries: tuple[str, ...], texts: tuple[str, ...], ou
     needed = needed_terms(output, prompt)
     passages = [passages_of(text) for text in texts]
     shown = [{term for term in needed if shows_any(found, *term)} for found in passages]
-    common = _common(shown)
+    common = _common(shown) - {(name, "name") for name in cached_terms(output).called}
     asked = [_asked(query) for query in queries]
     uses: list[Use] = []
     for place, text in enumerate(texts):
         use: Use = "used"
         if says_nothing_found(text):
             use = "nothing found"
-        elif text.startswith("Error:") or not needed:
+        elif text.startswith("Error:") or len(needed - common) < FEWEST_TERMS:
             use = "unknown"
         elif not shown[place] - common and not _taught(place, passages, asked, prompt):
             use = "unused"
@@ -144,8 +147,8 @@ def stop_words() -> frozenset[str]:
 
 
 def _common(shown: list[set[tuple[str, Kind]]]) -> set[tuple[str, Kind]]:
-    """Return the terms that all of three or more returns show."""
-    return set.intersection(*shown) if len(shown) > 2 else set()
+    """Return the words and symbols that all of three or more returns show."""
+    return {term for term in set.intersection(*shown) if term[1] != "qualified"} if len(shown) > 2 else set()
 
 
 def query_of(returned: Return) -> str:
