@@ -167,7 +167,7 @@ PASSES: dict[str, list[Any]] = {
         wrote("// std.join(arr)\nstd.join(',', arr)", JOIN),
         wrote("std.join(',', [f(a, b), g(c, d)])", JOIN),
         wrote("std.join(function(x) x, arr)", JOIN),
-        wrote("use x <- list.each(xs)\nstd.join(',', x,)", JOIN),
+        wrote("use x <- std.join(xs)\nstd.join(',', x,)", JOIN),
         wrote("map(function(i, x) x, arr)", "[1] f.md:1-2 Functions\n`function(x)` is anonymous."),
         wrote("zorp --tla-str a=b --output-file c", CLI),
         wrote("zorp --no-output-file --tla-str-file a", CLI),

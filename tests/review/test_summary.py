@@ -81,7 +81,6 @@ def test_findings_over_the_whole_file() -> None:
         "unknown-tool": (1, (9,)),
         "no-desired-output": (1, (10,)),
         "differing-outputs": (1, (6,)),
-        "unused-evidence": (1, (5,)),
         "differing-tools": (1, (9,)),
         "differing-system": (1, (7,)),
         "long-trace": (1, (5,)),
@@ -184,8 +183,7 @@ tokens per row   min 55   median 102   p95 268   max 268
 
 returns          23, median 60 characters, longest 60; 0 repeated in their row,
                  0 empty, 0 in error
-failed searches  9 in 1 (12%) of the rows; honest ones, after which another
-                 found what was used, in 0 (0%)
+failed searches  none
 messages         assistant 31, tool 23, system 8, user 8
 system prompts   2 different
 tools            search_docs in 7 rows
@@ -197,9 +195,6 @@ Findings
   error    no-desired-output     1 row: line 10
            Every row has to end in the text of the assistant that it teaches:
            the desired output.
-  warning  unused-evidence       1 row: line 5
-           Nothing of the return goes into the desired output or a later query:
-           a model learns to search for no reason.
   warning  long-trace            1 row: line 5
            Far longer than the other rows: the search went round in circles, or
            the row is another task.
@@ -221,8 +216,6 @@ Strangest rows first
   line 10     Print g.
     error    no-desired-output  the last message is empty
   line 5      Print d.
-    warning  unused-evidence  nothing of messages 4, 6, 8, 10, 12, 14, 16, 18,
-             20 is in a later query or the desired output
     warning  long-trace  9 hops; the median row has 2
   line 6      Print a.
     warning  differing-outputs  the prompt of line 1 with another desired output

@@ -8,6 +8,7 @@ import click
 
 from tracegen.cli.asking import asking_options, budget_options, pace_options, read_asking
 from tracegen.cli.batch import batch_options, read_batch_options
+from tracegen.cli.choosing import choice_options, read_choice
 from tracegen.cli.options import (
     chroma_url_option,
     collection_option,
@@ -76,6 +77,7 @@ EXIT_WITH_REJECTED = 3
     metavar="LINES",
     help="Research again the rows on these lines of DATASET, such as 17,23,40-45. What is replaced stays in the run file.",
 )
+@choice_options
 @batch_options
 @quiet_option
 @click.pass_context
@@ -100,6 +102,7 @@ def command(
 
     index = index_folder(index, options.pop("chroma_url"), options.pop("collection"))
     asking = read_asking(options)
+    choice = read_choice(options)
     again = {name: options.pop(name) for name in ("retry", "redo")}
     if not quiet and options["teacher"] in (None, "builtin"):
         note = "Teacher: the built-in researcher. It needs no model, and asks less cleverly than one: see --teacher."
@@ -122,7 +125,9 @@ def command(
             click.echo(_estimate_text(asyncio.run(coming)))
             return
         try:
-            summary = generate(dataset, output, index=index, asking=asking, progress=report, batch=batch, **again, **options)
+            summary = generate(
+                dataset, output, index=index, asking=asking, progress=report, batch=batch, choice=choice, **again, **options
+            )
         except KeyboardInterrupt:
             if batch is not None:
                 progress.say("Batches that are out go on at the service; `tracegen status` shows them.")
@@ -177,5 +182,7 @@ def _summary_text(summary: "Summary") -> str:
         lines.append(f"  resumed     {summary.resumed} rows were finished before")
     lines += [f"  endpoint    {sentence}" for sentence in summary.learned]
     lines += [f"  rejected because of {reason}: {count}" for reason, count in summary.reasons.most_common()]
+    if summary.kept_failed or summary.without_failed:
+        lines.append(f"  failed searches kept in {summary.kept_failed} examples, left out of {summary.without_failed}")
     lines.append(f"Look at it: tracegen inspect {summary.output}")
     return "\n".join(lines)

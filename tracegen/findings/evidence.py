@@ -1,14 +1,16 @@
 """What became of each return: whether anything of it went into a later query, or into the desired output.
 
 A return is evidence where it shows a term of the desired output that the prompt does not give, or is the first to show a word
-of a later query. Terms that every one of three or more returns shows, such as the keywords of the language, tell nothing about
-any one of them and do not count. A search has failed where its return says that nothing was found, or is no evidence; a failure
+of a later query. Words that every one of three or more returns shows, such as the keywords of the language, tell nothing about
+any one of them and do not count, unless they are called or qualified; and of an output with fewer than two terms that do
+count there is no telling. A search has failed where its return says that nothing was found, or is no evidence; a failure
 is honest where a later search did find something that was used: nothing found, searched again, found.
 
 What this cannot see: a return that was read and rightly not followed, and an output whose terms the prompt gives all.
 """
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
@@ -19,6 +21,8 @@ from tracegen.traces.terms import Terms, terms_of
 
 Use = Literal["used", "unused", "nothing found", "unknown"]
 
+FEWEST_TERMS = 2
+"""Terms of a desired output from which on a return that shows none of them is no evidence."""
 NOTHING_FOUND_CHARACTERS = 300
 """A return that says that nothing was found is short; a longer one is documentation that speaks of such a thing."""
 _NOTHING_FOUND = re.compile(
@@ -44,10 +48,14 @@ class Evidence(NamedTuple):
 
 def evidence_of(chat: Chat) -> list[Evidence]:
     """Return what became of each return of a row, in order."""
-    texts = tuple(returned.turn.text or "" for returned in chat.returns)
+    return list(map(Evidence, chat.returns, _uses_of(chat, range(len(chat.returns)))))
+
+
+def _uses_of(chat: Chat, places: Iterable[int]) -> tuple[Use, ...]:
+    """Return what became of some returns of a row, as if there were no others."""
+    returns = [chat.returns[place] for place in places]
     prompt = "\n".join(turn.text or "" for turn in prompt_of(chat))
-    uses = _uses(prompt, tuple(map(query_of, chat.returns)), texts, chat.desired_output)
-    return list(map(Evidence, chat.returns, uses))
+    return _uses(prompt, tuple(map(query_of, returns)), tuple(found.turn.text or "" for found in returns), chat.desired_output)
 
 
 @lru_cache(maxsize=4)
@@ -57,14 +65,14 @@ def _uses(prompt_text: str, queries: tuple[str, ...], texts: tuple[str, ...], ou
     needed = needed_terms(output, prompt)
     passages = [passages_of(text) for text in texts]
     shown = [{term for term in needed if shows_any(found, *term)} for found in passages]
-    common = _common(shown)
+    common = _common(shown) - {(name, "name") for name in cached_terms(output).called}
     asked = [_asked(query) for query in queries]
     uses: list[Use] = []
     for place, text in enumerate(texts):
         use: Use = "used"
         if says_nothing_found(text):
             use = "nothing found"
-        elif text.startswith("Error:") or not needed:
+        elif text.startswith("Error:") or len(needed - common) < FEWEST_TERMS:
             use = "unknown"
         elif not shown[place] - common and not _taught(place, passages, asked, prompt):
             use = "unused"
@@ -76,6 +84,20 @@ def honest_failures(evidence: list[Evidence]) -> list[int]:
     """Return the places of failed searches after which a later one found something that was used."""
     last = max((place for place, found in enumerate(evidence) if found.use == "used"), default=-1)
     return [place for place, found in enumerate(evidence) if found.failed and place < last]
+
+
+def all_honest_failures(chat: Chat) -> frozenset[int]:
+    """Return the places of the returns without which a row has no honest failure.
+
+    More than `honest_failures`: without those, terms that all of the remaining returns show tell nothing any more.
+    """
+    left = list(range(len(chat.returns)))
+    while True:
+        evidence = [Evidence(chat.returns[place], use) for place, use in zip(left, _uses_of(chat, left), strict=True)]
+        failed = set(honest_failures(evidence))
+        if not failed:
+            return frozenset(range(len(chat.returns))) - frozenset(left)
+        left = [place for at, place in enumerate(left) if at not in failed]
 
 
 def says_nothing_found(text: str) -> bool:
@@ -125,8 +147,8 @@ def stop_words() -> frozenset[str]:
 
 
 def _common(shown: list[set[tuple[str, Kind]]]) -> set[tuple[str, Kind]]:
-    """Return the terms that all of three or more returns show."""
-    return set.intersection(*shown) if len(shown) > 2 else set()
+    """Return the words and symbols that all of three or more returns show."""
+    return {term for term in set.intersection(*shown) if term[1] != "qualified"} if len(shown) > 2 else set()
 
 
 def query_of(returned: Return) -> str:

@@ -7,10 +7,11 @@ from typing import Any
 from tracegen.minhash import Sketches, words
 from tracegen.traces.chat import Chat, Turn, compact, estimate_tokens
 
-SIMILARITY = 0.7
-"""Rows with so large a share of common runs of three words (Jaccard), or a larger one, are near-duplicates."""
-_BANDS, _ROWS = 20, 4
-"""A pair of similarity 0.7 has a band in common with a probability of 0.996; the estimate's standard error is 0.05."""
+SIMILARITY = 0.6
+"""Rows with so large a share of common runs of three words (Jaccard), or a larger one, are near-duplicates: 20 words with
+one other word have 0.74."""
+_BANDS, _ROWS = 26, 3
+"""A pair of similarity 0.6 has a band in common with a probability of 0.998; the estimate's standard error is 0.055."""
 NEAR_MIN_WORDS = 12
 """Shorter rows share most of their few runs of words by chance."""
 

@@ -36,7 +36,9 @@ _MORE = {
     "Google API key": re.compile(r"\bAIza[\w-]{35}(?![\w-])"),
     "Hugging Face token": re.compile(r"\bhf_[A-Za-z]{34}\b"),
 }
-_EXAMPLE = re.compile(r"example|your|xxxx|dummy|placeholder|fake|redacted|0000000|1234567|abcdefg|\.\.\.", re.IGNORECASE)
+_EXAMPLE = re.compile(
+    r"example|your|xxxx|dummy|placeholder|fake|redacted|0000000|1234567|abcdefg|IxMjM0NTY3ODkw|\.\.\.", re.IGNORECASE
+)
 
 
 def secrets_of_return(text: str) -> list[tuple[str, str]]:

@@ -27,7 +27,7 @@ _QUOTED_OR_COMMENT = re.compile(
 _DEFINES = re.compile(r"(?:\b(?:fn|fun|func|function|def|proc|sub|macro|method)|`|^#+\s*|^)\s*$")
 _PARAMETER = re.compile(r"[^\W\d]\w*(?:\s+[^\W\d]\w*)?(?:\s*:\s*[^=?]+)?\Z")
 _OPEN_ENDED = re.compile(r"\.\.\.|…|=|\?|\*|\[|\boptional\b", re.IGNORECASE)
-_PIPE = re.compile(r"(?:\|>|\|>>|->>?|%>%|\||\.|!|>>=?|<\||\$)\s*\Z")
+_PIPE = re.compile(r"(?:<-|\|>|\|>>|->>?|%>%|\||\.|!|>>=?|<\||\$)\s*\Z")
 _FLAG = re.compile(r"(?<![\w-])--[a-zA-Z][\w-]*\w")
 _LONGEST_ARGUMENTS = 2_000
 _NO_NAMES = frozenset(
