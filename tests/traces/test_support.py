@@ -166,6 +166,21 @@ def test_a_lexer_of_the_language_may_be_named() -> None:
         terms_of("x", "zorp")
 
 
+def test_a_single_character_counts_where_it_is_marked_and_is_shown_where_it_stands_in_code() -> None:
+    vocabulary = Vocabulary([chunk("a.md", ("Format",), "The operator `%` formats."), chunk("b.md", ("B",), "50 & 20")])
+    rated = rate("a % b & c", passage_of(""), [passage_of("```\nx % y\n```")], vocabulary)
+    assert statuses(rated) == {"%": "shown"}
+    assert not shows(passage_of("20 % of `code`"), "%", "symbol")
+
+
+@given(st.text("`~\nab$%⍴ -.:|*#_'"), st.text("ab$%.-⍴"))
+def test_any_passage_can_be_read(text: str, heading: str) -> None:
+    passage = passage_of(text, "a.md:1-2", (heading,))
+    for name in passage.words:
+        assert shows(passage, name, "name")
+    assert all(shows(passage, symbol, "symbol") for symbol in passage.symbols)
+
+
 @given(st.text(), st.text(), st.text())
 def test_any_text_has_a_support_between_0_and_1_and_all_of_it_is_1(output: str, prompt: str, shown: str) -> None:
     rated = support(output, prompt, shown)

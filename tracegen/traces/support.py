@@ -128,7 +128,7 @@ def _needed(terms: Terms, output: str, prompt: Passage, vocabulary: Vocabulary) 
             # A field of the output's own, or of the prompt's data, such as `self.total`: only `self` is knowledge.
             qualified.discard(name)
             names.update(parts[:1] if parts[0] not in terms.defined else ())
-    symbols = {symbol for symbol in terms.symbols if vocabulary.count(symbol, "symbol")}
+    symbols = {symbol for symbol in terms.symbols if vocabulary.count(symbol, "symbol") and vocabulary.knows(symbol)}
     known = {name for name in names if vocabulary.knows(name)}
     # `runs-on` where the documentation has it, else what it consists of; the same for `@external`.
     whole = [name for name in known if "-" in name] + [symbol for symbol in symbols if symbol[1:].isidentifier()]

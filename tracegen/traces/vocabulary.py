@@ -43,7 +43,7 @@ class Passage(NamedTuple):
     words: frozenset[str]
     """The words of both."""
     symbols: frozenset[str]
-    """The operators, flags and commands of both; single ASCII characters only where they are marked as code."""
+    """The operators, flags and commands of both; single ASCII characters only where they stand in code."""
     context: frozenset[str]
     """The words of its path and headings: what qualifies the names in it."""
     heading: str = ""
@@ -56,8 +56,8 @@ def passage_of(text: str, place: str = "", headings: Sequence[str] = ()) -> Pass
     """Return a passage; `place` is its path, with or without lines."""
     whole = "\n".join([*headings, text])
     words = words_in(whole)
-    marked = {mark for mark in _LONE_MARKED.findall(whole) if len(mark) == 1}
-    symbols = {symbol for symbol in symbols_in(whole) if len(symbol) > 1 or not symbol.isascii()} | marked
+    in_code = {symbol for symbol in symbols_in(code_in(whole)) if len(symbol) == 1} | _lone_marked(whole)
+    symbols = {symbol for symbol in symbols_in(whole) if len(symbol) > 1 or not symbol.isascii()} | in_code
     return Passage(
         text=whole,
         words=words,
@@ -66,6 +66,10 @@ def passage_of(text: str, place: str = "", headings: Sequence[str] = ()) -> Pass
         heading=headings[-1].rsplit(" > ", 1)[-1] if headings else "",
         stems=frozenset(map(stem_of, words)),
     )
+
+
+def _lone_marked(text: str) -> set[str]:
+    return {mark for mark in _LONE_MARKED.findall(text) if len(mark) == 1}
 
 
 def shows(passage: Passage, term: str, kind: Kind) -> bool:
@@ -109,7 +113,7 @@ def explains(passage: Passage, term: str, kind: Kind) -> bool:
 @lru_cache(4096)
 def code_in(text: str) -> str:
     """Return what a passage marks as code, or all of it where it marks nothing."""
-    found = [match[2] or match[3] for match in _CODE.finditer(text)]
+    found = [match[3] or match[2] or "" for match in _CODE.finditer(text)]
     return "\n".join(found) if found else text
 
 
@@ -145,7 +149,7 @@ class Vocabulary:
             for table, keys in ((self._words, passage.words), (self._symbols, passage.symbols), (self._stems, passage.stems)):
                 for key in keys:
                     table[key].append(number)
-            self._marked.update(words_in(f"{passage.heading}\n{code_in(passage.text)}"))
+            self._marked.update(words_in(f"{passage.heading}\n{code_in(passage.text)}"), _lone_marked(passage.text))
             self.namespaces.update(re.findall(r"\b([^\W\d]\w*)(?:\.|::)[^\W\d]", passage.text))
 
     def __len__(self) -> int:
@@ -164,7 +168,13 @@ class Vocabulary:
         return self._explained[key]
 
     def knows(self, name: str) -> bool:
-        """Return whether a plain name is one of the documentation's: marked as code, in a heading, or of no word's form."""
+        """Return whether a plain name, or a symbol, is one of the documentation's.
+
+        A name is, where it is marked as code, in a heading, or of no word's form; a single ASCII character where it is marked
+        alone; any other symbol where it stands.
+        """
+        if name in self._symbols and (len(name) > 1 or not name.isascii()):
+            return True
         return name in self._marked or (name in self._words and not (name.islower() and name.isalpha()))
 
     def is_rare(self, word: str) -> bool:
