@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 from zlib import crc32
 
@@ -11,8 +11,6 @@ from tracegen.records import Chunk
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-    Signature = NDArray[np.uint32]
 
 SIMILARITY = 0.9
 """Chunks with so large a share of common runs of words (Jaccard), or a larger one, are duplicates."""
@@ -25,19 +23,86 @@ _NUMBER = re.compile(r"v?\d[\d.]*")
 _WORD = re.compile(r"\w+|[^\w\s]")
 
 
-def mark_duplicates(chunks: Iterable[Chunk]) -> list[Chunk]:
-    """Return the chunks, each that repeats an earlier one with its id in `duplicate_of`.
+def mark_duplicates(chunks: Callable[[], Iterable[Chunk]]) -> Iterator[Chunk]:
+    """Yield the chunks, each that repeats an earlier one with its id in `duplicate_of`; `chunks` gives them anew each time.
 
     Texts are compared by their words, then by MinHash over runs of five words (Broder 1997). Only below headings that are
     the same but for numbers: two functions may be described in the same words and are not the same. The chunk referred
-    to is never a duplicate itself. Time is linear in the number of chunks.
+    to is never a duplicate itself. Time is linear in the number of chunks, memory half a kilobyte for each.
     """
-    finder = _Finder()
-    return [finder.marked(chunk) for chunk in chunks]
+    ids: list[str] = []
+    for chunk, place in zip(chunks(), _originals(chunks()), strict=True):
+        ids.append(chunk.id)
+        original = None if place == len(ids) - 1 else ids[place]
+        yield chunk if original == chunk.duplicate_of else chunk.model_copy(update={"duplicate_of": original})
 
 
-class _Finder:
-    """Holds what was seen of the chunks so far."""
+def _originals(chunks: Iterable[Chunk]) -> list[int]:
+    """Return for each chunk the place of the first one that says the same: its own where that is none before it."""
+    import numpy as np
+
+    exact, bands, signatures = _keys(chunks)
+    # Sorting tells which keys come again. A table of all keys, most of which do not, would take 6 kB for each chunk.
+    same = _repeated(exact)
+    alike = np.array([_repeated(band) for band in bands.T])
+    originals = list(range(len(exact)))
+    first: dict[int, int] = {}
+    members: dict[tuple[int, int], list[int]] = {}
+    for place in np.flatnonzero((same >= 0) | (alike >= 0).any(axis=0)).tolist():
+        groups = [members.setdefault(key, []) for key in enumerate(alike[:, place].tolist()) if key[1] >= 0]
+        candidates = [first[same[place]]] if same[place] in first else sorted({each for group in groups for each in group})
+        for candidate in candidates:
+            likeness = np.count_nonzero(signatures[place] == signatures[candidate])
+            if likeness >= SIMILARITY * _HASHES:
+                originals[place] = candidate
+                break
+        else:
+            for group in groups:
+                if len(group) < _MOST_COMPARED:
+                    group.append(place)
+        if same[place] >= 0:
+            first.setdefault(same[place], originals[place])
+    return originals
+
+
+def _keys(chunks: Iterable[Chunk]) -> "tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint16]]":
+    """Return a digest of each chunk's words, shape (n,), of the bands of its signature, (n, 16), and the signature, (n, 128).
+
+    Two digests are equal below like headings only. Of the hashes in a signature the lower half is enough to compare them.
+    """
+    import numpy as np
+
+    signature = _MinHash()
+    exact, bands, signatures = bytearray(), bytearray(), bytearray()
+    for chunk in chunks:
+        heading = _NUMBER.sub("", chunk.headings[-1].casefold()).strip() if chunk.headings else ""
+        words = _WORD.findall(chunk.text.casefold())
+        hashes = signature(words)
+        exact += _digest(" ".join([heading, "", *words]).encode())
+        for part in hashes.reshape(_BANDS, -1):
+            bands += _digest(heading.encode() + b"\n" + part.tobytes())
+        signatures += hashes.astype(np.uint16).tobytes()
+    return (
+        np.frombuffer(exact, dtype=np.uint64),
+        np.frombuffer(bands, dtype=np.uint64).reshape(-1, _BANDS),
+        np.frombuffer(signatures, dtype=np.uint16).reshape(-1, _HASHES),
+    )
+
+
+def _digest(text: bytes) -> bytes:
+    return hashlib.blake2b(text, digest_size=8).digest()
+
+
+def _repeated(keys: "NDArray[np.uint64]") -> "NDArray[np.int64]":
+    """Return numbers that are the same where keys are, and -1 where a key is there once."""
+    import numpy as np
+
+    _, numbers, counts = np.unique(keys, return_inverse=True, return_counts=True)
+    return np.where(counts[numbers] > 1, numbers, -1)
+
+
+class _MinHash:
+    """The signature of a text's words: the least of each of 128 hashes over the runs of words."""
 
     def __init__(self) -> None:
         import numpy as np
@@ -45,43 +110,13 @@ class _Finder:
         numbers = np.random.default_rng(5)
         self.factors = numbers.integers(0, 2**64, _HASHES, dtype=np.uint64) | np.uint64(1)
         self.offsets = numbers.integers(0, 2**64, _HASHES, dtype=np.uint64)
-        self.exact: dict[bytes, str] = {}
-        self.bands: dict[tuple[str, int, bytes], list[int]] = {}
-        self.originals: list[tuple[str, Signature]] = []
 
-    def marked(self, chunk: Chunk) -> Chunk:
-        heading = _NUMBER.sub("", chunk.headings[-1].casefold()).strip() if chunk.headings else ""
-        original = self._original(chunk.id, heading, _WORD.findall(chunk.text.casefold()))
-        return chunk if original == chunk.duplicate_of else chunk.model_copy(update={"duplicate_of": original})
-
-    def _original(self, id: str, heading: str, words: list[str]) -> str | None:
-        """Return the id of the first chunk that says the same, or remember this one."""
-        key = hashlib.blake2b(" ".join([heading, "", *words]).encode(), digest_size=16).digest()
-        if key in self.exact:
-            return self.exact[key]
-        signature = self._signature(words)
-        bands = [(heading, number, part.tobytes()) for number, part in enumerate(signature.reshape(_BANDS, -1))]
-        for candidate in self._candidates(bands):
-            name, other = self.originals[candidate]
-            if int((signature == other).sum()) >= SIMILARITY * _HASHES:
-                self.exact[key] = name
-                return name
-        self.exact[key] = id
-        for band in bands:
-            self.bands.setdefault(band, []).append(len(self.originals))
-        self.originals.append((id, signature))
-        return None
-
-    def _candidates(self, bands: list[tuple[str, int, bytes]]) -> Iterator[int]:
-        return iter(sorted({each for band in bands for each in self.bands.get(band, [])[:_MOST_COMPARED]}))
-
-    def _signature(self, words: list[str]) -> "Signature":
-        """Return the least of each hash over the runs of words."""
+    def __call__(self, words: list[str]) -> "NDArray[np.uint32]":
         import numpy as np
 
         runs = {crc32(" ".join(words[at : at + _SHINGLE]).encode()) for at in range(max(len(words) - _SHINGLE, 0) + 1)}
         values = np.fromiter(runs, dtype=np.uint64, count=len(runs))
         # Multiply and shift (Dietzfelbinger 1997): the upper half of the product modulo 2**64 is as good as random.
         hashed: NDArray[np.uint64] = (self.factors[:, None] * values[None, :] + self.offsets[:, None]) >> np.uint64(32)
-        signature: Signature = hashed.min(axis=1).astype(np.uint32)
+        signature: NDArray[np.uint32] = hashed.min(axis=1).astype(np.uint32)
         return signature

@@ -230,7 +230,7 @@ def _build(
 def _store(folder: Path, report: Progress) -> None:
     """Write the files that follow from the chunks and their vectors."""
     chunks = partial(read_chunks, folder)
-    vectors = np.load(folder / store.VECTORS, mmap_mode="r", allow_pickle=False)
+    vectors = partial(np.load, folder / store.VECTORS, mmap_mode="r", allow_pickle=False)
     chroma.write_collection(folder / store.CHROMA, chunks, vectors, partial(report, "storing"))
     write_search_files(folder, chunks)
 
