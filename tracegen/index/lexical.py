@@ -1,6 +1,7 @@
 """The lexical half of the search: BM25 over words, for names that an embedding does not know."""
 
 import re
+from array import array
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -67,7 +68,7 @@ class Lexical:
         # Numbered in the order of their first use, so that the files are the same every time. A text without any word gets the
         # empty one: an index without words cannot be made.
         vocabulary = {"": 0}
-        ids = [[vocabulary.setdefault(word, len(vocabulary)) for word in words or [""]] for words in texts]
+        ids = [array("i", (vocabulary.setdefault(word, len(vocabulary)) for word in words or [""])) for words in texts]
         bm25 = bm25s.BM25(b=LENGTH_WEIGHT)
         bm25.index((ids, vocabulary), show_progress=False)
         return cls(bm25)

@@ -123,7 +123,8 @@ def _checked_folder(folder: Path) -> Path:
     if not folder.is_dir():
         raise EmbedderError(
             f"There is no folder {folder} to take the embedding model from. Check the path given with --model, "
-            f"or leave it out for the default model, {DEFAULT_MODEL}."
+            f"or leave it out for the default model, {DEFAULT_MODEL}. "
+            "The folder of an index's model has moved? tracegen index DOCS --model PATH notes the new place and embeds nothing."
         )
     if not _is_model(folder):
         raise EmbedderError(
