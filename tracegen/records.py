@@ -313,7 +313,7 @@ class Trace(Record):
     ended: Ending
     """How the research ended; `answered` and `max_hops` make an example, the others a rejected row."""
     detail: str = ""
-    """For an ending that is no example: a sentence that says what happened."""
+    """A sentence that says what happened, for an ending that is no example; else "", or what is odd about it."""
     answer: str | None = None
     """The teacher's final answer, which is thrown away: kept in the run for the curious only."""
     model: str | None = None

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from tracegen.errors import BudgetError, InputError, TeacherError, TracegenError
 from tracegen.records import Response, Row, Tool, ToolReturn, Trace, Usage
 from tracegen.teacher import Failure, Teacher
+from tracegen.teacher.leaked import calls_of
 from tracegen.teacher.loop import Ask, Finish, Loop, Search
 from tracegen.traces.runfile import Event, EventKind, RunFile
 
@@ -177,7 +178,7 @@ class Research:
             return reply
         self._broken.clear()
         self.usage += reply.usage
-        if reply.calls:
+        if calls_of(reply, self._tool.name)[0]:
             self._proven.set()
         return reply
 
