@@ -54,7 +54,7 @@ def checks(report: Report) -> dict[str, str]:
 def test_every_fault_has_its_advice(faulty: Report) -> None:
     found = {check: importance for check, importance in checks(faulty).items() if importance != "good"}
     assert set(found) >= {
-        "knowledge", "undocumented", "retrieval", "outputs", "contradictions", "duplicates", "thin-prompts", "tasks",
+        "knowledge", "undocumented", "outputs", "contradictions", "duplicates", "thin-prompts", "tasks",
         "system-prompts", "unusable", "rows", "retrieval-alone", "cost",
     }  # fmt: skip
     assert (found["knowledge"], found["outputs"], found["rows"]) == ("serious", "serious", "serious")
@@ -93,6 +93,31 @@ def test_the_researcher_finds_more_than_one_search_and_less_than_there_is(sample
     shown = {page.path for page in report.retrieval.hubs} | set(report.retrieval.never)
     assert not set(report.retrieval.never) & {page.path for page in report.retrieval.hubs}
     assert shown <= {path.name for path in (ROOT / "docs_corpus").rglob("*.md")}
+
+
+NEEDED = {
+    "How do I join an array of strings with a separator?": "std.join(', ', ['a', 'b'])",
+    "Split a string at every comma in it.": "std.split('a,b', ',')",
+    "Convert a string to upper case letters.": "std.asciiUpper('a')",
+    "Does a string start with a prefix?": "std.startsWith('ab', 'a')",
+}
+
+
+def test_a_search_that_finds_what_is_needed_is_good(sample_index: Path, write: Write) -> None:
+    rows = [row(line, prompt, output) for line, (prompt, output) in enumerate(NEEDED.items(), start=1)]
+    assert checks(tracegen.examine(write(rows), sample_index))["retrieval"] == "good"
+
+
+def test_a_search_that_cannot_find_what_is_needed_is_serious(sample_index: Path, write: Write) -> None:
+    asked = ("Bake rye bread for nine guests.", "Paint the fence of the garden.", "Feed the cat at noon.", "Row over the lake.")
+    rows = [
+        row(line, prompt, output) for line, (prompt, output) in enumerate(zip(asked, NEEDED.values(), strict=True), start=1)
+    ]
+    report = tracegen.examine(write(rows), sample_index)
+    (advice,) = [advice for advice in report.advice if advice.check == "retrieval"]
+    assert advice.importance == "serious"
+    assert len(advice.lines) >= 3
+    assert report.prospects.retrieval_alone.answer == "cannot say"
 
 
 def test_no_advice_without_a_fault(write: Write) -> None:
