@@ -31,6 +31,9 @@ from tracegen.traces.terms import Terms, terms_of
 Status = Literal["given", "shown", "documented", "undocumented"]
 Kind = Literal["name", "qualified", "symbol"]
 
+MEASURE = 1
+"""The version of the measure: raised with every change of what a support comes to, so that stored ones are known to be old."""
+
 _WORD = re.compile(r"[^\W\d]\w*[?!]?")
 _SYMBOL = re.compile(r"(?<![\w-])--?[a-zA-Z][\w-]+|[!$%&*+\-/<=>?@^|~:.\\]{2,}")
 _SEPARATOR = re.compile(r"\.|::|/")
