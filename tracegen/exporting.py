@@ -9,6 +9,7 @@ from typing import NamedTuple
 from tracegen.jsonl import dump, is_json, replacing
 from tracegen.records import Example, Tool
 from tracegen.targets import Target
+from tracegen.traces.below import LOW_SUPPORT, Floor, reason_of, short_rows
 from tracegen.traces.runfile import Result, RunFile
 from tracegen.traces.splice import splice
 
@@ -23,9 +24,11 @@ class Outcome(NamedTuple):
     example: Example | None
     """The example, or None where the row was rejected or is not finished."""
     kind: str | None
-    """Kind of reason, for counting: an ending of the research, `unusable row`, or None."""
+    """Kind of reason, for counting: an ending of the research, `unusable row`, `low-support`, or None."""
     reason: str | None
     """Why the row was rejected, or None."""
+    dropped: bool = False
+    """Whether the row is left out of both files."""
 
 
 class Exported(NamedTuple):
@@ -39,6 +42,8 @@ class Exported(NamedTuple):
     """How many examples have how many hops."""
     reasons: Counter[str]
     """How many rows were rejected for which kind of reason."""
+    dropped: int
+    """Rows that are in neither file, because their support is too low."""
 
     @property
     def rejected(self) -> int:
@@ -46,11 +51,18 @@ class Exported(NamedTuple):
         return self.reasons.total()
 
 
-def outcomes(run: RunFile) -> Iterator[Outcome]:
-    """Yield what became of each line of the dataset, in its order."""
+def outcomes(run: RunFile, floor: Floor | None = None) -> Iterator[Outcome]:
+    """Yield what became of each line of the dataset, in its order.
+
+    Raises SettingsError where there is a floor, but rows without a stored support.
+    """
     tool = Tool.model_validate(run.meta()["settings"]["tool"])
+    short = short_rows(run, floor) if floor else {}
     for result in run.results():
-        yield _outcome(result, tool)
+        outcome = _outcome(result, tool)
+        if floor and result.row and outcome.example and result.row.id in short:
+            outcome = _below(run, outcome, result.row.id, floor)
+        yield outcome
 
 
 def _outcome(result: Result, tool: Tool) -> Outcome:
@@ -64,16 +76,23 @@ def _outcome(result: Result, tool: Tool) -> Outcome:
     return Outcome(result.line, result.raw, None, result.trace.ended, example)
 
 
-def export(run: RunFile, target: Target, output: Path, rejected: Path | None = None) -> Exported:
+def _below(run: RunFile, outcome: Outcome, row_id: str, floor: Floor) -> Outcome:
+    if floor.below == "drop":
+        return outcome._replace(example=None, dropped=True)
+    return outcome._replace(example=None, kind=LOW_SUPPORT, reason=reason_of(run, row_id, floor))
+
+
+def export(run: RunFile, target: Target, output: Path, rejected: Path | None = None, floor: Floor | None = None) -> Exported:
     """Write the examples of a run in a target's format, in the order of the input, and the rejected rows to `rejected`.
 
-    Each file appears whole or not at all. Raises OutputError where one cannot be written.
+    Rows below the `floor` are left out as it says. Each file appears whole or not at all. Raises OutputError where one cannot
+    be written, SettingsError where there is a floor, but rows without a stored support.
     """
-    examples, unfinished, hops, reasons = 0, 0, Counter[int](), Counter[str]()
+    examples, unfinished, dropped, hops, reasons = 0, 0, 0, Counter[int](), Counter[str]()
     with contextlib.ExitStack() as stack:
         rejected_file = stack.enter_context(replacing(rejected)) if rejected else None
         output_file = stack.enter_context(replacing(output))
-        for outcome in outcomes(run):
+        for outcome in outcomes(run, floor):
             if outcome.example is not None:
                 output_file.write(dump(target(outcome.example)) + "\n")
                 examples += 1
@@ -82,9 +101,11 @@ def export(run: RunFile, target: Target, output: Path, rejected: Path | None = N
                 reasons[str(outcome.kind)] += 1
                 if rejected_file is not None:
                     rejected_file.write(rejected_line(outcome) + "\n")
+            elif outcome.dropped:
+                dropped += 1
             else:
                 unfinished += 1
-    return Exported(examples, unfinished, hops, reasons)
+    return Exported(examples, unfinished, hops, reasons, dropped)
 
 
 def rejected_line(outcome: Outcome) -> str:

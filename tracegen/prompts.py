@@ -1,6 +1,7 @@
 """The default prompts: plain Markdown files in `prompts/`, which may be replaced by files of the user's own."""
 
 from pathlib import Path
+from typing import Literal
 
 from tracegen.errors import InputError
 
@@ -10,7 +11,7 @@ def read_prompt(path: Path | None = None) -> str:
 
     Raises InputError where the file cannot be read, is not UTF-8, or is empty.
     """
-    path = path or _default()
+    path = path or _default("teacher")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -21,8 +22,13 @@ def read_prompt(path: Path | None = None) -> str:
     return text
 
 
-def _default() -> Path:
-    """Return the default prompt's file: in the wheel beside this module, in a checkout at the top level."""
+def default_prompt(name: Literal["teacher", "nudge", "guide"]) -> str:
+    """Return one of the default prompts: the teacher's, or what it is told when its row's support is too low."""
+    return read_prompt(_default(name))
+
+
+def _default(name: str) -> Path:
+    """Return the file of a default prompt: in the wheel beside this module, in a checkout at the top level."""
     here = Path(__file__).parent
-    packaged = here / "prompts" / "teacher.md"
-    return packaged if packaged.is_file() else here.parent / "prompts" / "teacher.md"
+    packaged = here / "prompts" / f"{name}.md"
+    return packaged if packaged.is_file() else here.parent / "prompts" / f"{name}.md"

@@ -130,13 +130,16 @@ class Vocabulary:
         return self._counts[key]
 
     def _count(self, term: str, kind: Kind) -> int:
+        return self._symbols.get(term, 0) if kind == "symbol" else len(self.showing(term, kind))
+
+    def showing(self, term: str, kind: Kind) -> Sequence[int]:
+        """Return the numbers of the chunks that show a term, counted from 0."""
         if kind == "symbol":
-            return self._symbols.get(term, 0)
-        word = _SEPARATOR.split(term)[-1]
-        candidates = self._words.get(word, array("l"))
+            return [number for number, passage in enumerate(self._passages) if term in passage.symbols]
+        candidates = self._words.get(_SEPARATOR.split(term)[-1], array("l"))
         if kind == "name":
-            return len(candidates)
-        return sum(shows(self._passages[number], term, kind) for number in candidates)
+            return candidates
+        return [number for number in candidates if shows(self._passages[number], term, kind)]
 
     def weight(self, term: str, kind: Kind) -> float:
         """Return the weight of a term."""
