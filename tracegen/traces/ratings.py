@@ -165,6 +165,19 @@ def rating_of_call(run: RunFile, call_id: str) -> Rating | None:
     return Rating.model_validate_json(found[0][0]) if found else None
 
 
+def figures_by_call(run: RunFile) -> dict[str, tuple[float | None, int, int]]:
+    """Return by the first call of each example: retrievable support, leaks left in, and leaking queries refused.
+
+    Those are left out that another version of the measure has made.
+    """
+    if run.format < 3:
+        return {}
+    leaks = "(SELECT count(*) FROM json_each(rating, '$.leaks') WHERE json_extract(value, '$.outcome') = '{}')"
+    query = f"""SELECT first_call, retrievable, {leaks.format("left in")}, {leaks.format("refused")}
+                FROM support WHERE measure = ? AND first_call IS NOT NULL"""
+    return {call: (retrievable, left_in, refused) for call, retrievable, left_in, refused in run.fetch(query, MEASURE)}
+
+
 def _noting(chunks: Iterable[Chunk], places: list[Place]) -> Iterator[Chunk]:
     for chunk in chunks:
         headings = chunk.headings if chunk.headings[:1] == (chunk.title,) else (chunk.title, *chunk.headings)
