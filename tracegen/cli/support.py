@@ -1,10 +1,11 @@
 """`tracegen support`: how much of what each desired output needs is visible in what was retrieved."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from tracegen.cli.judging import ask_judge, judge_options, judge_page, judgement_json
 from tracegen.cli.options import index_option, quiet_option
 from tracegen.cli.progress import Bar
 
@@ -24,12 +25,14 @@ TERMS_SHOWN = 6
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON line for each row, with all its terms.")
 @click.option("--all", "all_rows", is_flag=True, help="Show every row, not only the least supported ones.")
+@judge_options
 @quiet_option
-def command(run: Path, index: Path, language: str | None, as_json: bool, all_rows: bool, quiet: bool) -> None:
+def command(run: Path, index: Path, language: str | None, as_json: bool, all_rows: bool, quiet: bool, **judge: Any) -> None:
     """Rate how much of what each desired output needs is shown in its trace: the least supported rows first.
 
-    RUN is a run file. A term of the output (a name, an operator, a flag) is given in the prompt, shown in a return, documented
-    in the index but not shown, or undocumented. docs/support.md has the formula and its limits. Asks nothing of any model.
+    RUN is a run file. A term of the output (a name, an operator, a flag, a rare word) is given in the prompt, shown in a return,
+    documented in the index but not shown, or undocumented. docs/support.md has the formula and its limits. No model is asked,
+    unless --judge names one, with the options after it: what that one answers is kept in the run file, and never asked twice.
     """
     from tracegen.jsonl import dump
     from tracegen.proof import rate_run
@@ -41,11 +44,17 @@ def command(run: Path, index: Path, language: str | None, as_json: bool, all_row
         for number, row in enumerate(rate_run(opened, index, language), start=1):
             rows.append(row)
             progress.show("support", number, total)
+    with Bar(quiet=quiet, unit="row") as progress:
+        verdict = ask_judge(run, {row.line: row.support.support for row in rows}, judge, progress)
     if as_json:
+        judged = {each.case.line: each for each in verdict.judged} if verdict else {}
         for row in rows:
-            click.echo(dump({"line": row.line, **row.support.model_dump(mode="json")}))
+            said = {"judge": judgement_json(judged.get(row.line))} if verdict else {}
+            click.echo(dump({"line": row.line, **row.support.model_dump(mode="json"), **said}))
     else:
         click.echo(_page(rows, all_rows))
+    if verdict:
+        click.echo(f"\n{judge_page(verdict, judge['judge'])}", err=as_json)
 
 
 def _page(rows: "list[RowSupport]", all_rows: bool) -> str:
@@ -58,7 +67,7 @@ def _page(rows: "list[RowSupport]", all_rows: bool) -> str:
         f"{len(rows)} rows, {len(rated)} of them need something that the prompt does not give.",
         f"support: {mean:.2f} on average; retrievable support above 0.8: {high} rows, {high / len(rated):.0%}",
         "",
-        "  line  support  retrievable  not shown (undocumented ones with !)",
+        "  line  support  retrievable  not shown (undocumented ones with !, those only mentioned with ~)",
     ]
     shown = rated if all_rows else rated[:ROWS_SHOWN]
     lines += [_line(row.line, row.support) for row in shown]
@@ -71,6 +80,7 @@ def _line(line: int, support: "Support") -> str:
     retrievable = "     -" if support.retrievable is None else f"{support.retrievable:6.2f}"
     missing = [(term.weight, f"{term.text}!") for term in support.of("undocumented")]
     missing += [(term.weight, term.text) for term in support.of("documented")]
+    missing += [(term.weight, f"{term.text}~") for term in support.of("shown") if term.share < 1]
     missing.sort(key=lambda each: (-each[0], each[1]))
     names = ", ".join(name for _, name in missing[:TERMS_SHOWN])
     more = f", +{len(missing) - TERMS_SHOWN}" if len(missing) > TERMS_SHOWN else ""
