@@ -30,9 +30,9 @@ TERMS_SHOWN = 6
 def command(run: Path, index: Path, language: str | None, as_json: bool, all_rows: bool, quiet: bool, **judge: Any) -> None:
     """Rate how much of what each desired output needs is shown in its trace: the least supported rows first.
 
-    RUN is a run file. A term of the output (a name, an operator, a flag, a rare word) is given in the prompt, shown in a return,
-    documented in the index but not shown, or undocumented. docs/support.md has the formula and its limits. No model is asked,
-    unless --judge names one, with the options after it: what that one answers is kept in the run file, and never asked twice.
+    RUN is a run file. A term of the output (a name, operator, flag, rare word) is given in the prompt, shown in a return,
+    documented in the index but not shown, or undocumented. docs/support.md has the formula and its limits. No model is asked
+    unless --judge names one, with the options after it: what that one answers is kept in the run file, never asked twice.
     """
     from tracegen.jsonl import dump
     from tracegen.proof import rate_run
