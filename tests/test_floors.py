@@ -31,6 +31,7 @@ ALLOWED = {
     "exporting": COMMON | {"traces", "targets"},
     "pipeline": COMMON | {"prompts", "dataset", "index", "teacher", "traces", "targets", "research", "waves", "exporting"},
     "proof": COMMON | {"traces", "index"},
+    "judging": COMMON | {"prompts", "teacher", "traces"},
     "estimating": COMMON | {"dataset", "teacher", "pipeline", "research"},
 }
 """What each module or package at the top of tracegen may import of the others; `cli` may import them all."""

@@ -17,7 +17,7 @@ from bench.endpoint import Endpoint
 from tests.conftest import ROOT, Ended, read_jsonl
 from tracegen.errors import SettingsError
 from tracegen.pipeline import Summary, generate
-from tracegen.prompts import default_prompt
+from tracegen.prompts import read_prompt
 from tracegen.records import Response
 from tracegen.research import take_event
 from tracegen.teacher import ToolChoice
@@ -102,7 +102,7 @@ def test_a_guide_added_later_costs_only_what_it_says(research: Callable[..., Sum
 def test_what_was_told_is_in_the_run_and_in_no_example(research: Callable[..., Summary]) -> None:
     summary = research(min_support=0.95, guide=True)
     written = summary.output.read_text("utf-8")
-    for line in (default_prompt("nudge") + default_prompt("guide")).splitlines():
+    for line in (read_prompt(name="nudge") + read_prompt(name="guide")).splitlines():
         if len(line) > 20 and "{" not in line:
             assert line not in written
     for row in read_jsonl(summary.output):

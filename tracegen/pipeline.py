@@ -18,7 +18,7 @@ import tracegen
 from tracegen.dataset import read_rows
 from tracegen.errors import OutputError, SettingsError
 from tracegen.exporting import export
-from tracegen.prompts import default_prompt, read_prompt
+from tracegen.prompts import read_prompt
 from tracegen.records import Tool, ToolReturn, Usage
 from tracegen.research import Progress, Research, SearchFunction
 from tracegen.targets import write_openai
@@ -252,7 +252,7 @@ def make_passes(rater: Rater, min_support: float | None, *, guide: bool, further
         if guide:
             raise SettingsError("--guide is for rows whose support is too low: say which with --min-support, such as 0.8.")
         return None
-    texts = default_prompt("nudge"), default_prompt("guide") if guide else None
+    texts = read_prompt(name="nudge"), read_prompt(name="guide") if guide else None
     return Passes(rater, min_support, nudge=texts[0], guide=texts[1], max_hops=further_hops)
 
 

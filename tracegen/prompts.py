@@ -1,30 +1,24 @@
 """The default prompts: plain Markdown files in `prompts/`, which may be replaced by files of the user's own."""
 
 from pathlib import Path
-from typing import Literal
 
 from tracegen.errors import InputError
 
 
-def read_prompt(path: Path | None = None) -> str:
-    """Return the teacher's system prompt: of a file, or the default one.
+def read_prompt(path: Path | None = None, name: str = "teacher", option: str = "--prompt") -> str:
+    """Return a system prompt: of a file, or the default one of that name; `option` is how the user names the file.
 
     Raises InputError where the file cannot be read, is not UTF-8, or is empty.
     """
-    path = path or _default("teacher")
+    path = path or _default(name)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise InputError(f"Cannot read the prompt {path}: {reason}. Give a text file with --prompt.") from None
+        raise InputError(f"Cannot read the prompt {path}: {reason}. Give a text file with {option}.") from None
     if not text.strip():
-        raise InputError(f"The prompt {path} is empty. Write what the teacher should know, or leave --prompt out.")
+        raise InputError(f"The prompt {path} is empty. Write what the {name} should know, or leave {option} out.")
     return text
-
-
-def default_prompt(name: Literal["teacher", "nudge", "guide"]) -> str:
-    """Return one of the default prompts: the teacher's, or what it is told when its row's support is too low."""
-    return read_prompt(_default(name))
 
 
 def _default(name: str) -> Path:

@@ -3,10 +3,11 @@
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from tracegen.cli.judging import ask_judge, judge_options, judge_page, judgement_json
 from tracegen.cli.options import index_option, quiet_option
 from tracegen.cli.progress import Bar
 from tracegen.cli.searching_on import language_option
@@ -29,15 +30,24 @@ TERMS_SHOWN = 6
     "--csv", "csv_file", type=click.Path(path_type=Path), default=None, help="Write a table with a line for each row."
 )
 @click.option("--all", "all_rows", is_flag=True, help="Show every row, not only the least supported ones.")
+@judge_options
 @quiet_option
 def command(
-    run: Path, index: Path, language: str | None, as_json: bool, csv_file: Path | None, all_rows: bool, quiet: bool
+    run: Path,
+    index: Path,
+    language: str | None,
+    as_json: bool,
+    csv_file: Path | None,
+    all_rows: bool,
+    quiet: bool,
+    **judge: Any,
 ) -> None:
     """Rate how much of what each desired output needs is shown in its trace: the least supported rows first.
 
-    RUN is a run file; what is measured is stored in it, for `inspect` and `export`. A term of the output (a name, an operator,
-    a flag) is given in the prompt, shown in a return, documented in the index but not shown, or undocumented. docs/support.md
-    has the formula and its limits. Asks nothing of any model.
+    RUN is a run file; what is measured is stored in it, for `inspect` and `export`. A term of the output (a name, operator,
+    flag, rare word) is given in the prompt, shown in a return, documented in the index but not shown, or undocumented.
+    docs/support.md has the formula and its limits. No model is asked unless --judge names one, with the options after it: what
+    that one answers is kept in the run file, never asked twice.
     """
     from tracegen.jsonl import dump
     from tracegen.proof import make_rater, rate_run, write_csv
@@ -48,17 +58,23 @@ def command(
         for number, row in enumerate(rate_run(opened, make_rater(opened, index, language), store=store), start=1):
             rows.append(row)
             progress.show("support", number, total)
+    with Bar(quiet=quiet, unit="row") as progress:
+        verdict = ask_judge(run, {row.line: row.rating.support.support for row in rows if row.rating}, judge, progress)
     if csv_file is not None:
         write_csv(rows, csv_file)
         if not quiet:
             click.echo(f"{csv_file}: {len(rows)} rows", err=True)
     elif as_json:
+        judged = {each.case.line: each for each in verdict.judged} if verdict else {}
         for row in rows:
             if row.rating is not None:
+                said = {"judge": judgement_json(judged.get(row.line))} if verdict else {}
                 leaks = [leak.model_dump(mode="json") for leak in row.rating.leaks]
-                click.echo(dump({"line": row.line, **row.rating.support.model_dump(mode="json"), "leaks": leaks}))
+                click.echo(dump({"line": row.line, **row.rating.support.model_dump(mode="json"), "leaks": leaks, **said}))
     else:
         click.echo(_page(rows, all_rows))
+    if verdict:
+        click.echo(f"\n{judge_page(verdict, judge['judge'])}", err=as_json)
 
 
 @contextlib.contextmanager
@@ -89,7 +105,7 @@ def _page(rows: "list[RatedRow]", all_rows: bool) -> str:
         f"support: {mean:.2f} on average; retrievable support above 0.8: {high} rows, {high / len(rated):.0%}",
         *_further(rows),
         "",
-        "  line  support  retrievable  not shown (undocumented ones with !)",
+        "  line  support  retrievable  not shown (undocumented ones with !, those only mentioned with ~)",
     ]
     shown = rated if all_rows else rated[:ROWS_SHOWN]
     lines += [_line(line, rating) for line, rating in shown]
@@ -112,6 +128,7 @@ def _line(line: int, rating: "Rating") -> str:
     retrievable = "     -" if support.retrievable is None else f"{support.retrievable:6.2f}"
     missing = [(term.weight, f"{term.text}!") for term in support.of("undocumented")]
     missing += [(term.weight, term.text) for term in support.of("documented")]
+    missing += [(term.weight, f"{term.text}~") for term in support.of("shown") if term.share < 1]
     missing.sort(key=lambda each: (-each[0], each[1]))
     names = ", ".join(name for _, name in missing[:TERMS_SHOWN])
     more = f", +{len(missing) - TERMS_SHOWN}" if len(missing) > TERMS_SHOWN else ""

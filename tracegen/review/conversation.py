@@ -117,9 +117,15 @@ def _support(rating: Rating, width: int) -> list[str]:
     named = {"support": support.support, "retrievable": support.retrievable}
     shares = [f"{name} {share:.2f}" for name, share in named.items() if share is not None]
     lines = [click.style(", ".join(shares) or "needs nothing that its prompt does not give", bold=True)]
-    for status in ("shown", "documented", "undocumented", "given"):
-        if terms := support.of(status):
-            label = "not shown" if status == "documented" else status
+    by_status = {
+        "shown": [term for term in support.of("shown") if term.share == 1],
+        "mentioned": [term for term in support.of("shown") if term.share < 1],
+        "not shown": support.of("documented"),
+        "undocumented": support.of("undocumented"),
+        "given": support.of("given"),
+    }
+    for label, terms in by_status.items():
+        if terms:
             lines += wrap(f"  {label:<13}{', '.join(visible(term.text, 60) for term in terms)}", width, hang=15)
     for leak in rating.leaks:
         if leak.outcome != "known":

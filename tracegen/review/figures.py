@@ -95,7 +95,7 @@ class ShortRow(Record):
     support: float
     """Support, 0 to 1."""
     missing: tuple[str, ...]
-    """The heaviest terms that are documented, but not shown."""
+    """The heaviest terms that are documented, but not shown, or only mentioned."""
 
 
 class Supported(Record):

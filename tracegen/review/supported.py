@@ -85,5 +85,5 @@ def short_row(line: int, rating: Rating | None) -> ShortRow:
         line=line,
         retrievable=(support.retrievable or 0.0) if support else 0.0,
         support=(support.support or 0.0) if support else 0.0,
-        missing=tuple(term.text for term in support.of("documented")[:TERMS_NAMED]) if support else (),
+        missing=tuple(term.text for term in rating.lacking()[:TERMS_NAMED]) if rating else (),
     )

@@ -62,11 +62,11 @@ def reason_of(run: RunFile, row_id: str, floor: Floor) -> str:
 
 def describe(rating: Rating, least: float) -> str:
     """Return how a rating falls short, in words."""
-    missing = [term.text for term in rating.support.of("documented")]
+    missing = [term.text for term in rating.lacking()]
     more = f" and {len(missing) - TERMS_NAMED} more" if len(missing) > TERMS_NAMED else ""
     return (
-        f"Retrievable support is {rating.support.retrievable or 0:.2f}, below {least:g}; documented but not shown: "
-        f"{', '.join(missing[:TERMS_NAMED])}{more}"
+        f"Retrievable support is {rating.support.retrievable or 0:.2f}, below {least:g}; documented but not shown, or only "
+        f"mentioned: {', '.join(missing[:TERMS_NAMED])}{more}"
     )
 
 

@@ -64,7 +64,7 @@ class Passes:
     def topics(self, rating: Rating) -> tuple[str, ...]:
         """Return the topics that lead to what a row lacks."""
         hidden = [term for term in rating.support.terms if term.status in ("documented", "undocumented")]
-        return self._contents.topics(rating.support.of("documented"), hidden)
+        return self._contents.topics(rating.lacking(), hidden)
 
     def short_rows(self, run: RunFile) -> list[str]:
         """Return the ids of the finished rows of the input whose stored support is too low, in the order of the input."""

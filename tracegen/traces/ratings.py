@@ -28,6 +28,10 @@ class Rating(Record):
     leaks: tuple[Leak, ...]
     """Queries that hold what only the desired output has."""
 
+    def lacking(self) -> tuple[Term, ...]:
+        """Return the terms that the documentation has more of than the trace: not shown, or only mentioned."""
+        return tuple(term for term in self.support.terms if term.status == "documented" or 0 < term.share < 1)
+
     def refused(self) -> int:
         """Return how many leaking queries were refused."""
         return sum(leak.outcome == "refused" for leak in self.leaks)

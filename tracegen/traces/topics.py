@@ -20,7 +20,7 @@ COMMON_TITLE = 3
 """A title that so many documents have (`About`) says nothing: the name of the folder goes before it."""
 _PARTS = re.compile(r"\.|::|/")
 MENTION = 0.4
-"""What a section is worth that only mentions a term, beside one whose heading it is."""
+"""What a section is worth that only mentions a term, beside one that explains it."""
 _FILE_NAME = re.compile(r"[\w./-]+\.\w{1,8}")
 _SUFFIX = re.compile(r"\.\w{1,8}$")
 _WORD = re.compile(r"[^\W\d]\w*[?!]?")
@@ -31,7 +31,7 @@ class Contents:
 
     def __init__(self, vocabulary: Vocabulary, places: Sequence[Place]) -> None:
         """Read it once; `places` are those of the vocabulary's chunks, by number."""
-        self._vocabulary, self._places = vocabulary, places
+        self._vocabulary = vocabulary
         documents = {(place.headings[0], place.path) for place in places}
         common = {title for title, count in Counter(title for title, _ in documents).items() if count >= COMMON_TITLE}
         self._paths = [_path(place, common) for place in places]
@@ -44,8 +44,7 @@ class Contents:
         for term in missing:
             for number in self._vocabulary.showing(term.text, term.kind):
                 if topic := paths[number]:
-                    documents = _last(term.text).lower() in _words(self._places[number].headings[-1])
-                    gain = term.weight * (1.0 if documents else MENTION)
+                    gain = term.weight * (1.0 if self._vocabulary.explains(number, term.text, term.kind) else MENTION)
                     gains[topic][term.text] = max(gain, gains[topic].get(term.text, 0.0))
         sizes = Counter(topic for topic in paths if topic in gains)
         return tuple(_choose(gains, {topic: 1 / (1 + log(size)) for topic, size in sizes.items()}))
