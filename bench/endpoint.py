@@ -8,7 +8,8 @@
 
 The teacher is deterministic: while fewer than `hops` tool returns stand after the last user message it calls the first tool
 that the request offers, then it answers with text. Histories are checked as the strictest servers check them, so that a client
-whose messages only lenient servers take is found out here. `bench.script.FAULTS` lists what can go wrong on purpose.
+whose messages only lenient servers take is found out here. `bench.script.FAULTS` lists what can go wrong on purpose, and
+`bench.judge_script.JUDGES` how it can judge instead.
 
 Besides `/v1/chat/completions`, `/v1/responses` and `/v1/models` there are, for whoever runs it, GET `/counts`, POST `/reset`
 (counts back to 0) and POST `/fault` (`{"name": "error_500", "times": 2}`: for the next two requests; without `times` until
@@ -33,7 +34,11 @@ from pathlib import Path
 
 from aiohttp import web
 
+from bench.judge_script import JUDGES
 from bench.script import FAULTS, Json, Reply, chat_of, digest_of, error, history_problem, read_turn, response_of, scripted
+
+SCRIPTS = FAULTS | JUDGES
+"""What the endpoint can be made to do instead of being a good teacher, by name."""
 
 # --- the server ----------------------------------------------------------------------------------------------------------
 
@@ -160,7 +165,7 @@ class Server:
             turn = read_turn(body, raw, self.hops)
         except (KeyError, TypeError, AttributeError):
             return error(400, "The request is not that of a chat completion.")
-        return FAULTS.get(self.take_fault(), scripted)(turn)
+        return SCRIPTS.get(self.take_fault(), scripted)(turn)
 
     def take_fault(self) -> str:
         """Return the fault that is set, or "", and count it down."""
@@ -189,8 +194,8 @@ class Server:
         """Set the fault."""
         wanted = await request.json()
         name, times = wanted.get("name"), wanted.get("times")
-        if name is not None and name not in FAULTS:
-            return web.json_response({"error": f"no fault {name!r}; there are: {', '.join(FAULTS)}"}, status=400)
+        if name is not None and name not in SCRIPTS:
+            return web.json_response({"error": f"no fault {name!r}; there are: {', '.join(SCRIPTS)}"}, status=400)
         self.fault, self.times = name, times
         return web.json_response({})
 
@@ -249,7 +254,7 @@ def main() -> None:
     parser.add_argument("--latency-ms", type=float, default=0, help="wait before each reply (default: 0)")
     parser.add_argument("--key", help="API key; any other gets 401 (default: any will do)")
     parser.add_argument("--model", help="model name; any other gets 404 (default: any will do)")
-    parser.add_argument("--fault", choices=FAULTS, help="what goes wrong (default: nothing)")
+    parser.add_argument("--fault", choices=SCRIPTS, help="what goes wrong (default: nothing)")
     parser.add_argument("--end-with-stdin", action="store_true", help="end when stdin ends")
     args = parser.parse_args()
     if args.end_with_stdin:

@@ -24,6 +24,8 @@ class Turn:
     """`tool_choice` as sent."""
     topic: str
     """Text of the last user message."""
+    case: str
+    """Text of the first user message."""
     hop: int
     """Number of tool returns after it."""
     hops: int
@@ -49,12 +51,14 @@ def read_turn(body: Json, raw: bytes, hops: int) -> Turn:
     """Return what the teacher needs to know of a request."""
     messages = body["messages"]
     last_user = max((place for place, message in enumerate(messages) if message["role"] == "user"), default=0)
-    content = messages[last_user].get("content")
+    first_user = next((place for place, message in enumerate(messages) if message["role"] == "user"), 0)
+    content, case = messages[last_user].get("content"), messages[first_user].get("content")
     return Turn(
         model=str(body.get("model")),
         tools=tuple(tool["function"]["name"] for tool in body.get("tools") or ()),
         choice=body.get("tool_choice"),
         topic=content if isinstance(content, str) else json.dumps(content),
+        case=case if isinstance(case, str) else json.dumps(case),
         hop=sum(message["role"] == "tool" for message in messages[last_user:]),
         hops=hops,
         digest=digest_of(raw),

@@ -39,6 +39,7 @@ ALLOWED = {
     "varying": COMMON | {"dataset", "index", "pipeline", "prompts", "teacher", "traces"},
     "selecting": COMMON | {"samples", "dataset", "index", "traces", "proof"},
     "doctor": COMMON | {"dataset", "index", "teacher", "traces", "review"},
+    "judging": COMMON | {"prompts", "teacher", "traces"},
     "estimating": COMMON | {"dataset", "teacher", "pipeline", "research"},
 }
 """What each module or package at the top of tracegen may import of the others; `cli` may import them all."""

@@ -10,6 +10,7 @@ from tracegen.findings.choice import Candidate, Choice, Verdict, judge
 from tracegen.jsonl import dump, is_json, replacing
 from tracegen.records import Example, Tool
 from tracegen.targets import Target, write_openai
+from tracegen.traces.below import LOW_SUPPORT, Floor, reason_of, short_rows
 from tracegen.traces.chat import read_chat
 from tracegen.traces.runfile import Result, RunFile
 from tracegen.traces.splice import splice
@@ -25,9 +26,11 @@ class Outcome(NamedTuple):
     example: Example | None
     """The example, or None where the row was rejected or is not finished."""
     kind: str | None
-    """Kind of reason, for counting: an ending of the research, `unusable row`, `finding very-long`, or None."""
+    """Kind of reason, for counting: an ending of the research, `unusable row`, `low-support`, `finding very-long`, or None."""
     reason: str | None
     """Why the row was rejected, or None."""
+    dropped: bool = False
+    """Whether the row is left out of both files."""
 
 
 class Exported(NamedTuple):
@@ -41,6 +44,8 @@ class Exported(NamedTuple):
     """How many examples have how many hops."""
     reasons: Counter[str]
     """How many rows were rejected for which kind of reason."""
+    dropped: int = 0
+    """Rows that are in neither file, because their support is too low."""
     kept_failed: int = 0
     """Examples that keep an honest failed search, where their share was set."""
     without_failed: int = 0
@@ -52,11 +57,18 @@ class Exported(NamedTuple):
         return self.reasons.total()
 
 
-def outcomes(run: RunFile) -> Iterator[Outcome]:
-    """Yield what became of each line of the dataset, in its order."""
+def outcomes(run: RunFile, floor: Floor | None = None) -> Iterator[Outcome]:
+    """Yield what became of each line of the dataset, in its order.
+
+    Raises SettingsError where there is a floor, but rows without a stored support.
+    """
     tool = Tool.model_validate(run.meta()["settings"]["tool"])
+    short = short_rows(run, floor) if floor else {}
     for result in run.results():
-        yield _outcome(result, tool)
+        outcome = _outcome(result, tool)
+        if floor and result.row and outcome.example and result.row.id in short:
+            outcome = _below(run, outcome, result.row.id, floor)
+        yield outcome
 
 
 def _outcome(result: Result, tool: Tool) -> Outcome:
@@ -70,14 +82,20 @@ def _outcome(result: Result, tool: Tool) -> Outcome:
     return Outcome(result.line, result.raw, None, result.trace.ended, example)
 
 
-def judge_examples(run: RunFile, choice: Choice) -> Verdict:
-    """Return what a choice about findings means for the examples of a run.
+def _below(run: RunFile, outcome: Outcome, row_id: str, floor: Floor) -> Outcome:
+    if floor.below == "drop":
+        return outcome._replace(example=None, dropped=True)
+    return outcome._replace(example=None, kind=LOW_SUPPORT, reason=reason_of(run, row_id, floor))
+
+
+def judge_examples(run: RunFile, choice: Choice, floor: Floor | None = None) -> Verdict:
+    """Return what a choice about findings means for the examples of a run, those that are below a floor left out.
 
     Raises FindingsError where a check strikes that must not.
     """
 
     def candidates(left_out: Mapping[int, frozenset[int]]) -> Iterator[Candidate]:
-        for outcome in outcomes(run):
+        for outcome in outcomes(run, floor):
             if outcome.example is not None:
                 example = _without(outcome.example, left_out.get(outcome.line, frozenset()))
                 yield Candidate(outcome.line, example.row.id, read_chat(write_openai(example)))
@@ -85,9 +103,9 @@ def judge_examples(run: RunFile, choice: Choice) -> Verdict:
     return judge(candidates, choice) if choice else Verdict({}, {}, frozenset())
 
 
-def chosen_outcomes(run: RunFile, verdict: Verdict) -> Iterator[Outcome]:
-    """Yield what became of each line of the dataset, after what was decided about findings."""
-    for outcome in outcomes(run):
+def chosen_outcomes(run: RunFile, verdict: Verdict, floor: Floor | None = None) -> Iterator[Outcome]:
+    """Yield what became of each line of the dataset, after what was decided about support and findings."""
+    for outcome in outcomes(run, floor):
         if outcome.example is None:
             yield outcome
         elif finding := verdict.dropped.get(outcome.line):
@@ -102,18 +120,26 @@ def _without(example: Example, places: frozenset[int]) -> Example:
     return example.model_copy(update={"hops": hops}) if places else example
 
 
-def export(run: RunFile, target: Target, output: Path, rejected: Path | None = None, choice: Choice | None = None) -> Exported:
+def export(
+    run: RunFile,
+    target: Target,
+    output: Path,
+    rejected: Path | None = None,
+    choice: Choice | None = None,
+    floor: Floor | None = None,
+) -> Exported:
     """Write the examples of a run in a target's format, in the order of the input, and the rejected rows to `rejected`.
 
-    Each file appears whole or not at all. Raises OutputError where one cannot be written, FindingsError, before anything is
-    written, where a check strikes that `choice` does not allow to.
+    Rows below the `floor` are left out as it says, then those that `choice` drops. Each file appears whole or not at all.
+    Raises OutputError where one cannot be written, SettingsError where there is a floor, but rows without a stored support,
+    and FindingsError, before anything is written, where a check strikes that `choice` does not allow to.
     """
-    verdict = judge_examples(run, choice or Choice())
-    examples, unfinished, hops, reasons = 0, 0, Counter[int](), Counter[str]()
+    verdict = judge_examples(run, choice or Choice(), floor)
+    examples, unfinished, dropped, hops, reasons = 0, 0, 0, Counter[int](), Counter[str]()
     with contextlib.ExitStack() as stack:
         rejected_file = stack.enter_context(replacing(rejected)) if rejected else None
         output_file = stack.enter_context(replacing(output))
-        for outcome in chosen_outcomes(run, verdict):
+        for outcome in chosen_outcomes(run, verdict, floor):
             if outcome.example is not None:
                 output_file.write(dump(target(outcome.example)) + "\n")
                 examples += 1
@@ -122,10 +148,12 @@ def export(run: RunFile, target: Target, output: Path, rejected: Path | None = N
                 reasons[str(outcome.kind)] += 1
                 if rejected_file is not None:
                     rejected_file.write(rejected_line(outcome) + "\n")
+            elif outcome.dropped:
+                dropped += 1
             else:
                 unfinished += 1
     kept, left_out = verdict.kept_failed - verdict.dropped.keys(), verdict.left_out.keys() - verdict.dropped.keys()
-    return Exported(examples, unfinished, hops, reasons, len(kept), len(left_out))
+    return Exported(examples, unfinished, hops, reasons, dropped, len(kept), len(left_out))
 
 
 def rejected_line(outcome: Outcome) -> str:

@@ -35,6 +35,9 @@ from tracegen.teacher.quirks import Quirks
 from tracegen.teacher.researcher import Researcher
 from tracegen.traces.again import forget_choice, set_aside_chosen
 from tracegen.traces.batches import batches_out
+from tracegen.traces.below import Below, choose_floor
+from tracegen.traces.passes import FURTHER_HOPS, MIN_SUPPORT, Passes
+from tracegen.traces.ratings import Figures, Rater, figures
 from tracegen.traces.runfile import RunFile
 from tracegen.waves.driver import BatchOptions, Waves
 
@@ -65,6 +68,10 @@ class Summary(NamedTuple):
     """How many examples have how many hops."""
     reasons: Counter[str]
     """How many rows were rejected for which kind of reason."""
+    dropped: int
+    """Rows that are in neither file, because their support is too low and `below` says so."""
+    support: Figures
+    """What the support of the rows comes to."""
     kept_failed: int
     """Examples that keep an honest failed search, where their share was set."""
     without_failed: int
@@ -100,6 +107,8 @@ async def generate_async(
     limit: int | None = None,
     retry: str | None = None,
     redo: str | None = None,
+    min_support: float | None = None,
+    below: Below = "keep",
     choice: Choice | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
     **options: Any,
@@ -107,20 +116,23 @@ async def generate_async(
     """Research every row of a dataset, and write `output` with its rejected rows and its run file beside it.
 
     `options` are those of `open_job`. `retry` names endings to research again (`failed`, `error,length`), `redo` lines of the
-    dataset (`17,23,40-45`), `choice` what is done about findings (`tracegen.findings.choice.choose`). A run that was killed or
-    interrupted goes on where it was when it is started again with the same arguments. Raises a TracegenError where nothing can
-    be done for any row, BudgetError where the budget is reached, FindingsError where a check strikes that must not; what was
-    answered until then is in the run file.
+    dataset (`17,23,40-45`). Rows whose retrievable support is below `min_support` are searched on; those that stay below it are
+    kept, or left out as `below` says. `choice` is what is done about findings (`tracegen.findings.choice.choose`). A run that
+    was killed or interrupted goes on where it was when it is started again with the same arguments. Raises a TracegenError
+    where nothing can be done for any row, BudgetError where the budget is reached, FindingsError where a check strikes that
+    must not; what was answered until then is in the run file.
     """
     start = time.monotonic()
     dataset, output = Path(dataset), Path(output)
     check_output(dataset, output)
-    async with open_job(dataset, run_path(output), progress=progress, **options) as job:
+    floor = choose_floor(min_support, below)
+    async with open_job(dataset, run_path(output), min_support=min_support, progress=progress, **options) as job:
         job.run.set_input(read_rows(dataset, limit))
         set_aside_chosen(job.run, retry, redo)
         research = await job.research()
-        exported = export(job.run, write_openai, output, rejected_path(output), choice)
+        exported = export(job.run, write_openai, output, rejected_path(output), choice, floor)
         forget_choice(job.run)
+        support = figures(job.run)
     return Summary(
         output=output,
         rejected_output=rejected_path(output),
@@ -129,6 +141,8 @@ async def generate_async(
         examples=exported.examples,
         hops=exported.hops,
         reasons=exported.reasons,
+        dropped=exported.dropped,
+        support=support,
         kept_failed=exported.kept_failed,
         without_failed=exported.without_failed,
         resumed=research.resumed,
@@ -153,11 +167,15 @@ class Job:
     concurrency: int
     price: Price | None
     progress: Callable[[Progress], None]
+    rater: Rater
+    passes: Passes | None = None
     batch: BatchOptions | None = None
 
     async def research(self, most: int | None = None) -> Research:
         """Research the open rows of the run, or the first so many of them, and return how it went."""
-        common = {"prompt": self.prompt, "max_hops": self.max_hops, "progress": self.progress}
+        await asyncio.to_thread(self.rater.rate_missing, self.run)
+        common: dict[str, Any] = {"prompt": self.prompt, "max_hops": self.max_hops, "progress": self.progress}
+        common |= {"rater": self.rater, "passes": self.passes}
         research = make_research(self.run, self.teacher, self.search, self.index.tool, self.batch, **common)
         with remembering(self.run, self.teacher, research):
             await research.run(self.concurrency, None if most is None else itertools.islice(self.run.open_rows(), most))
@@ -184,6 +202,10 @@ async def open_job(
     price_in: float | None = None,
     price_out: float | None = None,
     batch: BatchOptions | None = None,
+    min_support: float | None = None,
+    guide: bool = False,
+    further_hops: int = FURTHER_HOPS,
+    language: str | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> AsyncIterator[Job]:
     """Open teacher, index and run file, and close them at the end of the block.
@@ -192,7 +214,9 @@ async def open_job(
     `concurrency`, `rpm` and `tpm` are the most requests in flight, requests a minute and tokens a minute; `asking` is what each
     request has besides the conversation. `budget` is such as `20usd` or `2000000tokens`, for the run in all its starts; prices
     are in US dollars for a million tokens, and those of a price library where they are not given.
-    With `batch`, requests go through a batch service, in waves.
+    With `batch`, requests go through a batch service, in waves. Rows whose retrievable support is below `min_support` get
+    `further_hops` more calls after a nudge, and with `guide` as many again when they are told which topics are missing;
+    `language` is that of the outputs, for measuring their support, where Pygments knows it.
     """
     from tracegen.index import open_index
 
@@ -220,10 +244,25 @@ async def open_job(
                     spent = run.spent()
                     cap.add(spent.prompt_tokens, spent.completion_tokens)
                     chosen.gate.budget = cap
-                yield Job(run, chosen, opened, search, system_prompt, max_hops, concurrency, price, progress, batch)
+                rater = Rater(opened.chunks, opened.id, language)
+                passes = make_passes(rater, min_support, guide=guide, further_hops=further_hops)
+                run.remember(MIN_SUPPORT, min_support)
+                yield Job(
+                    run, chosen, opened, search, system_prompt, max_hops, concurrency, price, progress, rater, passes, batch
+                )
     finally:
         if isinstance(chosen, ChatTeacher):
             await chosen.close()
+
+
+def make_passes(rater: Rater, min_support: float | None, *, guide: bool, further_hops: int) -> Passes | None:
+    """Return what makes short rows go on, or None where no row shall. Raises SettingsError where options do not fit."""
+    if min_support is None:
+        if guide:
+            raise SettingsError("--guide is for rows whose support is too low: say which with --min-support, such as 0.8.")
+        return None
+    texts = read_prompt(name="nudge"), read_prompt(name="guide") if guide else None
+    return Passes(rater, min_support, nudge=texts[0], guide=texts[1], max_hops=further_hops)
 
 
 def price_of(teacher: Teacher, price_in: float | None = None, price_out: float | None = None) -> Price | None:

@@ -302,6 +302,30 @@ class Hop(Record):
     """Text the teacher wrote beside the call; kept in the run, left out of examples."""
 
 
+class Further(Record):
+    """What a teacher was told after it stopped, so that it searches on: part of the run, never of an example."""
+
+    kind: Literal["nudge", "guide"]
+    """A nudge does not say what is missing; a guide names topics."""
+    message: str
+    """The text of the user message."""
+    max_hops: int
+    """Most calls that may follow."""
+    after: int
+    """Hops made before it."""
+    retrievable: float
+    """Retrievable support at that time, 0 to 1."""
+    topics: tuple[str, ...] = ()
+    """Topics that a guide names: headings of the documentation."""
+
+
+class Enough(Record):
+    """What ends searching on before the teacher does: its row's support has become what is wanted."""
+
+    retrievable: float
+    """Retrievable support, 0 to 1."""
+
+
 Ending = Literal["answered", "max_hops", "no_calls", "length", "refused", "error"]
 
 
@@ -313,13 +337,17 @@ class Trace(Record):
     ended: Ending
     """How the research ended; `answered` and `max_hops` make an example, the others a rejected row."""
     detail: str = ""
-    """A sentence that says what happened, for an ending that is no example; else "", or what is odd about it."""
+    """A sentence that says what happened: for an ending that is no example, where searching on failed, and what is odd."""
     answer: str | None = None
     """The teacher's final answer, which is thrown away: kept in the run for the curious only."""
     model: str | None = None
     """Model that answered, as the server names it."""
     usage: Usage = Usage()
     """Sum over the requests."""
+    further: tuple[Further, ...] = ()
+    """What the teacher was told after it had stopped, in order."""
+    enough: bool = False
+    """Whether searching on ended because the row's support had become enough."""
 
     @property
     def good_hops(self) -> tuple[Hop, ...]:

@@ -4,15 +4,19 @@ import asyncio
 import contextlib
 import gc
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from typing import NamedTuple
 
 from tracegen.errors import BudgetError, InputError, TeacherError, TracegenError
-from tracegen.records import Response, Row, Tool, ToolReturn, Trace, Usage
+from tracegen.records import Enough, Further, Response, Row, Tool, ToolReturn, Trace, Usage
 from tracegen.teacher import Failure, Teacher
 from tracegen.teacher.leaked import calls_of
 from tracegen.teacher.loop import Ask, Finish, Loop, Search
-from tracegen.traces.runfile import Event, EventKind, RunFile
+from tracegen.traces.leaks import REFUSAL
+from tracegen.traces.passes import Passes
+from tracegen.traces.ratings import Rater, Rating
+from tracegen.traces.runfile import Event, EventKind, RunFile, Statement
 
 ROWS_WITHOUT_CALLS = 3
 """So many rows are tried, one after the other, before an endpoint that never calls the function is given up."""
@@ -31,8 +35,10 @@ GC_THRESHOLDS = 20_000, 50, 50
 SearchFunction = Callable[[str], Awaitable[ToolReturn]]
 
 
-Given = Response | ToolReturn | Failure
-_KINDS: dict[type[Given], EventKind] = {Response: "response", ToolReturn: "return", Failure: "failure"}
+Given = Response | ToolReturn | Failure | Further | Enough
+_KINDS: dict[type[Given], EventKind] = {
+    Response: "response", ToolReturn: "return", Failure: "failure", Further: "further", Enough: "enough",
+}  # fmt: skip
 
 
 class Progress(NamedTuple):
@@ -64,13 +70,22 @@ class Research:
         *,
         prompt: str | None,
         max_hops: int,
+        rater: Rater | None = None,
+        passes: Passes | None = None,
         progress: Callable[[Progress], None] = lambda _: None,
     ) -> None:
-        """Prepare; nothing is asked yet."""
+        """Prepare; nothing is asked yet.
+
+        With a `rater` the support of each row is stored with its trace, and leaks are refused; with `passes`, which need one,
+        rows whose support is too low go on, finished ones too.
+        """
         self._run, self._teacher, self._search, self._tool = run, teacher, search, tool
         self._tools = [tool.definition]
         self._prompt, self._max_hops, self._progress = prompt, max_hops, progress
         self._started_rows = run.started_rows()
+        self._rater, self._passes = rater, passes
+        self._short = deque(passes.short_rows(run) if passes else ())
+        self._started_rows.update(self._short)
         self._counts = run.counts()
         self.resumed = self._counts["finished"]
         self.finished = self.resumed
@@ -90,7 +105,7 @@ class Research:
 
         Raises TeacherError where it makes no sense to go on, BudgetError where the budget is reached.
         """
-        rows = self._run.open_rows() if rows is None else rows
+        rows = self._rows() if rows is None else rows
         self._report(at_once=True)
         workers: list[asyncio.Future[None]] = [
             asyncio.ensure_future(self._work(rows, first=number == 0)) for number in range(concurrency)
@@ -108,6 +123,13 @@ class Research:
         if self._stopped is not None:
             raise self._stopped
         self._report(at_once=True)
+
+    def _rows(self) -> Iterator[Row]:
+        """Yield the open rows, then the finished ones that may go on because their support is too low."""
+        yield from self._run.open_rows()
+        while self._short:
+            self.finished -= 1
+            yield self._run.row(self._short.popleft())
 
     async def _all_done(self, workers: list[asyncio.Future[None]]) -> None:
         """Wait for all rows; when something stops the run, only for the answers on their way, which have to be paid anyway."""
@@ -147,26 +169,61 @@ class Research:
         seq = len(recorded)
         writing: list[asyncio.Future[None]] = []
         try:
-            while not isinstance(step := loop.step(), Finish):
-                if isinstance(step, Ask):
+            while True:
+                step = loop.step()
+                if isinstance(step, Finish):
+                    rating, further = await self._judge(row, step.trace)
+                    if further is None:
+                        break
+                    given: Given = further
+                elif isinstance(step, Ask) and (enough := await self._enough(row, loop)):
+                    given = enough
+                elif isinstance(step, Ask):
                     # On disk before the next request is sent; until then, searching and writing go on side by side.
                     await _written(writing)
                     if self._stopped is not None:
                         return None
-                    given: Given = await self._ask(row.id, step)
+                    given = await self._ask(row.id, step)
                 else:
-                    given = await self._search(step.query)
-                    self.calls += 1
-                writing.append(self._run.submit(row.id, seq, Event(_KINDS[type(given)], given.model_dump_json())))
+                    given = await self._look_up(row, loop, step.query)
+                writing.append(self._run.submit(row.id, seq, event_of(given)))
                 _give(loop, given)
                 seq += 1
                 self._report()
-            writing.append(self._run.submit_trace(row.id, step.trace))
+            writing.append(self._run.submit_trace(row.id, step.trace, *self._rated(row, step.trace, rating)))
             await _written(writing)
         finally:
             if writing:
                 await asyncio.wait(writing)
         return step.trace
+
+    async def _judge(self, row: Row, trace: Trace) -> tuple[Rating | None, Further | None]:
+        """Return the rating of a row that the teacher is done with, and what it is told so that it goes on, if anything."""
+        if self._rater is None:
+            return None, None
+        # Milliseconds for a row, seconds for the first one, which reads the documentation: other rows go on meanwhile.
+        rating = await asyncio.to_thread(self._rater.rate, row, trace)
+        if self._passes is None:
+            return rating, None
+        return rating, await asyncio.to_thread(self._passes.further, trace, rating)
+
+    async def _enough(self, row: Row, loop: Loop) -> Enough | None:
+        """Return what ends searching on, where the last search has brought what was wanted."""
+        if self._passes is None or self._rater is None or not loop.further or len(loop.hops) == loop.further[-1].after:
+            return None
+        return self._passes.enough(await asyncio.to_thread(self._rater.rate, row, loop.trace))
+
+    async def _look_up(self, row: Row, loop: Loop, query: str) -> ToolReturn:
+        """Return what the tool returns, or a refusal where a teacher that was told to search on asks what it cannot know."""
+        rater = self._rater if loop.further else None
+        if rater is not None and await asyncio.to_thread(rater.leaks, row, loop.hops, query):
+            return REFUSAL
+        self.calls += 1
+        return await self._search(query)
+
+    def _rated(self, row: Row, trace: Trace, rating: Rating | None) -> list[Statement]:
+        """Return what stores a rating with its trace."""
+        return [self._rater.storing(row, trace, rating)] if self._rater and rating else []
 
     async def _ask(self, row_id: str, step: Ask) -> Response | Failure:
         reply = await self._teacher.reply(step.messages, self._tools, step.tool_choice)
@@ -237,6 +294,11 @@ async def _written(writing: list[asyncio.Future[None]]) -> None:
     writing.clear()
 
 
+def event_of(given: Given) -> Event:
+    """Return the event that records what a loop was given."""
+    return Event(_KINDS[type(given)], given.model_dump_json())
+
+
 def take_event(loop: Loop, event: Event) -> None:
     """Give the loop a recorded event. Raises InputError where it does not fit."""
     _give(loop, next(kind for kind, name in _KINDS.items() if name == event.kind).model_validate_json(event.body))
@@ -254,5 +316,9 @@ def _give(loop: Loop, given: Given) -> None:
         loop.take_response(given)
     elif isinstance(given, Failure) and isinstance(step, Ask):
         loop.take_failure(given)
+    elif isinstance(given, Further) and isinstance(step, Finish):
+        loop.take_further(given)
+    elif isinstance(given, Enough) and isinstance(step, Ask):
+        loop.take_enough()
     else:
         raise InputError("The run file does not fit this version of tracegen. Use the version that made it, or another -o.")

@@ -9,7 +9,7 @@ from tracegen.dataset.clusters import cluster, effective_number
 from tracegen.dataset.select import most_varied
 from tracegen.errors import SettingsError
 from tracegen.jsonl import replacing
-from tracegen.proof import rate_run
+from tracegen.proof import make_rater, rate_run
 from tracegen.samples import Unusable, keys_of, opened_run, read_samples
 from tracegen.traces.runfile import RunFile
 
@@ -93,7 +93,8 @@ def supports(run: RunFile, index: Path, language: str | None = None) -> Mapping[
 
     Raises StoreError where the index is not the one of the run.
     """
-    rated = {row.line: row.support.support for row in rate_run(run, index, language)}
+    rater = make_rater(run, index, language)
+    rated = {row.line: row.rating.support.support for row in rate_run(run, rater, store=False) if row.rating}
     found = {}
     for result in run.results():
         support = rated.get(result.line)

@@ -12,6 +12,7 @@ import pytest
 
 from tracegen.errors import BusyError, InputError, OutputError, SettingsError
 from tracegen.records import Message, Rejected, Row, Trace
+from tracegen.traces.database import FORMAT
 from tracegen.traces.runfile import Event, RunFile
 
 SETTINGS: dict[str, Any] = {"teacher": "builtin", "max_hops": 8}
@@ -221,7 +222,7 @@ def test_an_old_run_file_is_read_as_it_is(old_run: Path) -> None:
 
 def test_an_old_run_file_goes_on(old_run: Path) -> None:
     with open_run(old_run) as run:
-        assert run.meta()["format"] == 2
+        assert run.format == FORMAT
         assert [open_row.id for open_row in run.open_rows()] == ["row2-1"]
         assert run.started_rows() == {"row2-1"}
         run.set_aside(["row1-1"])
@@ -234,7 +235,7 @@ def test_an_old_run_file_with_other_settings_is_left_as_it_is(old_run: Path) -> 
     with pytest.raises(SettingsError, match="max_hops"):
         open_run(old_run, max_hops=3)
     with RunFile.open_run(old_run) as run:
-        assert run.meta()["format"] == 1
+        assert run.format == 1
 
 
 def test_rows_stand_where_the_dataset_of_now_has_them(tmp_path: Path) -> None:

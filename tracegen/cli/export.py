@@ -1,12 +1,16 @@
 """`tracegen export`: run file -> training file."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tracegen.cli.choosing import choice_options, read_choice
 from tracegen.cli.options import quiet_option
+from tracegen.cli.searching_on import below_option, min_support_option
+
+if TYPE_CHECKING:
+    from tracegen.traces.below import Below
 
 
 @click.command("export")
@@ -17,31 +21,37 @@ from tracegen.cli.options import quiet_option
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, allow_dash=True), required=True, help="File to write, or - for stdout."
 )
+@min_support_option
+@below_option
 @choice_options
 @quiet_option
-def command(run: Path, target: str, output: Path, quiet: bool, **options: Any) -> None:
+def command(
+    run: Path, target: str, output: Path, min_support: float | None, below: "Below", quiet: bool, **options: Any
+) -> None:
     """Write the examples of RUN, a run file, in the format of a trainer. Asks nothing and costs nothing.
 
     openai: OpenAI's format, which Azure, Together and Fireworks take too. hf: TRL's and Axolotl's, arguments as objects. With a
-    file as output, the rejected rows are written beside it.
+    file as output, the rejected rows are written beside it. Which rows are short follows from the support stored in the run.
     """
     from tracegen.exporting import chosen_outcomes, export, judge_examples
     from tracegen.jsonl import dump
     from tracegen.pipeline import rejected_path
     from tracegen.targets import TARGETS
+    from tracegen.traces.below import choose_floor
     from tracegen.traces.runfile import RunFile
 
-    choice = read_choice(options)
+    floor, choice = choose_floor(min_support, below), read_choice(options)
     with RunFile.open_run(run) as opened:
         if str(output) == "-":
-            for outcome in chosen_outcomes(opened, judge_examples(opened, choice)):
+            for outcome in chosen_outcomes(opened, judge_examples(opened, choice, floor), floor):
                 if outcome.example is not None:
                     click.echo(dump(TARGETS[target](outcome.example)))
             return
-        exported = export(opened, TARGETS[target], output, rejected_path(output), choice)
+        exported = export(opened, TARGETS[target], output, rejected_path(output), choice, floor)
     if not quiet:
         unfinished = f", {exported.unfinished} not finished yet" if exported.unfinished else ""
-        note = f"{output}: {exported.examples} examples for {target}; {exported.rejected} rejected{unfinished}"
+        dropped = f", {exported.dropped} dropped because of their support" if exported.dropped else ""
+        note = f"{output}: {exported.examples} examples for {target}; {exported.rejected} rejected{dropped}{unfinished}"
         click.echo(note, err=True)
         for reason, count in exported.reasons.most_common():
             click.echo(f"  rejected because of {reason}: {count}", err=True)

@@ -19,6 +19,7 @@ from tracegen.cli.options import (
     rerank_option,
 )
 from tracegen.cli.progress import Bar
+from tracegen.cli.searching_on import searching_on_options
 
 if TYPE_CHECKING:
     from tracegen.estimating import Estimate
@@ -77,6 +78,7 @@ EXIT_WITH_REJECTED = 3
     metavar="LINES",
     help="Research again the rows on these lines of DATASET, such as 17,23,40-45. What is replaced stays in the run file.",
 )
+@searching_on_options
 @choice_options
 @batch_options
 @quiet_option
@@ -117,6 +119,7 @@ def command(
 
         batch = read_batch_options(options, progress.say)
         if estimate or estimate_with:
+            options.pop("below")
             from tracegen.estimating import estimate_async
 
             coming = estimate_async(
@@ -178,6 +181,7 @@ def _summary_text(summary: "Summary") -> str:
             "price not known (--price-in, --price-out)" if summary.usd is None else f"{summary.usd:,.4f} USD by the price list"
         )
         lines.append(f"  cost        {price}")
+    lines += _support_lines(summary)
     if summary.resumed:
         lines.append(f"  resumed     {summary.resumed} rows were finished before")
     lines += [f"  endpoint    {sentence}" for sentence in summary.learned]
@@ -186,3 +190,21 @@ def _summary_text(summary: "Summary") -> str:
         lines.append(f"  failed searches kept in {summary.kept_failed} examples, left out of {summary.without_failed}")
     lines.append(f"Look at it: tracegen inspect {summary.output}")
     return "\n".join(lines)
+
+
+def _support_lines(summary: "Summary") -> list[str]:
+    support = summary.support
+    if not support.needing:
+        return []
+    share = support.above / support.needing
+    lines = [
+        f"  support     {support.retrievable:.2f} retrievable on average, above 0.8 for {support.above} of {support.needing} "
+        f"rows ({share:.1%})",
+    ]
+    if support.searched_on:
+        lines.append(
+            f"  searched on {support.searched_on} rows; leaks {support.left_in}, {support.refused} leaking queries refused"
+        )
+    if summary.dropped:
+        lines.append(f"  dropped     {summary.dropped} rows below --min-support, in neither file")
+    return lines

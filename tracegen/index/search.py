@@ -4,7 +4,7 @@ Only the files beside Chroma's are read: a search needs no chromadb, works on a 
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple, Self
@@ -16,7 +16,7 @@ from tracegen.index.passages import find_passages
 from tracegen.index.ranking import CANDIDATES, rank
 from tracegen.index.reranker import Reranker, load_reranker
 from tracegen.index.sidecar import Sidecar, read_sidecar
-from tracegen.records import Hit, Tool, ToolReturn
+from tracegen.records import Chunk, Hit, Tool, ToolReturn
 
 CANDIDATES_EACH = 4
 """Chunks that a passage asked for is chosen from, where more are asked for than usual."""
@@ -92,6 +92,13 @@ class Index:
     def close(self) -> None:
         """Let go of the memory; searching afterwards raises ValueError."""
         self._sidecar = None
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Yield all chunks, in the order of the documentation."""
+        if self._sidecar is None:
+            raise ValueError("the index is closed")
+        for number in range(len(self._sidecar.lines)):
+            yield self._sidecar.chunk(number)
 
     def search(self, query: str, k: int | None = None, *, path: str | None = None) -> list[Hit]:
         """Return the k best passages, best first; equally good ones in the order of the documentation.

@@ -6,10 +6,24 @@ from typing import Any
 import click
 
 from tracegen.findings import check_chat
-from tracegen.records import Source
+from tracegen.records import Finding, Source
 from tracegen.review.terminal import finding_lines
 from tracegen.review.text import clip, columns, json_page, layout, wrap
-from tracegen.traces.chat import Call, Chat, Passage, Return, Turn, compact, estimate_tokens, read_chat, split_passages, visible
+from tracegen.traces.below import findings_of
+from tracegen.traces.chat import (
+    Call,
+    Chat,
+    Passage,
+    Return,
+    Turn,
+    compact,
+    estimate_tokens,
+    quoted,
+    read_chat,
+    split_passages,
+    visible,
+)
+from tracegen.traces.ratings import TOP, Rating
 
 TRAINED, CONTEXT = "▌ ", "  "
 """The margin of messages that are trained on, and of all others."""
@@ -24,15 +38,28 @@ KNOWN_FIELDS = {"role", "content", "tool_calls", "tool_call_id", "name", "weight
 Sources = Mapping[str, tuple[Source, ...]]
 
 
-def render_row(row: Any, *, name: str, line: int, width: int = 80, full: bool = False, sources: Sources | None = None) -> str:
+def render_row(
+    row: Any,
+    *,
+    name: str,
+    line: int,
+    width: int = 80,
+    full: bool = False,
+    sources: Sources | None = None,
+    rating: Rating | None = None,
+    least: float = TOP,
+) -> str:
     """Return one row as text: what it is, its findings, then message by message.
 
     Any JSON value is a row. `sources` are the passages of returns by `tool_call_id`, where a run file has them: their chunk ids
-    and scores are shown. `full` shows returns whole.
+    and scores are shown. `full` shows returns whole. `rating` is the row's support, where a run file has it; below
+    `least` it is told among the findings.
     """
     chat = read_chat(row)
     returns = {answer.turn.number: answer for answer in chat.returns}
-    blocks = [_head(chat, name, line, width), _findings(chat, width)]
+    blocks = [_head(chat, name, line, width), _findings(chat, width, findings_of(rating, least) if rating else [])]
+    if rating is not None:
+        blocks.append(_support(rating, width))
     if chat.turns:
         blocks.append(_legend(width))
     else:
@@ -76,12 +103,35 @@ def _parameters(schema: dict[str, Any]) -> list[str]:
     return [visible(name) if name in needed else f"{visible(name)}?" for name in names]
 
 
-def _findings(chat: Chat, width: int) -> list[str]:
-    findings = check_chat(chat)
+def _findings(chat: Chat, width: int, more_findings: list[Finding]) -> list[str]:
+    findings = [*check_chat(chat), *more_findings]
     label = max((len(finding.check) for finding in findings), default=0)
     lines = [line for finding in findings[:SHOWN_FINDINGS] for line in finding_lines(finding, width, label)]
     more = len(findings) - SHOWN_FINDINGS
     return lines + ([f"and {more:,} more findings"] if more > 0 else []) or ["no findings"]
+
+
+def _support(rating: Rating, width: int) -> list[str]:
+    """Return the support of a row, and its terms by status, heaviest first."""
+    support = rating.support
+    named = {"support": support.support, "retrievable": support.retrievable}
+    shares = [f"{name} {share:.2f}" for name, share in named.items() if share is not None]
+    lines = [click.style(", ".join(shares) or "needs nothing that its prompt does not give", bold=True)]
+    by_status = {
+        "shown": [term for term in support.of("shown") if term.share == 1],
+        "mentioned": [term for term in support.of("shown") if term.share < 1],
+        "not shown": support.of("documented"),
+        "undocumented": support.of("undocumented"),
+        "given": support.of("given"),
+    }
+    for label, terms in by_status.items():
+        if terms:
+            lines += wrap(f"  {label:<13}{', '.join(visible(term.text, 60) for term in terms)}", width, hang=15)
+    for leak in rating.leaks:
+        if leak.outcome != "known":
+            held = f"{', '.join(leak.terms)}, which only the desired output has"
+            lines += wrap(f"  leak, {leak.outcome}: {quoted(leak.query)} holds {held}", width, hang=4)
+    return lines
 
 
 def _legend(width: int) -> list[str]:

@@ -107,6 +107,44 @@ class StrangeRow(Record):
     """How the row's size differs from the median row's, where it does so by much."""
 
 
+class ShortRow(Record):
+    """A row whose support is too low."""
+
+    line: int
+    """Line in the file, counted from 1."""
+    retrievable: float
+    """Retrievable support, 0 to 1."""
+    support: float
+    """Support, 0 to 1."""
+    missing: tuple[str, ...]
+    """The heaviest terms that are documented, but not shown, or only mentioned."""
+
+
+class Supported(Record):
+    """How much of what their desired outputs need the rows show, as the run has it stored."""
+
+    rated: int
+    """Rows with a stored support."""
+    needing: int
+    """Those of them that need something documented."""
+    mean: float
+    """Mean retrievable support of these."""
+    above: int
+    """Those above 0.8."""
+    histogram: tuple[int, ...]
+    """Rows by retrievable support, in steps of equal width from 0 to 1."""
+    least: float
+    """Retrievable support below which a row is short."""
+    below: int
+    """Rows below it."""
+    leaks: int
+    """Queries in the rows that hold what only the desired output has, asked after the teacher was told to search on."""
+    refused: int
+    """Such queries that were refused, and are in no row."""
+    short: tuple[ShortRow, ...]
+    """The least supported rows below it, least first."""
+
+
 class Summary(Record):
     """What there is to know about a file of chat rows."""
 
@@ -144,3 +182,5 @@ class Summary(Record):
     """By check, errors first, then by rows."""
     strangest: tuple[StrangeRow, ...]
     """Most errors first, then most warnings, then farthest from the median."""
+    supported: Supported | None = None
+    """Support of the rows, where the run that they came from is beside the file."""

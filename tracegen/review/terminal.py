@@ -23,6 +23,7 @@ def render_summary(summary: Summary, *, name: str, width: int = 80) -> str:
         [click.style(f"{name}: {usable}", bold=True)],
         _bad_lines(summary, width),
         _figures(summary, width) if summary.rows else [],
+        _supported(summary, width),
         _findings(summary, width),
         _strangest(summary, width),
         _next(summary, name),
@@ -142,6 +143,32 @@ def _share(part: int, whole: int) -> str:
     return f"{part:,} ({part / whole:.0%})" if whole else f"{part:,}"
 
 
+def _supported(summary: Summary, width: int) -> list[str]:
+    supported = summary.supported
+    if supported is None:
+        return []
+    lines = [click.style("Support", bold=True)]
+    if supported.needing:
+        share = f"{supported.above / supported.needing:.1%}"
+        text = f"mean {supported.mean:.2f}; above 0.8: {supported.above:,} of {supported.needing:,} rows ({share})"
+        lines += fact("retrievable", text, width)
+        steps, most = len(supported.histogram), max(supported.histogram)
+        for step, rows in enumerate(supported.histogram):
+            label = f"{step / steps:.1f}-{(step + 1) / steps:.1f}"
+            drawn = "█" * max(round(rows / most * 40), bool(rows))
+            lines.append(f"{label:>{LABEL - 2}}  {drawn + ' ' if drawn else ''}{rows:,}")
+    lines += fact(
+        "leaks", f"{supported.leaks:,}; {_count(supported.refused, 'leaking query', 'leaking queries')} refused", width
+    )
+    lines += fact(
+        f"below {supported.least:g}", _count(supported.below, "row") + (", least first" if supported.short else ""), width
+    )
+    for row in supported.short:
+        head = f"  line {row.line:<6} {row.retrievable:.2f}  "
+        lines.append(click.style(head, bold=True) + clip("not shown: " + ", ".join(row.missing), width - len(head)))
+    return lines
+
+
 def _findings(summary: Summary, width: int) -> list[str]:
     if not summary.findings:
         return [click.style("Findings", bold=True), "  none"] if summary.rows else []
@@ -193,5 +220,5 @@ def _next(summary: Summary, name: str) -> list[str]:
     return [click.style("Next", bold=True), *(f"  {pad(words, longest)}   {note}" for words, note in notes.items())]
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+def _count(number: int, noun: str, plural: str | None = None) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {plural or noun + 's'}"

@@ -46,6 +46,9 @@ _KEPT = "What was answered is kept: run the same command again to go on."
 class ChatTeacher:
     """A teacher that is a chat model. Close it when done; its connections and its pace are shared by all rows."""
 
+    option = "--teacher"
+    """How the user names the model."""
+
     def __init__(
         self,
         model: str,
@@ -224,7 +227,9 @@ class ChatTeacher:
         if fault.status in (401, 403):
             raise TeacherError(f"The key was not accepted: {said}. Check OPENAI_API_KEY.")
         if fault.model:
-            raise TeacherError(f"No model {self.name!r}, or no chat endpoint there: {said}. Check --teacher and --base-url.")
+            raise TeacherError(
+                f"No model {self.name!r}, or no chat endpoint there: {said}. Check {self.option} and --base-url."
+            )
         if fault.context:
             return Failure(detail=f"The conversation is too long for the teacher: {fault.text[:300]}")
         if "tool" in fault.text.lower() and not self.gate.pacer.proven:

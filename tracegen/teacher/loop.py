@@ -11,6 +11,9 @@ responses and returns it comes back to where a killed run stood.
         else:
             loop.take_return(...)
     step.trace
+
+A finished loop can be told to search on (`take_further`); it then asks again, until it is finished once more. What was said for
+that stands in the conversation, and in the trace beside the hops, so that no example holds it.
 """
 
 import hashlib
@@ -19,7 +22,7 @@ import re
 from collections import deque
 from typing import Any, NamedTuple
 
-from tracegen.records import Ending, Hop, RawCall, Response, Row, Tool, ToolCall, ToolReturn, Trace, Usage
+from tracegen.records import Ending, Further, Hop, RawCall, Response, Row, Tool, ToolCall, ToolReturn, Trace, Usage
 from tracegen.teacher import Failure, ToolChoice
 from tracegen.teacher.leaked import calls_of
 from tracegen.teacher.wire import Conversation
@@ -27,6 +30,10 @@ from tracegen.tool_call import read_call
 
 NUDGE = "You have not searched yet. Call {name} before you answer."
 ANSWER_CUT = "The teacher's answer, which is thrown away, was cut off at its token limit"
+STOPPED = "I have searched as much as I may."
+"""Stands for the teacher's answer where it gave none: some services refuse a user message right after a return."""
+GOES_ON: tuple[Ending, ...] = ("answered", "max_hops")
+"""Endings after which a teacher can be told to search on."""
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}\Z")
 
 
@@ -36,7 +43,7 @@ class Ask(NamedTuple):
     messages: list[dict[str, Any]]
     """The conversation so far, in OpenAI's chat format; it belongs to the loop: read it, do not change it."""
     tool_choice: ToolChoice
-    """`required` until a first search was made, then `auto`."""
+    """`required` until a search was made since the beginning, or since the teacher was told to search on; then `auto`."""
 
 
 class Search(NamedTuple):
@@ -69,12 +76,31 @@ class Loop:
         self._usage = Usage()
         self._model: str | None = None
         self._answer: str | None = None
+        self._last_answer: str | None = None
         self._ended: tuple[Ending, str] | None = None if row.search else ("answered", "")
+        self._further: list[Further] = []
+        self._before: Ending = "answered"
+        self._enough = False
 
     @property
     def searched(self) -> bool:
         """Whether a search has been made that was not an error."""
-        return any(not hop.returned.error for hop in self._hops)
+        return self._searched_after(0)
+
+    @property
+    def hops(self) -> tuple[Hop, ...]:
+        """The hops so far."""
+        return tuple(self._hops)
+
+    @property
+    def trace(self) -> Trace:
+        """The research so far, as if it ended here."""
+        return self._trace(*(self._ended or (self._before, "")))
+
+    @property
+    def further(self) -> tuple[Further, ...]:
+        """What the teacher was told after it had stopped, so far."""
+        return tuple(self._further)
 
     def step(self) -> Ask | Search | Finish:
         """Return what to do next; the same answer until something is given back."""
@@ -85,7 +111,8 @@ class Loop:
         if self._ended is None and len(self._hops) >= self._max_hops:
             self._end_at_limit()
         if self._ended is None:
-            return Ask(self._messages, "auto" if self.searched else "required")
+            began = self._further[-1].after if self._further else 0
+            return Ask(self._messages, "auto" if self._searched_after(began) else "required")
         return Finish(self._trace(*self._ended))
 
     def take_response(self, response: Response) -> None:
@@ -99,19 +126,42 @@ class Loop:
             for number, call in enumerate(calls[:room]):
                 self._pending.append((call, content if number == 0 else None))
         elif response.refusal or response.finish_reason == "content_filter":
-            self._ended = ("refused", f"The teacher refused: {response.refusal or 'its answer was filtered'}")
-        elif response.finish_reason == "length" and self.searched:
+            self._end("refused", f"The teacher refused: {response.refusal or 'its answer was filtered'}")
+        elif response.finish_reason == "length" and self._searched_after(self._further[-1].after if self._further else 0):
             # The answer is thrown away: where it breaks off is of no interest. What was searched before is whole.
-            self._answer = response.content
+            self._answer = self._last_answer = response.content
             self._ended = ("answered", ANSWER_CUT)
         elif response.finish_reason == "length":
-            self._ended = ("length", "The teacher's message was cut off at its token limit; allow it more tokens")
+            self._end("length", "The teacher's message was cut off at its token limit; allow it more tokens")
         else:
             self._take_answer(response.content or "")
 
     def take_failure(self, failure: Failure) -> None:
         """Take note that the teacher cannot be asked any further about this row."""
-        self._ended = ("error", failure.detail)
+        self._end("error", failure.detail)
+
+    def take_further(self, further: Further) -> None:
+        """Go on after the end: the teacher is told to search on.
+
+        Raises RuntimeError where nothing has ended that could go on.
+        """
+        if self._ended is None or self._ended[0] not in GOES_ON:
+            raise RuntimeError("only research that came to a good end can go on")
+        self._messages.append({"role": "assistant", "content": self._last_answer or STOPPED})
+        self._messages.append({"role": "user", "content": further.message})
+        self._further.append(further)
+        self._max_hops = len(self._hops) + further.max_hops
+        self._before, self._ended = self._ended[0], None
+        self._last_answer, self._enough = None, False
+
+    def take_enough(self) -> None:
+        """End searching on: nothing more is wanted.
+
+        Raises RuntimeError where the teacher was not told to, or is not to be asked now.
+        """
+        if not (self._further and isinstance(self.step(), Ask)):
+            raise RuntimeError("only a teacher that searches on can be stopped before it is asked")
+        self._ended, self._enough = (self._before, ""), True
 
     def take_return(self, returned: ToolReturn) -> None:
         """Take the return of the search that `step` asked for."""
@@ -119,6 +169,13 @@ class Loop:
             raise RuntimeError("a return was given that no search asked for")
         (call, content), self._current = self._current, None
         self._add_hop(call, returned, content)
+
+    def _searched_after(self, hops: int) -> bool:
+        return any(not hop.returned.error for hop in self._hops[hops:])
+
+    def _end(self, ended: Ending, detail: str) -> None:
+        """End the research; where the teacher was only searching on, what it had found before stays good."""
+        self._ended = (self._before, f"Searching on failed: {detail}") if self._further else (ended, detail)
 
     def _begin(self, raw: RawCall, content: str | None) -> None:
         """Make the next call the current one, or answer a malformed one with an error right away."""
@@ -143,7 +200,7 @@ class Loop:
         self._messages.append({"role": "tool", "tool_call_id": call.id, "content": returned.text})
 
     def _take_answer(self, answer: str) -> None:
-        self._answer = answer
+        self._answer = self._last_answer = answer
         if self.searched:
             self._ended = ("answered", "")
         elif self._nudged:
@@ -161,7 +218,14 @@ class Loop:
 
     def _trace(self, ended: Ending, detail: str) -> Trace:
         return Trace(
-            hops=tuple(self._hops), ended=ended, detail=detail, answer=self._answer, model=self._model, usage=self._usage
+            hops=tuple(self._hops),
+            ended=ended,
+            detail=detail,
+            answer=self._answer,
+            model=self._model,
+            usage=self._usage,
+            further=tuple(self._further),
+            enough=self._enough,
         )
 
 

@@ -14,8 +14,12 @@ SENTENCES = {
     "temperature": "the temperature was refused: the model's own is used",
     "max_tokens": "max_tokens was refused: it is sent as max_completion_tokens",
     "parallel_tool_calls": "parallel_tool_calls was refused: it is left out",
+    "top_logprobs": "20 top_logprobs were refused: 5 are asked for",
+    "logprobs": "log probabilities were refused: they are not asked for",
 }
 """Every quirk, and what is done about it."""
+FEWER_LOGPROBS = 5
+"""Some servers give no more alternatives for a token; five are enough for five scores."""
 
 
 class Quirks:
@@ -45,6 +49,11 @@ class Quirks:
                     fields["max_completion_tokens"] = fields.pop("max_tokens")
                 case "temperature" | "parallel_tool_calls":
                     fields.pop(name, None)
+                case "top_logprobs" if "top_logprobs" in fields:
+                    fields["top_logprobs"] = FEWER_LOGPROBS
+                case "logprobs":
+                    fields.pop("logprobs", None)
+                    fields.pop("top_logprobs", None)
         return fields
 
     def learn(self, refusal: str, sent: dict[str, Any]) -> bool:
@@ -63,6 +72,8 @@ def _quirk(refusal: str, sent: dict[str, Any]) -> str | None:
         return "tool_choice" if sent["tool_choice"] == "required" else "no_tool_choice"
     if "reasoning_effort" in refusal and "reasoning_effort" not in sent:
         return "reasoning_effort"
+    if "logprob" in refusal and "logprobs" in sent:
+        return "top_logprobs" if "top_logprobs" in refusal and sent.get("top_logprobs", 0) > FEWER_LOGPROBS else "logprobs"
     for name in ("max_tokens", "temperature", "parallel_tool_calls"):
         if name in refusal and name in sent:
             return name

@@ -7,16 +7,16 @@ and the desired output is not among them.
 """
 
 import json
-import re
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property, lru_cache
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tracegen.records import RawCall, Response, Usage
-from tracegen.teacher.names import Passage, interest, language_of, names_met, passages_of
-from tracegen.teacher.reading import Prompt, read_prompt
+from tracegen.teacher.conversation import Conversation
+from tracegen.teacher.further import guided, linked, nearby
+from tracegen.teacher.names import interest, names_met
+from tracegen.teacher.reading import Prompt
 from tracegen.teacher.wording import about_name, clean, in_other_words, is_repeated, phrased, with_articles
 from tracegen.teacher.words import STOP_WORDS, WORD, stems_of
 
@@ -34,52 +34,6 @@ INTERESTING = 0.94
 """From this interest on a name that returns show is followed up."""
 PASSABLE = 0.5
 """From this interest on a name is followed up where the prompt has given no more than one query."""
-
-
-class Conversation:
-    """What the messages say: the prompt, the queries made so far, and what came back."""
-
-    def __init__(self, messages: Sequence[Mapping[str, Any]]) -> None:
-        first_call = next((n for n, message in enumerate(messages) if message.get("tool_calls")), len(messages))
-        opening = messages[:first_call]
-        self.system = "\n\n".join(_text(m) for m in opening if m.get("role") in ("system", "developer"))
-        turns = [_text(message) for message in opening if message.get("role") == "user"]
-        self.prompt = turns[-1] if turns else ""
-        self.earlier = "\n\n".join(turns[:-1])
-        self.queries = [query for message in messages for query in _queries(message)]
-        self.returns = [_text(message) for message in messages if message.get("role") == "tool"]
-
-    @cached_property
-    def read(self) -> Prompt:
-        """The prompt, read; where it says nothing alone (`now the same for three`), with the turns that it goes on from."""
-        own = _read(self.prompt)
-        says_something = own.questions or own.phrases or own.operations or own.names
-        return own if says_something or not self.earlier else _read(f"{self.earlier}\n\n{self.prompt}")
-
-    @cached_property
-    def passages(self) -> list[list[Passage]]:
-        """The passages of every return."""
-        return [passages_of(text) for text in self.returns]
-
-    @cached_property
-    def all_passages(self) -> list[Passage]:
-        """The passages of all returns."""
-        return [passage for passages in self.passages for passage in passages]
-
-    @cached_property
-    def language(self) -> str:
-        """The language or product, or ""."""
-        return language_of(self.system, f"{self.prompt}\n{self.earlier}", self.read.labels, self.all_passages)
-
-    def fruitless(self) -> int:
-        """Return how many of the last searches, in a row, brought no passage that was not there before."""
-        seen: set[str] = set()
-        count = 0
-        for passages in self.passages:
-            places = {passage.place for passage in passages}
-            count = 0 if places - seen else count + 1
-            seen |= places
-        return count
 
 
 class Researcher:
@@ -106,6 +60,8 @@ class Researcher:
 
 def next_query(conversation: Conversation, max_queries: int) -> str | None:
     """Return what to ask next, or None when enough was asked."""
+    if conversation.told:
+        return further_query(conversation)
     asked = conversation.queries
     if len(asked) >= max(1, min(max_queries, budget(conversation.read))):
         return None
@@ -119,10 +75,26 @@ def next_query(conversation: Conversation, max_queries: int) -> str | None:
     streams += [met, own] if len(asked) in FOLLOW_UP_TURNS else [own, met]
     if len(asked) < ENOUGH:
         streams += [follow_ups(conversation, PASSABLE), fallbacks(conversation)]
+    return _first_new(streams, conversation)
+
+
+def further_query(conversation: Conversation) -> str | None:
+    """Return what to ask after being told to go on, or None when that brings nothing more."""
+    if conversation.fruitless() >= FRUITLESS_LIMIT + 1:
+        return None
+    if conversation.topics:
+        return _first_new([guided(conversation)], conversation)
+    own, met = from_prompt(conversation), follow_ups(conversation, PASSABLE)
+    interesting = follow_ups(conversation, INTERESTING)
+    return _first_new([interesting, own, met, linked(conversation), nearby(conversation)], conversation)
+
+
+def _first_new(streams: Iterable[Iterator[str]], conversation: Conversation) -> str | None:
+    """Return the first candidate that was not asked yet, or None."""
     for stream in streams:
         for candidate in stream:
             query = clean(candidate)
-            if query and not is_repeated(query, asked, conversation.language):
+            if query and not is_repeated(query, conversation.queries, conversation.language):
                 return query
     return None
 
@@ -136,7 +108,7 @@ def budget(prompt: Prompt) -> int:
 def from_prompt(conversation: Conversation) -> Iterator[str]:
     """Yield queries that follow from the prompt, best first."""
     prompt, language = conversation.read, conversation.language
-    words = _list_and_dict_words(conversation)
+    words = conversation.list_and_dict_words
     candidates: list[tuple[float, str]] = [(question.weight, question.text) for question in prompt.questions]
     candidates += [(phrase.weight * PHRASE_WEIGHT, phrase.text) for phrase in prompt.phrases[:12]]
     candidates += [(value, with_articles(operation.ask.format_map(words))) for operation, value in prompt.operations[:16]]
@@ -180,47 +152,8 @@ def _variant(conversation: Conversation) -> int:
     return zlib.crc32(conversation.prompt.encode("utf-8", "replace")) % 35 + len(conversation.queries)
 
 
-def _list_and_dict_words(conversation: Conversation) -> dict[str, str]:
-    """Return what prompt and documentation call a list and a dictionary."""
-    text = " ".join([conversation.prompt[:12_000], *conversation.returns]).lower()
-    counts = Counter(re.findall(r"\b(list|array|dict|object|dictionary|dictionarie)s?\b", text))
-    # Of words that are equally frequent the first is taken: who shows braces thinks of objects.
-    dicts = ("object", "dict", "dictionary") if "{" in text else ("dict", "object", "dictionary")
-    return {
-        "list": max(("list", "array"), key=lambda word: counts[word]),
-        "dict": max(dicts, key=lambda word: counts[word]),
-    }
-
-
 def _closing(conversation: Conversation) -> str:
     """Return the final text; it is thrown away, but people see it in the run."""
     if not conversation.queries:
         return "Nothing was looked up."
     return "Looked up: " + "; ".join(conversation.queries) + ". That is what the answer needs."
-
-
-def _text(message: Mapping[str, Any]) -> str:
-    """Return the text of a message; content may be missing or come in parts."""
-    content = message.get("content")
-    if isinstance(content, list):
-        return "\n".join(str(part.get("text", "")) for part in content if isinstance(part, Mapping))
-    return content if isinstance(content, str) else ""
-
-
-def _queries(message: Mapping[str, Any]) -> list[str]:
-    """Return the queries of a message's calls."""
-    found: list[str] = []
-    for call in message.get("tool_calls") or ():
-        try:
-            arguments = json.loads(call["function"]["arguments"])
-        except (ValueError, KeyError, TypeError):
-            continue
-        if isinstance(arguments, dict) and isinstance(arguments.get("query"), str):
-            found.append(arguments["query"])
-    return found
-
-
-@lru_cache(maxsize=256)
-def _read(prompt: str) -> Prompt:
-    """Read a prompt once, although every reply needs it."""
-    return read_prompt(prompt)

@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 from tracegen.errors import BusyError, InputError, OutputError, SettingsError
 from tracegen.jsonl import dump
 
-FORMAT = 2
+FORMAT = 3
 """Version of the tables: those of `_FIRST`, and what `_STEPS` add. Older files are brought to it when opened for writing."""
 
 _FIRST = """
@@ -38,7 +38,13 @@ CREATE TABLE requests (batch TEXT, custom_id TEXT, row_id TEXT NOT NULL, seq INT
                        outcome TEXT, detail TEXT,
                        PRIMARY KEY (batch, custom_id)) WITHOUT ROWID;
 CREATE INDEX requests_of_rows ON requests (row_id, seq);
-"""
+""",
+    2: """
+CREATE TABLE support (row_id TEXT PRIMARY KEY, measure INTEGER NOT NULL, index_id TEXT NOT NULL, language TEXT NOT NULL,
+                      first_call TEXT, support REAL, retrievable REAL, rating TEXT NOT NULL,
+                      at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP) WITHOUT ROWID;
+CREATE INDEX support_of_calls ON support (first_call);
+""",
 }
 """What each format adds to the one before, by the number of that one."""
 

@@ -5,6 +5,7 @@
     rows        every row that was ever part of the run
     events      what the teacher said and what the tool returned, in order, for each row
     traces      the research of the rows that are finished
+    support     how much of what its desired output needs each trace shows (`tracegen.traces.ratings`)
     superseded  events and traces of rows that were researched anew: paid for, so kept
     batches     the files of a batch service, and how far each is (`tracegen.traces.batches`)
     requests    the requests in these files, and what became of each
@@ -21,6 +22,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
@@ -33,9 +35,11 @@ from tracegen.jsonl import dump
 from tracegen.records import Rejected, Row, Source, Trace, Usage
 from tracegen.traces.database import check_format, connect, explained, lock, prepare
 
-EventKind = Literal["response", "return", "failure"]
+EventKind = Literal["response", "return", "failure", "further", "enough"]
 Statement = tuple[str, tuple[Any, ...]]
 """A statement in SQL, and its values."""
+_OUTCOMES = ("traces", "support")
+"""The tables of what a row has come to."""
 
 
 class Event(NamedTuple):
@@ -43,7 +47,7 @@ class Event(NamedTuple):
 
     kind: EventKind
     body: str
-    """The record as JSON: a Response, a ToolReturn or a Failure."""
+    """The record as JSON: a Response, a ToolReturn, a Failure, a Further or an Enough."""
 
 
 class Result(NamedTuple):
@@ -92,6 +96,16 @@ class RunFile:
         return cls(path, connection, held)
 
     @classmethod
+    def open_existing(cls, path: Path) -> Self:
+        """Open an existing run file for writing, with the settings that it has.
+
+        Raises InputError where there is none, BusyError where another process has it open.
+        """
+        with cls.open_run(path) as run:
+            meta = run.meta()
+        return cls.create_or_resume(path, meta["settings"], meta.get("about", {}))
+
+    @classmethod
     def open_run(cls, path: Path) -> Self:
         """Open an existing run file for reading, also while a run is going on.
 
@@ -124,6 +138,11 @@ class RunFile:
         self._connection.close()
         if self._lock is not None:
             self._lock.release()
+
+    @cached_property
+    def format(self) -> int:
+        """Version of the tables."""
+        return int(self.meta()["format"])
 
     def meta(self) -> dict[str, Any]:
         """Return what made the run."""
@@ -193,6 +212,13 @@ class RunFile:
         page = self._fetch("SELECT kind, body FROM events WHERE row_id = ? ORDER BY seq", (row_id,))
         return [Event(kind, body) for kind, body in page]
 
+    def row(self, row_id: str) -> Row:
+        """Return a row of the input by its id."""
+        ((line, row),) = self._fetch(
+            "SELECT input.line, rows.row FROM input JOIN rows ON rows.id = input.row_id WHERE rows.id = ?", (row_id,)
+        )
+        return _row_on(line, row)
+
     def results(self) -> Iterator[Result]:
         """Yield the lines of the input in order, with what became of them."""
         query = """SELECT input.line, input.raw, rows.row, input.reason, traces.trace
@@ -220,21 +246,25 @@ class RunFile:
         await self.submit(row_id, seq, event)
 
     def submit(self, row_id: str, seq: int, event: Event) -> asyncio.Future[None]:
-        """Start to write an event; the future is done when it is on disk, and has an OutputError where it cannot be written."""
-        return self._enqueue(recording(row_id, seq, event))
+        """Start to write an event; the future is done when it is on disk, and has an OutputError where it cannot be written.
 
-    async def finish(self, row_id: str, trace: Trace) -> None:
-        """Write the finished research of a row; when this returns it is on disk."""
-        await self.submit_trace(row_id, trace)
+        A row that is told to go on is open again: what it had come to is taken away.
+        """
+        gone = [forgetting(table, row_id) for table in _OUTCOMES] if event.kind == "further" else []
+        return self._enqueue(recording(row_id, seq, event), *gone)
 
-    def submit_trace(self, row_id: str, trace: Trace) -> asyncio.Future[None]:
-        """Start to write the finished research of a row; the future is that of `submit`."""
-        statement = "INSERT INTO traces (row_id, ended, hops, trace) VALUES (?, ?, ?, ?)"
-        return self._enqueue((statement, (row_id, trace.ended, len(trace.hops), trace.model_dump_json())))
+    async def finish(self, row_id: str, trace: Trace, *more: Statement) -> None:
+        """Write the finished research of a row, and `more` in the same transaction; when this returns it is on disk."""
+        await self.submit_trace(row_id, trace, *more)
+
+    def submit_trace(self, row_id: str, trace: Trace, *more: Statement) -> asyncio.Future[None]:
+        """Start to write the finished research of a row, and `more` in the same transaction; the future is that of `submit`."""
+        statement = "INSERT OR REPLACE INTO traces (row_id, ended, hops, trace) VALUES (?, ?, ?, ?)"
+        return self._enqueue((statement, (row_id, trace.ended, len(trace.hops), trace.model_dump_json())), *more)
 
     async def forget(self, row_id: str) -> None:
-        """Set aside what was answered about a row, so that the next start asks again."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._set_aside, [row_id], ())
+        """Set aside what was answered about a row, so that the next start asks again; of one that failed, the failure alone."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._forget, row_id)
 
     def set_aside(self, row_ids: list[str], *more: Statement) -> None:
         """Move what is known about rows to `superseded`: they are open again. `more` is done in the same transaction."""
@@ -243,7 +273,11 @@ class RunFile:
     def remember(self, key: str, value: Any) -> None:
         """Write a note about the run as a whole, a JSON value; None takes it away."""
         statement = ("DELETE FROM meta WHERE key = ?", (key,)) if value is None else remembering(key, value)
-        self._thread.submit(self._commit, [statement]).result()
+        self.do([statement])
+
+    def do(self, statements: Iterable[Statement]) -> None:
+        """Do these statements in one transaction."""
+        self._thread.submit(self._commit, list(statements)).result()
 
     def fetch(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """Return the result of a query, as of the last transaction."""
@@ -256,10 +290,11 @@ class RunFile:
     async def _write(self, statement: Statement) -> None:
         await self._enqueue(statement)
 
-    def _enqueue(self, statement: Statement) -> asyncio.Future[None]:
+    def _enqueue(self, *statements: Statement) -> asyncio.Future[None]:
+        """Start to do these statements, all in one transaction."""
         loop = asyncio.get_running_loop()
         done = loop.create_future()
-        self._waiting.append((statement, done))
+        self._waiting += [(statement, done) for statement in statements]
         if self._writer is None or self._writer.done():
             self._writer = loop.create_task(self._write_waiting())
         return done
@@ -287,6 +322,13 @@ class RunFile:
             self._connection.execute("BEGIN")
             for text, same in itertools.groupby(statements, key=itemgetter(0)):
                 self._connection.executemany(text, (values for _, values in same))
+
+    def _forget(self, row_id: str) -> None:
+        with explained(self.path), self._connection:
+            self._connection.execute("BEGIN")
+            last = "SELECT seq, kind FROM events WHERE row_id = ? ORDER BY seq DESC LIMIT 1"
+            found = self._connection.execute(last, (row_id,)).fetchone()
+            _set_aside_row(self._connection, row_id, found[0] if found and found[1] == "failure" else 0)
 
     def _set_aside(self, row_ids: list[str], more: tuple[Statement, ...]) -> None:
         with explained(self.path), self._connection:
@@ -317,17 +359,24 @@ def recording(row_id: str, seq: int, event: Event) -> Statement:
     return "INSERT INTO events (row_id, seq, kind, body) VALUES (?, ?, ?, ?)", (row_id, seq, event.kind, event.body)
 
 
+def forgetting(table: str, row_id: str) -> Statement:
+    """Return the statement that takes away what a table has about a row."""
+    return f"DELETE FROM {table} WHERE row_id = ?", (row_id,)
+
+
 def remembering(key: str, value: Any) -> Statement:
     """Return the statement that writes a note about the run."""
     return "INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, dump(value))
 
 
-def _set_aside_row(connection: sqlite3.Connection, row_id: str) -> None:
+def _set_aside_row(connection: sqlite3.Connection, row_id: str, since: int = 0) -> None:
+    """Set aside the events of a row from a number on, and its trace."""
     attempt = connection.execute("SELECT coalesce(max(attempt), 0) + 1 FROM superseded WHERE row_id = ?", (row_id,)).fetchone()[
         0
     ]
     connection.execute(
-        "INSERT INTO superseded SELECT row_id, ?, seq, kind, body, at FROM events WHERE row_id = ?", (attempt, row_id)
+        "INSERT INTO superseded SELECT row_id, ?, seq, kind, body, at FROM events WHERE row_id = ? AND seq >= ?",
+        (attempt, row_id, since),
     )
     # The trace comes after its last event.
     last = connection.execute("SELECT coalesce(max(seq), -1) FROM events WHERE row_id = ?", (row_id,)).fetchone()[0]
@@ -335,6 +384,7 @@ def _set_aside_row(connection: sqlite3.Connection, row_id: str) -> None:
         "INSERT INTO superseded SELECT row_id, ?, ?, 'trace', trace, at FROM traces WHERE row_id = ?",
         (attempt, last + 1, row_id),
     )
-    connection.execute("UPDATE requests SET outcome = 'set aside' WHERE row_id = ?", (row_id,))
-    connection.execute("DELETE FROM events WHERE row_id = ?", (row_id,))
-    connection.execute("DELETE FROM traces WHERE row_id = ?", (row_id,))
+    connection.execute("UPDATE requests SET outcome = 'set aside' WHERE row_id = ? AND seq >= ?", (row_id, since))
+    connection.execute("DELETE FROM events WHERE row_id = ? AND seq >= ?", (row_id, since))
+    for table in _OUTCOMES:
+        connection.execute(*forgetting(table, row_id))

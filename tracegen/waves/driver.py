@@ -16,14 +16,16 @@ from typing import TypeVar
 
 from tracegen.errors import AnswersPending, SettingsError, TeacherError
 from tracegen.records import Row, Tool
-from tracegen.research import Progress, Research, SearchFunction, take_event
+from tracegen.research import Given, Progress, Research, SearchFunction, event_of, take_event
 from tracegen.teacher import Failure
 from tracegen.teacher.batch import Passing, Service, Status
 from tracegen.teacher.chat import ChatTeacher
 from tracegen.teacher.loop import Ask, Finish, Loop
 from tracegen.traces import batches
 from tracegen.traces.batches import Batch, Request
-from tracegen.traces.runfile import Event, RunFile
+from tracegen.traces.passes import Passes
+from tracegen.traces.ratings import Rater
+from tracegen.traces.runfile import RunFile
 from tracegen.waves.collecting import Collected, Collector
 from tracegen.waves.files import WaveFiles, remove_leftovers
 
@@ -83,10 +85,16 @@ class Waves(Research):
         *,
         prompt: str | None,
         max_hops: int,
+        rater: Rater | None = None,
+        passes: Passes | None = None,
         progress: Callable[[Progress], None] = lambda _: None,
     ) -> None:
-        """Prepare; nothing is asked yet. Raises SettingsError where batches are out that another kind of service has."""
-        super().__init__(run, teacher, search, tool, prompt=prompt, max_hops=max_hops, progress=progress)
+        """Prepare as Research does; nothing is asked yet.
+
+        Raises SettingsError where batches are out that another kind of service has.
+        """
+        common = {"max_hops": max_hops, "rater": rater, "passes": passes, "progress": progress}
+        super().__init__(run, teacher, search, tool, prompt=prompt, **common)  # type: ignore[arg-type]
         self._chat, self._service, self._options = teacher, service, options
         self._collector = Collector(run, teacher, options.say)
         self._delay_s = options.poll_s[0]
@@ -120,7 +128,7 @@ class Waves(Research):
             if not answered:
                 await self._wait(out)
         if not self._options.launch:
-            await self._row_by_row(concurrency, self._run.open_rows())
+            await self._row_by_row(concurrency, self._rows())
 
     async def _row_by_row(self, concurrency: int, rows: Iterator[Row]) -> None:
         """Research rows on the normal path, from where batches have brought them."""
@@ -247,7 +255,7 @@ class Waves(Research):
         wave = max((batch.wave for batch in batches.all_batches(self._run)), default=0) + 1
         files = WaveFiles(self._run, wave, self._service.via, self._options.max_requests, self._options.max_mb)
         out, unanswered = batches.rows_out(self._run), list[Row]()
-        rows = (row for row in self._run.open_rows() if row.id not in out)
+        rows = (row for row in self._rows() if row.id not in out)
         while chunk := list(islice(rows, max(concurrency, 1))):
             for row, asked in zip(chunk, await asyncio.gather(*map(self._next_question, chunk)), strict=True):
                 if asked is None:
@@ -285,20 +293,27 @@ class Waves(Research):
         for event in self._run.events(row.id):
             take_event(loop, event)
             seq += 1
-        while not isinstance(step := loop.step(), Finish):
-            if isinstance(step, Ask):
+        while True:
+            step = loop.step()
+            if isinstance(step, Finish):
+                rating, further = await self._judge(row, step.trace)
+                if further is None:
+                    break
+                given: Given = further
+            elif isinstance(step, Ask) and (enough := await self._enough(row, loop)):
+                given = enough
+            elif isinstance(step, Ask):
                 if batches.tries(self._run, row.id, seq) < MAX_TRIES:
                     fields = self._chat.fields(step.tool_choice)
                     return Request(row.id, seq, fields), self._chat.body(step.messages, [self._tool.definition], fields)
-                failure = Failure(detail=f"{MAX_TRIES} batches ended without an answer to the request")
-                event = Event("failure", failure.model_dump_json())
+                given = Failure(detail=f"{MAX_TRIES} batches ended without an answer to the request")
             else:
-                event = Event("return", (await self._search(step.query)).model_dump_json())
-                self.calls += 1
+                given = await self._look_up(row, loop, step.query)
+            event = event_of(given)
             await self._run.record(row.id, seq, event)
             take_event(loop, event)
             seq += 1
-        await self._run.finish(row.id, step.trace)
+        await self._run.finish(row.id, step.trace, *self._rated(row, step.trace, rating))
         self.finished += 1
         self._report()
         return None
