@@ -35,7 +35,7 @@ ALLOWED = {
     "samples": COMMON | {"dataset", "traces"},
     "splitting": COMMON | {"minhash", "samples", "dataset", "index"},
     "varying": COMMON | {"dataset", "index", "pipeline", "prompts", "teacher", "traces"},
-    "selecting": COMMON | {"samples", "dataset", "index", "traces", "proof"},
+    "selecting": COMMON | {"samples", "dataset", "index", "pipeline", "traces", "proof"},
     "estimating": COMMON | {"dataset", "teacher", "pipeline", "research"},
 }
 """What each module or package at the top of tracegen may import of the others; `cli` may import them all."""

@@ -38,6 +38,8 @@ def test_each_row_is_followed_by_its_variant_with_its_own_output(dataset: Path, 
         assert value["variant"] in ("typos", "terse", "rambling", "premise")
     tracegen.variants(dataset, tmp_path / "again.jsonl")
     assert (tmp_path / "again.jsonl").read_text(encoding="utf-8").splitlines() == lines
+    tracegen.variants(dataset, tmp_path / "builtin.jsonl", teacher="builtin")
+    assert (tmp_path / "builtin.jsonl").read_text(encoding="utf-8").splitlines() == lines
     tracegen.variants(dataset, tmp_path / "other.jsonl", seed=1)
     assert (tmp_path / "other.jsonl").read_text(encoding="utf-8").splitlines() != lines
 
