@@ -102,10 +102,10 @@ async def variants_async(
 ) -> Varied:
     """Write a dataset with `per_row` messy versions of each row's last prompt, each with the row's own desired output.
 
-    Without a teacher, or with `builtin`, rules make them (`RULE_KINDS`); with the name of a model, it does (`TEACHER_KINDS`), and its answers are
-    kept in a run file beside the output (`messy.variants.db`): started again, nothing is asked twice. A variant that lost
-    something of the prompt that the desired output has, or tells a name of it, is left out. Each has the fields `variant_of`,
-    the id of its row, and `variant`, its kind. Rows that are variants already get none.
+    Without a teacher, or with `builtin`, rules make them (`RULE_KINDS`). With the name of a model, it does (`TEACHER_KINDS`),
+    and its answers are kept in a run file beside the output (`messy.variants.db`): started again, nothing is asked twice. A
+    variant that lost something of the prompt that the desired output has, or tells a name of it, is left out. Each has the
+    fields `variant_of`, the id of its row, and `variant`, its kind. Rows that are variants already get none.
 
     `no_search` and `nothing_found` are shares of the output: rows that are answered from the prompt alone, and rows about names
     that the `index` does not have, with `not_documented` as their desired output. The other arguments are those of
