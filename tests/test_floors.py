@@ -37,7 +37,7 @@ ALLOWED = {
     "samples": COMMON | {"dataset", "traces"},
     "splitting": COMMON | {"minhash", "samples", "dataset", "index"},
     "varying": COMMON | {"dataset", "index", "pipeline", "prompts", "teacher", "traces"},
-    "selecting": COMMON | {"samples", "dataset", "index", "traces", "proof"},
+    "selecting": COMMON | {"samples", "dataset", "index", "pipeline", "traces", "proof"},
     "doctor": COMMON | {"dataset", "index", "teacher", "traces", "review"},
     "judging": COMMON | {"prompts", "teacher", "traces"},
     "estimating": COMMON | {"dataset", "teacher", "pipeline", "research"},

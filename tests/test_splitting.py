@@ -8,7 +8,7 @@ import pytest
 import tracegen
 from tests.conftest import ROOT, read_jsonl
 from tracegen.dataset import read_rows
-from tracegen.errors import InputError, SettingsError
+from tracegen.errors import InputError, OutputError, SettingsError
 from tracegen.records import Row
 from tracegen.splitting import Leak
 
@@ -158,6 +158,8 @@ def test_wrong_settings_are_refused_before_anything_is_written(tmp_path: Path) -
         tracegen.split(dataset, tmp_path / "one.jsonl", tmp_path / "one.jsonl")
     with pytest.raises(SettingsError, match="three files"):
         tracegen.split(dataset, dataset)
+    with pytest.raises(OutputError, match="a folder that is there"):
+        tracegen.split(dataset, tmp_path / "none" / "train.jsonl")
     with pytest.raises(SettingsError, match="between 0 and 1"):
         tracegen.split(dataset, share=90)
     assert dataset.read_text(encoding="utf-8").splitlines() == LINES[:4]

@@ -1,11 +1,15 @@
 """Variants of a dataset: by rule, by a teacher at a real server, and on their way through generate."""
 
 import json
+import tempfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import tracegen
 from bench.endpoint import Endpoint
@@ -17,9 +21,14 @@ from tracegen.records import Row
 from tracegen.teacher.asking import Asking
 from tracegen.varying import Varied
 
+TEXTS = (
+    st.sampled_from(["Please write the function that sorts these numbers.", "How do I join the names with a comma?"])
+    | st.text()
+).filter(lambda text: text.strip() != "" and '"variant"' not in text)
+
 
 def made(path: Path) -> list[dict[str, object]]:
-    return [row for row in read_jsonl(path) if "variant" in row]
+    return [row for line in path.read_bytes().splitlines() if "variant" in (row := json.loads(line))]
 
 
 def test_each_row_is_followed_by_its_variant_with_its_own_output(dataset: Path, tmp_path: Path) -> None:
@@ -38,8 +47,31 @@ def test_each_row_is_followed_by_its_variant_with_its_own_output(dataset: Path, 
         assert value["variant"] in ("typos", "terse", "rambling", "premise")
     tracegen.variants(dataset, tmp_path / "again.jsonl")
     assert (tmp_path / "again.jsonl").read_text(encoding="utf-8").splitlines() == lines
+    tracegen.variants(dataset, tmp_path / "builtin.jsonl", teacher="builtin")
+    assert (tmp_path / "builtin.jsonl").read_text(encoding="utf-8").splitlines() == lines
     tracegen.variants(dataset, tmp_path / "other.jsonl", seed=1)
     assert (tmp_path / "other.jsonl").read_text(encoding="utf-8").splitlines() != lines
+
+
+@given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=4), st.integers(0, 9), st.booleans())
+def test_the_desired_output_survives_byte_for_byte(pairs: list[tuple[str, str]], seed: int, ascii_only: bool) -> None:
+    rows = [[{"role": "user", "content": prompt}, {"role": "assistant", "content": output}] for prompt, output in pairs]
+    with tempfile.TemporaryDirectory() as folder:
+        dataset, output = Path(folder) / "rows.jsonl", Path(folder) / "messy.jsonl"
+        dataset.write_text(
+            "".join(json.dumps({"messages": row}, ensure_ascii=ascii_only) + "\n" for row in rows), encoding="utf-8"
+        )
+        tracegen.variants(dataset, output, per_row=4, seed=seed, no_search=0.2)
+        ids = {entry.outcome.id: entry.outcome for entry in read_rows(dataset) if isinstance(entry.outcome, Row)}
+        written = output.read_bytes().split(b"\n")[:-1]
+        assert [line for line in written if b'"variant"' not in line] == dataset.read_bytes().split(b"\n")[:-1]
+        for row in made(output):
+            messages: Any = row["messages"]
+            parent = ids[str(row["variant_of"])]
+            if row["variant"] == "no-search":
+                assert parent.desired_output in messages[0]["content"]
+            else:
+                assert messages[-1]["content"].encode() == parent.desired_output.encode()
 
 
 def test_kinds_are_chosen_and_variants_get_none_of_their_own(dataset: Path, tmp_path: Path) -> None:

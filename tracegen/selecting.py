@@ -9,6 +9,7 @@ from tracegen.dataset.clusters import cluster, effective_number
 from tracegen.dataset.select import most_varied
 from tracegen.errors import SettingsError
 from tracegen.jsonl import replacing
+from tracegen.pipeline import check_output
 from tracegen.proof import make_rater, rate_run
 from tracegen.samples import Unusable, keys_of, opened_run, read_samples
 from tracegen.traces.runfile import RunFile
@@ -67,8 +68,7 @@ def select(
     dataset, output = Path(dataset), Path(output)
     if best < 1:
         raise SettingsError(f"--best {best}: give the number of rows to select.")
-    if output.resolve() == dataset.resolve():
-        raise SettingsError(f"The output {output} is the dataset itself. Give another file with -o.")
+    check_output(dataset, output)
     with opened_run(dataset, run) as opened:
         samples = read_samples(dataset, opened)
         known = supports(opened, Path(index), language) if opened is not None and by_support else {}

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from tracegen.dataset.clusters import Clusters, cluster
 from tracegen.dataset.similar import joined_groups, near_duplicate_groups
 from tracegen.dataset.split import hold_out, quarters
-from tracegen.errors import InputError, SettingsError
+from tracegen.errors import InputError, OutputError, SettingsError
 from tracegen.jsonl import replacing
 from tracegen.minhash import words
 from tracegen.samples import Sample, Unusable, opened_run, read_samples
@@ -86,7 +86,8 @@ def split(
     the dataset where they are not given. `model` embeds the prompts; `run` is the run file of finished examples, by default
     the one beside them, if there is one. The same file and seed give the same split.
 
-    Raises InputError where the file cannot be split, SettingsError where the share or the outputs are wrong.
+    Raises InputError where the file cannot be split, SettingsError where the share or the outputs are wrong, OutputError
+    where these cannot be written.
     """
     dataset = Path(dataset)
     outputs = [
@@ -97,13 +98,17 @@ def split(
         raise SettingsError(
             f"{dataset} and both outputs have to be three files. Name others with --train-output and --valid-output."
         )
+    for path in outputs:
+        if path.is_dir() or not path.absolute().parent.is_dir():
+            raise OutputError(f"Cannot write {path}: give a file in a folder that is there.")
     if not 0 < share < 1:
         raise SettingsError(f"--valid {share}: give a share between 0 and 1, such as 0.1.")
     with opened_run(dataset, run) as opened:
         samples = read_samples(dataset, opened)
     groups = joined_groups(len(samples.usable), *_groupings(samples.usable).values())
     if len(set(groups)) < 2:
-        raise InputError(f"All {len(groups)} rows of {dataset} are near-duplicates of one another: nothing can be held out.")
+        why = "are near-duplicates of one another" if len(groups) > 1 else "are one row"
+        raise InputError(f"All rows of {dataset} {why}: nothing can be held out.")
     clusters = topics([sample.prompt for sample in samples.usable], model=model, seed=seed, progress=progress).labels
     lengths = [sample.length for sample in samples.usable]
     held = hold_out(groups, clusters, lengths, share=share, seed=seed)

@@ -17,7 +17,7 @@ from tracegen.dataset.extra import NOT_DOCUMENTED, about_nothing, invented_names
 from tracegen.dataset.messy import RULES, lost, told
 from tracegen.errors import SettingsError, TracegenError
 from tracegen.jsonl import dump, replacing
-from tracegen.pipeline import DEFAULT_INDEX, price_of
+from tracegen.pipeline import BUILTIN, DEFAULT_INDEX, check_output, price_of
 from tracegen.prompts import read_prompt
 from tracegen.records import Chunk, Response, Row, Usage
 from tracegen.teacher import Failure
@@ -102,10 +102,10 @@ async def variants_async(
 ) -> Varied:
     """Write a dataset with `per_row` messy versions of each row's last prompt, each with the row's own desired output.
 
-    Without a teacher, rules make them (`RULE_KINDS`); with the name of a model, it does (`TEACHER_KINDS`), and its answers are
-    kept in a run file beside the output (`messy.variants.db`): started again, nothing is asked twice. A variant that lost
-    something of the prompt that the desired output has, or tells a name of it, is left out. Each has the fields `variant_of`,
-    the id of its row, and `variant`, its kind. Rows that are variants already get none.
+    Without a teacher, or with `builtin`, rules make them (`RULE_KINDS`). With the name of a model, it does (`TEACHER_KINDS`),
+    and its answers are kept in a run file beside the output (`messy.variants.db`): started again, nothing is asked twice. A
+    variant that lost something of the prompt that the desired output has, or tells a name of it, is left out. Each has the
+    fields `variant_of`, the id of its row, and `variant`, its kind. Rows that are variants already get none.
 
     `no_search` and `nothing_found` are shares of the output: rows that are answered from the prompt alone, and rows about names
     that the `index` does not have, with `not_documented` as their desired output. The other arguments are those of
@@ -114,6 +114,7 @@ async def variants_async(
     Raises SettingsError where an argument is wrong; what the teacher raises; BudgetError where the budget is reached.
     """
     dataset, output = Path(dataset), Path(output)
+    teacher = None if teacher == BUILTIN else teacher
     kinds = _checked(dataset, output, kinds, teacher, per_row, no_search, nothing_found, not_documented)
     entries = [(entry.outcome, entry.raw) for entry in read_rows(dataset)]
     rows = [(outcome, raw) for outcome, raw in entries if isinstance(outcome, Row)]
@@ -171,8 +172,7 @@ def _checked(
     if wrong := sorted(set(kinds or ()) - set(known)):
         other = " Some need --teacher MODEL." if teacher is None and set(wrong) <= set(TEACHER_KINDS) else ""
         raise SettingsError(f"--kinds: there is no {', '.join(wrong)} here. Give some of {', '.join(known)}.{other}")
-    if output.resolve() == dataset.resolve():
-        raise SettingsError(f"The output {output} is the dataset itself. Give another file with -o.")
+    check_output(dataset, output)
     if per_row < 0 or min(no_search, nothing_found) < 0 or no_search + nothing_found > 0.5:
         raise SettingsError(
             "--per-row cannot be less than 0, and --no-search with --nothing-found is at most half of the rows."
