@@ -58,6 +58,8 @@ def _print_summary(path: Path, name: str, as_json: bool, error: tuple[str, ...])
     summary = summarise(lines)
     _print(json_page(summary.model_dump()) if as_json else render_summary(summary, name=_shown(name), width=_width()))
     struck = {count.check: (count.rows, count.lines) for count in summary.findings if count.check in gates}
+    if "no-messages" in gates and summary.unusable:
+        struck["no-messages"] = (summary.unusable, tuple(bad.line for bad in summary.unusable_lines))
     refuse_struck(struck, f"Look at them: tracegen inspect {_shown(name)} LINE")
 
 
