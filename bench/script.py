@@ -292,6 +292,15 @@ def parallel(number_of_calls: int, finish_reason: str = "tool_calls") -> Fault:
     return fault
 
 
+def leaked(turn: Turn) -> Reply:
+    """Leave the call in the text, in the words of the model's own template."""
+    if not turn.wants_call:
+        return scripted(turn)
+    function = tool_call(turn)["function"]
+    call = json.dumps({"name": function["name"], "arguments": json.loads(function["arguments"])})
+    return completion(turn, text_message(turn, content=f"<tool_call>\n{call}\n</tool_call>"))
+
+
 def same_query(turn: Turn) -> Reply:
     if not turn.can_call:
         return scripted(turn)
@@ -349,7 +358,16 @@ def half_a_body(turn: Turn) -> Reply:
 
 HTML = Reply(b"<!doctype html><html><body><h1>Please log in</h1></body></html>", content_type="text/html")
 
+
+def rewords(turn: Turn) -> Reply:
+    """Ask what comes last in the message once more, in other words: what a teacher of variants does."""
+    question = turn.topic.partition("The question:\n\n")[2] or turn.topic
+    return completion(turn, text_message(turn, content=f"hey, quick one for you.\n{question}\nany idea?"))
+
+
 FAULTS: dict[str, Fault] = {
+    # no fault, but another task
+    "rewords": rewords,
     # the server refuses
     "no_tools": refuses(lambda turn: bool(turn.tools), error(400, "This model does not support tools.")),
     "refuse_required": refuses(
@@ -365,6 +383,10 @@ FAULTS: dict[str, Fault] = {
     "error_503": lambda turn: error(503, "The model is loading.", kind="unavailable_error"),
     "error_504": lambda turn: Reply(b"upstream request timeout", 504, "text/plain"),
     "error_529": lambda turn: error(529, "Overloaded.", kind="overloaded_error"),
+    "flagged": refuses(
+        lambda turn: "POISON" in turn.topic, error(403, "Your chosen model requires moderation and your input was flagged.")
+    ),
+    "forbidden": refuses(lambda turn: "POISON" in turn.topic, error(403, "Forbidden.")),
     "poison": refuses(lambda turn: "POISON" in turn.topic, error(500, "The parser failed.", kind="server_error")),
     "rate_limit_bare": lambda turn: error(429, "Rate limit reached.", "rate_limit_exceeded", "requests"),
     "quirky": quirky,
@@ -382,11 +404,13 @@ FAULTS: dict[str, Fault] = {
     "refusal": ends("stop", content=None, refusal="I cannot help with that."),
     "content_filter": ends("content_filter", content=""),
     "length": ends("length", content="An answer that stops in the mid"),
+    "answer_cut": lambda turn: scripted(turn) if turn.wants_call else completion(turn, text_message(turn), "length"),
     "never_ends": never_ends,
     # the calls are not what a client expects
     "parallel": parallel(3),
     "parallel_30": parallel(30),
     "stop_with_calls": parallel(1, "stop"),
+    "leaked_calls": leaked,
     "same_query": same_query,
     "long_query": alters_arguments(lambda arguments: json.dumps({"query": "why " * 12_500})),
     "surrogates": alters_arguments(lambda arguments: '{"query": "half a \\ud83d smile"}'),

@@ -34,13 +34,18 @@ ALLOWED = {
     "pipeline": COMMON
     | {"prompts", "dataset", "index", "teacher", "traces", "targets", "research", "waves", "findings", "exporting"},
     "proof": COMMON | {"traces", "index"},
+    "samples": COMMON | {"dataset", "traces"},
+    "splitting": COMMON | {"minhash", "samples", "dataset", "index"},
+    "varying": COMMON | {"dataset", "index", "pipeline", "prompts", "teacher", "traces"},
+    "selecting": COMMON | {"samples", "dataset", "index", "traces", "proof"},
+    "doctor": COMMON | {"dataset", "index", "teacher", "traces", "review"},
     "estimating": COMMON | {"dataset", "teacher", "pipeline", "research"},
 }
 """What each module or package at the top of tracegen may import of the others; `cli` may import them all."""
 HEAVY = {
     "torch", "onnxruntime", "tokenizers", "sentence_transformers", "transformers", "chromadb", "openai", "numpy", "bm25s",
-    "markdown_it", "docutils", "pypdf", "yaml", "lxml", "sklearn", "scipy", "pathspec", "mcp", "starlette", "uvicorn",
-    "detect_secrets", "py3langid",
+    "markdown_it", "docutils", "pypdf", "yaml", "lxml", "sklearn", "scipy", "matplotlib", "jinja2", "pathspec", "mcp",
+    "starlette", "uvicorn", "detect_secrets", "py3langid",
 }  # fmt: skip
 
 

@@ -21,6 +21,7 @@ Generate = Callable[..., Summary]
 ROWS = 8
 PASSING = "error_500 error_502 error_503 error_504 error_529 rate_limit_bare reset truncated html empty_choices"
 ODD = "parallel_30 stop_with_calls same_query surrogates extra_arguments missing_usage extra_fields least_fields"
+ODD += " leaked_calls answer_cut"
 
 
 @pytest.fixture(autouse=True)
@@ -85,6 +86,17 @@ def test_an_error_that_persists_for_one_row_is_that_rows_failure(research: Gener
     summary = research()
     assert (summary.examples, summary.reasons) == (ROWS - 1, {"error": 1})
     assert "said 500: The parser failed" in summary.rejected_output.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("fault", "said"), [("flagged", "filtered the conversation"), ("forbidden", "said 403: Forbidden")])
+def test_a_conversation_that_is_refused_is_its_rows_failure(
+    research: Generate, endpoint: Endpoint, dataset: Path, fault: str, said: str
+) -> None:
+    poison(dataset, 4, 6)
+    endpoint.fault(fault)
+    summary = research()
+    assert (summary.examples, summary.reasons) == (ROWS - 2, {"error": 2})
+    assert said in summary.rejected_output.read_text(encoding="utf-8")
 
 
 def test_it_is_so_too_where_rows_go_one_by_one_and_it_is_the_last(

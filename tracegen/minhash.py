@@ -23,6 +23,30 @@ class Sketch(NamedTuple):
     """One key per band; texts with a key in common are compared."""
 
 
+class MinHash:
+    """The signature of a text's words: the least of each of n hashes over its runs of words."""
+
+    def __init__(self, hashes: int, shingle: int) -> None:
+        import numpy as np
+
+        numbers = np.random.default_rng(5)
+        self._factors = numbers.integers(0, 2**64, hashes, dtype=np.uint64) | np.uint64(1)
+        self._offsets = numbers.integers(0, 2**64, hashes, dtype=np.uint64)
+        self._shingle = shingle
+
+    def __call__(self, words: Sequence[str]) -> "Signature":
+        """Return the signature, shape (n,): the share of equal hashes in two of them estimates their Jaccard similarity."""
+        import numpy as np
+
+        last = max(len(words) - self._shingle, 0)
+        runs = {crc32(" ".join(words[at : at + self._shingle]).encode()) for at in range(last + 1)}
+        values = np.fromiter(runs, dtype=np.uint64, count=len(runs))
+        # Multiply and shift (Dietzfelbinger 1997): the upper half of the product modulo 2**64 is as good as random.
+        hashed: NDArray[np.uint64] = (self._factors[:, None] * values[None, :] + self._offsets[:, None]) >> np.uint64(32)
+        signature: Signature = hashed.min(axis=1).astype(np.uint32)
+        return signature
+
+
 class Sketches:
     """The texts seen so far, in the order they were added.
 
@@ -32,13 +56,8 @@ class Sketches:
     """
 
     def __init__(self, *, similarity: float, shingle: int, bands: int, rows: int, most_compared: int) -> None:
-        import numpy as np
-
-        numbers = np.random.default_rng(5)
-        self._factors = numbers.integers(0, 2**64, bands * rows, dtype=np.uint64) | np.uint64(1)
-        self._offsets = numbers.integers(0, 2**64, bands * rows, dtype=np.uint64)
+        self._minhash = MinHash(bands * rows, shingle)
         self._least = similarity * bands * rows
-        self._shingle = shingle
         self._bands = bands
         self._most_compared = most_compared
         self._buckets: dict[tuple[str, int, bytes], list[int]] = {}
@@ -46,14 +65,7 @@ class Sketches:
 
     def sketch(self, words: Sequence[str], within: str = "") -> Sketch:
         """Return the sketch of a text; it is compared only with those that have the same `within`."""
-        import numpy as np
-
-        last = max(len(words) - self._shingle, 0)
-        runs = {crc32(" ".join(words[at : at + self._shingle]).encode()) for at in range(last + 1)}
-        values = np.fromiter(runs, dtype=np.uint64, count=len(runs))
-        # Multiply and shift (Dietzfelbinger 1997): the upper half of the product modulo 2**64 is as good as random.
-        hashed: NDArray[np.uint64] = (self._factors[:, None] * values[None, :] + self._offsets[:, None]) >> np.uint64(32)
-        signature: Signature = hashed.min(axis=1).astype(np.uint32)
+        signature = self._minhash(words)
         parts = signature.reshape(self._bands, -1)
         return Sketch(signature, tuple((within, number, part.tobytes()) for number, part in enumerate(parts)))
 

@@ -309,8 +309,8 @@ def versions() -> dict[str, str]:
     return {"tracegen": tracegen.__version__} | {package: version(package) for package in packages}
 
 
-SEARCH_THREADS = 2
-"""More gain nothing: a query takes a few milliseconds, and a teacher's answer takes seconds."""
+SEARCH_THREADS = min(8, max(2, (os.cpu_count() or 2) - 1))
+"""A core is left for the requests; a query keeps a core busy for some milliseconds, nearly all of them for its embedding."""
 
 
 class Searcher:

@@ -5,12 +5,12 @@ from pathlib import Path
 from tracegen.errors import InputError
 
 
-def read_prompt(path: Path | None = None) -> str:
-    """Return the teacher's system prompt: of a file, or the default one.
+def read_prompt(path: Path | None = None, name: str = "teacher") -> str:
+    """Return a model's system prompt: of a file, or the default one of that name.
 
     Raises InputError where the file cannot be read, is not UTF-8, or is empty.
     """
-    path = path or _default()
+    path = path or _default(name)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -21,8 +21,8 @@ def read_prompt(path: Path | None = None) -> str:
     return text
 
 
-def _default() -> Path:
-    """Return the default prompt's file: in the wheel beside this module, in a checkout at the top level."""
+def _default(name: str) -> Path:
+    """Return a default prompt's file: in the wheel beside this module, in a checkout at the top level."""
     here = Path(__file__).parent
-    packaged = here / "prompts" / "teacher.md"
-    return packaged if packaged.is_file() else here.parent / "prompts" / "teacher.md"
+    packaged = here / "prompts" / f"{name}.md"
+    return packaged if packaged.is_file() else here.parent / "prompts" / f"{name}.md"

@@ -203,6 +203,10 @@ class Row(Record):
     """Line in the dataset file, counted from 1."""
     messages: tuple[Message, ...]
     """System (optional), user and assistant turns; the last is the desired output, the one before it a user turn."""
+    variant_of: str | None = None
+    """Id of the row that this one says in other words, as `tracegen variants` marks it; such rows stay together in a split."""
+    search: bool = True
+    """False for a row that is answered from its prompt alone: it is not researched, and its example has no hop."""
 
     @property
     def prompt(self) -> tuple[Message, ...]:
@@ -309,7 +313,7 @@ class Trace(Record):
     ended: Ending
     """How the research ended; `answered` and `max_hops` make an example, the others a rejected row."""
     detail: str = ""
-    """For an ending that is no example: a sentence that says what happened."""
+    """A sentence that says what happened, for an ending that is no example; else "", or what is odd about it."""
     answer: str | None = None
     """The teacher's final answer, which is thrown away: kept in the run for the curious only."""
     model: str | None = None

@@ -229,3 +229,19 @@ def test_the_same_weights_in_a_folder_are_the_same_model(docs: Path, tmp_path: P
         build_index([docs], tmp_path / "index", model=str(folder))
     with pytest.raises(StoreError, match="Use the same model"):
         open_index(tmp_path / "index", model=str(folder))
+
+
+def test_a_model_whose_folder_has_moved(docs: Path, tmp_path: Path) -> None:
+    folder, moved, index = tmp_path / "model", tmp_path / "models" / "mine", tmp_path / "index"
+    shutil.copytree(PACKAGED, folder)
+    built = build_index([docs], index, model=str(folder))
+    moved.parent.mkdir()
+    folder.rename(moved)
+    with pytest.raises(EmbedderError, match="has moved"):
+        open_index(index)
+    with open_index(index, model=str(moved)) as opened:
+        assert opened.search("concatenating text")[0].chunk.path == "guide/strings.md"
+    again = build_index([docs], index, model=str(moved))
+    assert (again.changed, again.id) == (False, built.id)
+    with open_index(index) as opened:
+        assert opened.manifest.model == str(moved)

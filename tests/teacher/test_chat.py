@@ -235,7 +235,6 @@ async def test_a_server_that_refuses_every_effort_is_not_asked_for_ever() -> Non
     ("answer", "sentence"),
     [
         (refusal(401, f"Incorrect API key provided: {KEY}"), "The key was not accepted: http://fake.test/v1/ said 401: Inc"),
-        (refusal(403, "Country not supported"), "The key was not accepted: http://fake.test/v1/ said 403: Country not supp"),
         (refusal(404, "The model `m-1` does not exist"), "No model 'm-1', or no chat endpoint there: http://fake.test/v1/"),
         (httpx2.Response(404, html="<h1>Not\n Found</h1>"), "No model 'm-1', or no chat endpoint there: http://fake.test/v1"),
         (refusal(429, "You exceeded your quota", code="insufficient_quota"), "The quota is spent: http://fake.test/v1/ said"),
@@ -253,6 +252,32 @@ async def test_what_is_the_same_for_every_row_stops_the_run_at_any_time(answer: 
             await reply(made)
     assert str(error.value).startswith(sentence)
     assert KEY not in str(error.value)
+
+
+async def test_a_forbidden_first_request_stops_the_run() -> None:
+    sentence = "The key was not accepted: http://fake.test/v1/ said 403: Country not supp"
+    assert (await stopped(refusal(403, "Country not supported"))).startswith(sentence)
+
+
+async def test_a_forbidden_request_after_others_may_be_the_rows() -> None:
+    """Of a firewall that reads along, for one; `broken`, so that a few in a row stop the run."""
+    async with teacher(completion(), refusal(403, "Forbidden")) as (made, _):
+        await good(made)
+        failure = await reply(made)
+    assert isinstance(failure, Failure)
+    assert failure.broken
+    assert "said 403: Forbidden" in failure.detail
+
+
+@pytest.mark.parametrize("first", [True, False])
+async def test_a_flagged_conversation_is_the_rows_failure(first: bool) -> None:
+    flagged = refusal(403, "Your chosen model requires moderation and your input was flagged")
+    async with teacher(*([] if first else [completion()]), flagged) as (made, _):
+        if not first:
+            await good(made)
+        failure = await reply(made)
+    assert isinstance(failure, Failure)
+    assert (failure.broken, failure.detail.startswith("The endpoint filtered the conversation: Your chosen")) == (False, True)
 
 
 @pytest.mark.parametrize(

@@ -289,11 +289,69 @@ def test_the_limit_without_any_good_hop_is_no_calls() -> None:
     assert len(trace.hops) == 2
 
 
+@pytest.mark.parametrize("said", ["I ca", None])
+@pytest.mark.parametrize("searched", [False, True])
+def test_an_answer_that_is_cut_off_does_not_matter_once_there_were_searches(said: str | None, searched: bool) -> None:
+    loop = new_loop()
+    if searched:
+        hop(loop, "a")
+    ask(loop)
+    loop.take_response(saying(said, finish_reason="length"))
+    trace = finish(loop)
+    assert (trace.ended, len(trace.good_hops)) == (("answered", 1) if searched else ("length", 0))
+    assert "was cut off at its token limit" in trace.detail
+
+
+LEAKED = '<tool_call>\n{"name": "search_docs", "arguments": {"query": "fold"}}\n</tool_call>'
+
+
+@pytest.mark.parametrize(
+    ("content", "queries", "beside"),
+    [
+        (LEAKED, ["fold"], None),
+        (f"Let me look.\n{LEAKED}\n", ["fold"], "Let me look."),
+        (LEAKED + LEAKED.replace("fold", "map"), ["fold", "map"], None),
+        (LEAKED.replace("arguments", "parameters"), ["fold"], None),
+        (LEAKED.replace('{"query": "fold"}', '"{\\"query\\": \\"fold\\"}"'), ["fold"], None),
+        (LEAKED.removesuffix("</tool_call>"), ["fold"], None),
+    ],
+)
+def test_a_call_left_in_the_text_is_taken_as_one(content: str, queries: list[str], beside: str | None) -> None:
+    loop = new_loop()
+    ask(loop)
+    loop.take_response(saying(content))
+    for query in queries:
+        step = loop.step()
+        assert step == Search(query)
+        loop.take_return(ToolReturn(text=query))
+    loop.take_response(saying("done"))
+    trace = finish(loop)
+    assert [hop.call.arguments for hop in trace.hops] == [{"query": query} for query in queries]
+    assert trace.hops[0].content == beside
+
+
+@pytest.mark.parametrize(
+    "cut", ['<tool_call>{"name": "search_docs", "argum', "<tool_call>nothing</tool_call>", "<tool_call>[]</tool_call>"]
+)
+def test_half_a_call_in_the_text_goes_back_as_an_error(cut: str) -> None:
+    loop = new_loop()
+    ask(loop)
+    loop.take_response(saying(cut, finish_reason="length"))
+    messages = ask(loop).messages
+    assert str(messages[-1]["content"]).startswith("Error: ")
+
+
+def test_an_answer_about_such_tags_is_an_answer() -> None:
+    loop = new_loop()
+    hop(loop, "a")
+    ask(loop)
+    loop.take_response(saying(f"A call looks like {LEAKED} in the text."))
+    assert finish(loop).ended == "answered"
+
+
 @pytest.mark.parametrize(
     ("response", "ended", "detail"),
     [
-        (saying("I ca", finish_reason="length"), "length", "The teacher's message was cut off"),
-        (saying(None, finish_reason="length"), "length", "The teacher's message was cut off"),
         (saying(None, refusal="I cannot help."), "refused", "The teacher refused: I cannot help."),
         (saying("", finish_reason="content_filter"), "refused", "The teacher refused: its answer was filtered"),
     ],
@@ -489,3 +547,10 @@ def test_a_replay_of_what_is_on_disk_comes_back_to_the_same_place(
     )
     assert resumed == trace
     assert asks_again == asks[asked:]
+
+
+def test_a_row_that_needs_no_search_is_finished_at_once() -> None:
+    loop = new_loop(row=ROW.model_copy(update={"search": False}))
+    step = loop.step()
+    assert isinstance(step, Finish)
+    assert (step.trace.ended, step.trace.hops, step.trace.usage.requests) == ("answered", (), 0)

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracegen.errors import SettingsError
-from tracegen.records import Chunk
-from tracegen.traces.support import Support, Vocabulary, passage_of, rate
+from tracegen.records import Chunk, Message, Row, Trace
+from tracegen.traces.support import MENTIONED, Support, Vocabulary, passage_of, rate, shows, support_of
 from tracegen.traces.terms import code_of, terms_of
+from tracegen.traces.vocabulary import explains
 
 
 def chunk(path: str, headings: tuple[str, ...], text: str) -> Chunk:
@@ -84,6 +85,72 @@ def test_a_qualified_name_is_shown_below_the_heading_of_its_module() -> None:
         assert statuses(rated)["list.fold"] == status
 
 
+def test_a_mention_in_passing_counts_half_where_the_documentation_explains_the_term() -> None:
+    mentioned = support("std.foldl(x, y, z)", "", "There is more in the lists: `std.map`, `std.foldl`.")
+    assert [(term.status, term.share) for term in mentioned.terms] == [("shown", MENTIONED)]
+    assert mentioned.support == mentioned.retrievable == MENTIONED
+    explained = support("std.foldl(x, y, z)", "", "- `std.foldl(func, arr, init)` goes through the array")
+    assert explained.support == 1
+
+
+def test_a_mention_is_all_there_is_where_no_chunk_explains_the_term() -> None:
+    vocabulary = Vocabulary([chunk("a.md", ("Page",), "More in the lists: `std.map`, `std.foldl`.")])
+    rated = rate("std.foldl(x, y)", passage_of(""), [passage_of("see `std.foldl`, too")], vocabulary)
+    assert rated.support == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "heading", "explained"),
+    [
+        ("| `std.map(f, arr)` | each element |", "", True),
+        ("**`std.map(func, arr)`**", "", True),
+        ("x std.map y\nx std.map y\nx std.map y", "", True),
+        ("x std.map y\nx std.map y", "", False),
+        ("See also `std.map`.", "", False),
+        ("See also `std.map`.", "Arrays > std.map", True),
+        ("See also `std.mapWithKey`.", "Arrays > std.mapWithKey", False),
+    ],
+)
+def test_what_explains_a_name(text: str, heading: str, explained: bool) -> None:
+    assert explains(passage_of(text, "", (heading,)), "std.map", "qualified") is explained
+
+
+def test_below_its_module_a_name_is_code_and_not_a_word_of_prose() -> None:
+    page = ("std/arrays.md", ("Arrays",))
+    assert not shows(passage_of("Use `std.map`; the length of the result is the same.", *page), "std.length", "qualified")
+    assert shows(passage_of("Then `length(arr)` of the result.", *page), "std.length", "qualified")
+    assert not shows(passage_of("Then `string.length(arr)`.", *page), "std.length", "qualified")
+
+
+def test_rare_words_of_prose_are_terms() -> None:
+    chunks = [chunk(f"{n}.md", (f"Page {n}",), "Plain text about nothing, hence short.") for n in range(40)]
+    chunks.append(chunk("lazy.md", ("Lazy evaluation",), "A field is evaluated lazily.\n\nHence laziness costs nothing."))
+    vocabulary = Vocabulary(chunks)
+    output = "Fields are evaluated lazily, hence the text about an unused field is never a problem."
+    rated = rate(output, passage_of("when is a field computed?"), [], vocabulary)
+    assert statuses(rated) == {"evaluated": "documented"}
+    shown = rate(output, passage_of(""), [passage_of("Of laziness", "", ("Lazy evaluation",))], vocabulary)
+    assert [(term.text, term.kind, term.share) for term in shown.terms] == [("evaluated", "word", 1)]
+
+
+def test_what_earlier_turns_say_is_given() -> None:
+    messages = (
+        Message(role="user", content="join them"),
+        Message(role="assistant", content="std.map(f, a)"),
+        Message(role="user", content="now fold them"),
+        Message(role="assistant", content="std.foldl(f, std.map(g, a), 0)"),
+    )
+    trace = Trace(hops=(), ended="no_calls", model="m")
+    rated = support_of(Row(id="r", line=1, messages=messages), trace, VOCABULARY)
+    assert statuses(rated) == {"std.map": "given", "std.foldl": "documented"}
+
+
+def test_keys_of_configuration_are_terms_and_fields_of_a_program_are_not() -> None:
+    vocabulary = Vocabulary([chunk("ci.md", ("Workflows",), "```yaml\njobs:\n  x:\n    runs-on: y\n```")])
+    rated = rate("jobs:\n  mine:\n    runs-on: here\n", passage_of(""), [], vocabulary)
+    assert statuses(rated) == {"jobs": "documented", "runs-on": "documented"}
+
+
 def test_a_field_of_the_outputs_own_is_not_undocumented() -> None:
     assert statuses(support("{ total: 3, half: self.total }")) == {"self": "documented"}
 
@@ -97,6 +164,21 @@ def test_a_lexer_of_the_language_may_be_named() -> None:
     assert terms_of("local x = std.map(# std.foldl\n 1)", "jsonnet").qualified == {"std.map"}
     with pytest.raises(SettingsError, match="knows no language 'zorp'"):
         terms_of("x", "zorp")
+
+
+def test_a_single_character_counts_where_it_is_marked_and_is_shown_where_it_stands_in_code() -> None:
+    vocabulary = Vocabulary([chunk("a.md", ("Format",), "The operator `%` formats."), chunk("b.md", ("B",), "50 & 20")])
+    rated = rate("a % b & c", passage_of(""), [passage_of("```\nx % y\n```")], vocabulary)
+    assert statuses(rated) == {"%": "shown"}
+    assert not shows(passage_of("20 % of `code`"), "%", "symbol")
+
+
+@given(st.text("`~\nab$%⍴ -.:|*#_'"), st.text("ab$%.-⍴"))
+def test_any_passage_can_be_read(text: str, heading: str) -> None:
+    passage = passage_of(text, "a.md:1-2", (heading,))
+    for name in passage.words:
+        assert shows(passage, name, "name")
+    assert all(shows(passage, symbol, "symbol") for symbol in passage.symbols)
 
 
 @given(st.text(), st.text(), st.text())

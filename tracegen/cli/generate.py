@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tracegen.cli.asking import asking_options, read_asking
+from tracegen.cli.asking import asking_options, budget_options, pace_options, read_asking
 from tracegen.cli.batch import batch_options, read_batch_options
 from tracegen.cli.choosing import choice_options, read_choice
 from tracegen.cli.options import (
@@ -50,26 +50,9 @@ EXIT_WITH_REJECTED = 3
     "--prompt", type=click.Path(path_type=Path), default=None, help="File with the teacher's system prompt, instead of ours."
 )
 @click.option("--max-hops", type=click.IntRange(min=1), default=8, show_default=True, help="Most calls for one row.")
-@click.option(
-    "--concurrency",
-    type=click.IntRange(1, 4096),
-    default=64,
-    show_default=True,
-    help="Most rows researched at a time. It starts with fewer, and goes down when the endpoint is overloaded.",
-)
-@click.option("--rpm", type=click.FloatRange(min=0, min_open=True), default=None, help="Most requests a minute.")
-@click.option("--tpm", type=click.FloatRange(min=0, min_open=True), default=None, help="Most tokens a minute.")
+@pace_options
 @asking_options
-@click.option(
-    "--budget",
-    default=None,
-    metavar="20usd|2000000tokens",
-    help="A hard cap for the run in all its starts. When it is reached the run stops, exit code 4, and can go on later.",
-)
-@click.option(
-    "--price-in", type=click.FloatRange(min=0), default=None, help="USD for a million tokens sent.  [default: price list]"
-)
-@click.option("--price-out", type=click.FloatRange(min=0), default=None, help="USD for a million tokens received.")
+@budget_options
 @click.option("--estimate", is_flag=True, help="Only say what it will come to: calls, tokens, money, time. Nothing is asked.")
 @click.option(
     "--estimate-with",

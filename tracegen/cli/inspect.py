@@ -1,7 +1,6 @@
 """`tracegen inspect`: a file of chat rows in one page, or one of its rows as a conversation."""
 
 import contextlib
-import os
 import shutil
 import sys
 import tempfile
@@ -12,12 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tracegen.cli.choosing import error_option
+from tracegen.cli.pages import page_width, print_page
 
 if TYPE_CHECKING:
     from tracegen.records import Source
-
-ASCII = str.maketrans({"▌": "|", "█": "#", "…": "..."})
-"""What stands for the page's own marks where the output cannot write them."""
 
 
 @click.command("inspect")
@@ -39,7 +36,7 @@ def command(file: Path, row: int | None, full: bool, error: tuple[str, ...], as_
         else:
             if error:
                 raise click.UsageError("--error is for the whole file: leave ROW out.")
-            _print(_row_page(path, str(file), row, full, as_json))
+            print_page(_row_page(path, str(file), row, full, as_json))
 
 
 def _print_summary(path: Path, name: str, as_json: bool, error: tuple[str, ...]) -> None:
@@ -56,7 +53,7 @@ def _print_summary(path: Path, name: str, as_json: bool, error: tuple[str, ...])
     # Shown on a terminal only, and only where reading takes more than a moment.
     lines = tqdm(read_lines(path), desc="reading", unit=" rows", disable=None, delay=2, leave=False)
     summary = summarise(lines)
-    _print(json_page(summary.model_dump()) if as_json else render_summary(summary, name=_shown(name), width=_width()))
+    print_page(json_page(summary.model_dump()) if as_json else render_summary(summary, name=_shown(name), width=page_width()))
     struck = {count.check: (count.rows, count.lines) for count in summary.findings if count.check in gates}
     if "no-messages" in gates and summary.unusable:
         struck["no-messages"] = (summary.unusable, tuple(bad.line for bad in summary.unusable_lines))
@@ -72,7 +69,7 @@ def _row_page(path: Path, name: str, row: int, full: bool, as_json: bool) -> str
     if as_json:
         return json_page(line.value, line.text)
     sources = _sources(path, line.value)
-    return render_row(line.value, name=_shown(name), line=row, width=_width(), full=full, sources=sources)
+    return render_row(line.value, name=_shown(name), line=row, width=page_width(), full=full, sources=sources)
 
 
 def _sources(path: Path, row: Any) -> "Mapping[str, tuple[Source, ...]] | None":
@@ -105,18 +102,3 @@ def _shown(name: str) -> str:
     from tracegen.traces.chat import visible
 
     return visible(name)
-
-
-def _width() -> int:
-    if not sys.stdout.isatty():
-        return 80
-    return min(max(shutil.get_terminal_size().columns, 40), 120)
-
-
-def _print(text: str) -> None:
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    try:
-        text.encode(encoding)
-    except UnicodeEncodeError:
-        text = text.translate(ASCII).encode(encoding, errors="backslashreplace").decode(encoding)
-    click.echo(text, color=False if os.environ.get("NO_COLOR") else None)

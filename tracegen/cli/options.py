@@ -31,6 +31,13 @@ embeddings_url_option = click.option(
     help="Address of the endpoint of an openai: embedding model.  [default: OPENAI_BASE_URL, else OpenAI's own]",
 )
 
+model_option = click.option(
+    "--model",
+    default=None,
+    help="Where the embedding model of the index is taken from, such as a folder that has moved since; its weights have to be "
+    "the same.  [default: what it was built with]",
+)
+
 rerank_option = click.option(
     "--rerank",
     default=None,

@@ -1,7 +1,7 @@
 """`tracegen search`: what a model would get back."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +11,7 @@ from tracegen.cli.options import (
     embeddings_url_option,
     index_folder,
     index_option,
+    model_option,
     rerank_option,
 )
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 @index_option
 @chroma_url_option
 @collection_option
+@model_option
 @embeddings_url_option
 @rerank_option
 @click.option(
@@ -39,8 +41,7 @@ def command(
     path: str | None,
     scores: bool,
     as_json: bool,
-    embeddings_url: str | None,
-    rerank: str | None,
+    **models: Any,
 ) -> None:
     """Search the documentation for QUERY, and print exactly the text that a model would get back."""
     from tracegen.errors import InputError
@@ -49,7 +50,7 @@ def command(
 
     if not query.strip():
         raise InputError("The query is empty. Say what to look for: tracegen search 'how to join strings'.")
-    with open_index(index_folder(index, chroma_url, collection), embeddings_url=embeddings_url, rerank=rerank) as opened:
+    with open_index(index_folder(index, chroma_url, collection), **models) as opened:
         hits = opened.search(query, path=path)
         if as_json:
             click.echo(dump([hit.model_dump() for hit in hits]))

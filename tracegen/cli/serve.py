@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tracegen.cli.options import embeddings_url_option, index_option, quiet_option, rerank_option
+from tracegen.cli.options import embeddings_url_option, index_option, model_option, quiet_option, rerank_option
 from tracegen.cli.progress import Bar
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ SHOWN_CHARS = 400
 
 @click.command("serve")
 @index_option
+@model_option
 @embeddings_url_option
 @rerank_option
 @click.option(

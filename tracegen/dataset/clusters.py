@@ -1,5 +1,7 @@
 """Topics of a dataset: clusters of its embedded prompts, and how evenly the rows lie in them."""
 
+import math
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from tracegen.records import Record
@@ -11,9 +13,9 @@ if TYPE_CHECKING:
 DISTANCE = 0.7
 """Clusters are joined while the mean cosine distance between their members is less, for all-MiniLM-L6-v2.
 
-Looked at on the sample and the gleam case (2026-11): the cut gives 52 clusters of 113 rows and 25 of 114, which a person can name
-(ciphers; trees; Kubernetes manifests). k-means with the silhouette was tried: it says two clusters for both, at 0.10, and is
-as good as flat above. HDBSCAN calls everything noise, or makes one cluster of two thirds.
+Looked at on the sample and the gleam case (2026-11): the cut gives 50 clusters of 113 rows and 25 of 114, which a person
+can name (ciphers; trees; Kubernetes manifests). k-means with the silhouette was tried: it says two clusters for both, at
+0.10, and is as good as flat above. HDBSCAN calls everything noise, or makes one cluster of two thirds.
 """
 LARGEST = 4000
 """Of more rows a sample of so many is clustered, since memory grows with the square; the others join the nearest cluster."""
@@ -29,11 +31,15 @@ class Clusters(Record):
 
     @property
     def effective(self) -> float:
-        """Effective number of clusters: exp(entropy of the shares), from 1 to the number of clusters; 0 without rows."""
-        import numpy as np
+        """Effective number of clusters, see `effective_number`."""
+        return effective_number(self.shares)
 
-        shares = np.array(self.shares)
-        return float(np.exp(-(shares * np.log(shares)).sum())) if self.shares else 0.0
+
+def effective_number(amounts: Iterable[float]) -> float:
+    """Return exp(entropy) of the shares of amounts above 0: as many equal ones are as varied (Hill 1973); 0 without any."""
+    amounts = list(amounts)
+    shares = [amount / sum(amounts) for amount in amounts]
+    return math.exp(-sum(share * math.log(share) for share in shares)) if shares else 0.0
 
 
 def cluster(vectors: "NDArray[np.float32]", *, distance: float = DISTANCE, seed: int = 0) -> Clusters:

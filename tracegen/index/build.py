@@ -102,7 +102,7 @@ def build_index(
         scan = scan_files(found, _paths_in_roots(path, roots), _comparable(previous, max_tokens, embedder))
         skipped = scan.without_documents() if previous and _has_all_files(previous) else None
         if previous and skipped is not None:
-            manifest = _noted(previous, scan, skipped, tool)
+            manifest = _noted(previous, scan, skipped, tool, embedder.name if embedder else models.canonical_name(model))
             counts = Counts(embedded=0, reused=manifest.chunks, removed=0)
         else:
             if not scan.files:
@@ -140,10 +140,18 @@ def _has_all_files(previous: Previous) -> bool:
     return previous.manifest.lexical == lexical.VERSION and chroma.exists(previous.folder / store.CHROMA)
 
 
-def _noted(previous: Previous, scan: Scan, skipped: Sequence[Skipped], tool: Tool) -> Manifest:
+def _noted(previous: Previous, scan: Scan, skipped: Sequence[Skipped], tool: Tool, model: str) -> Manifest:
     """Return the manifest of an index whose documents did not change, written anew where other things did."""
-    update = {"skipped": tuple(skipped), "skipped_digests": scan.digests_of(skipped), "tool": tool}
-    manifest = previous.manifest.model_copy(update=update)
+    before = Path(previous.manifest.model)
+    has_moved = before.is_absolute() and not before.is_dir()  # the folder of the same weights is another one now
+    manifest = previous.manifest.model_copy(
+        update={
+            "skipped": tuple(skipped),
+            "skipped_digests": scan.digests_of(skipped),
+            "tool": tool,
+            "model": model if has_moved else previous.manifest.model,
+        }
+    )
     if manifest == previous.manifest:
         return previous.manifest
     store.write_manifest(previous.folder, manifest)
@@ -230,7 +238,7 @@ def _build(
 def _store(folder: Path, report: Progress) -> None:
     """Write the files that follow from the chunks and their vectors."""
     chunks = partial(read_chunks, folder)
-    vectors = np.load(folder / store.VECTORS, mmap_mode="r", allow_pickle=False)
+    vectors = partial(np.load, folder / store.VECTORS, mmap_mode="r", allow_pickle=False)
     chroma.write_collection(folder / store.CHROMA, chunks, vectors, partial(report, "storing"))
     write_search_files(folder, chunks)
 

@@ -2,7 +2,8 @@
 
 import mmap
 import re
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
@@ -37,18 +38,24 @@ class Catalogue(NamedTuple):
     """The documents, as they are first met."""
 
     @classmethod
-    def of(cls, chunks: Sequence[Chunk], lines: Sequence[int]) -> "Catalogue":
+    def of(cls, chunks: Iterable[Chunk], lines: Sequence[int]) -> "Catalogue":
         """Return the catalogue of chunks, whose lines have these lengths in bytes."""
         paths: dict[str, int] = {}
-        documents = [paths.setdefault(chunk.path, len(paths)) for chunk in chunks]
-        keys = [(chunk.path, chunk.headings) for chunk in chunks]
-        new = [place > 0 and key != keys[place - 1] for place, key in enumerate(keys)]
+        sections, documents, thin, repeats = array("i"), array("i"), array("b"), array("b")
+        section, before = -1, None
+        for chunk in chunks:
+            if (chunk.path, chunk.headings) != before:
+                section, before = section + 1, (chunk.path, chunk.headings)
+            sections.append(section)
+            documents.append(paths.setdefault(chunk.path, len(paths)))
+            thin.append(is_thin(chunk.text))
+            repeats.append(chunk.duplicate_of is not None)
         return cls(
             offsets=np.concatenate([[0], np.cumsum(lines)]).astype(np.int64),
-            sections=np.cumsum(new).astype(np.int32),
+            sections=np.array(sections, dtype=np.int32),
             documents=np.array(documents, dtype=np.int32),
-            thin=np.array([is_thin(chunk.text) for chunk in chunks], dtype=np.bool_),
-            repeats=np.array([chunk.duplicate_of is not None for chunk in chunks], dtype=np.bool_),
+            thin=np.array(thin, dtype=np.bool_),
+            repeats=np.array(repeats, dtype=np.bool_),
             paths=tuple(paths),
         )
 

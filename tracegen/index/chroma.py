@@ -25,26 +25,30 @@ from tracegen.records import Chunk
 COLLECTION = "chunks"
 # With 500 at a time Chroma's memory grows by 10 kB a row of 384 numbers, with 2,000 by 12, at the same speed (2026-11).
 BATCH_SIZE = 500
-# Chroma 1.5.9 flushes its HNSW files every 1,000 rows, and a process killed then may leave them unreadable for ever. With a
-# threshold that is never reached they are made from SQLite at opening (1 s for 10,000 rows).
-SYNC_THRESHOLD = 1_000_000
-CONFIGURATION = {"hnsw": {"space": "cosine", "sync_threshold": SYNC_THRESHOLD}}
+SPACE = {"hnsw": {"space": "cosine"}}
 """Of a new collection: Chroma's own default is squared distance.
 
 Wherever a collection is opened, `embedding_function=None` has to be said: Chroma would attach a model and download it.
+A process killed while Chroma 1.5.9 flushes its HNSW files, every 1,000 rows, may leave them unreadable for ever. Here it may: a
+folder that is half written never counts, see tracegen.index.store, and is never written again once it does. Rows that
+are not flushed cost 13 kB of memory each, flushed ones 2 kB, little more than their vectors.
 """
+UNFLUSHED = {"hnsw": {"space": "cosine", "sync_threshold": 1_000_000}}
+"""Of a new collection on a server, which is written in place: the threshold is never reached, so no kill can hit a flush."""
 # What Chroma normalises again may differ in the last digits.
 TOLERANCE = 1e-5
 
 
 Chunks = Callable[[], Iterable[Chunk]]
 """Gives all chunks in order, each time it is called: they are not held in memory."""
+AllVectors = Callable[[], Vectors]
+"""Gives their vectors, shape (n, dimension), mapped anew each time it is called: what was read leaves memory again."""
 
 
 def write_collection(
-    folder: Path, chunks: Chunks, vectors: Vectors, progress: Callable[[int, int], None] | None = None
+    folder: Path, chunks: Chunks, vectors: AllVectors, progress: Callable[[int, int], None] | None = None
 ) -> None:
-    """Write chunks and their vectors, shape (n, dimension), into a new Chroma folder, and read them back.
+    """Write chunks and their vectors into a new Chroma folder, and read them back.
 
     Raises OutputError where Chroma cannot write, or gives back something else.
     """
@@ -65,14 +69,15 @@ def exists(folder: Path) -> bool:
     return (folder / "chroma.sqlite3").is_file()
 
 
-def _write(folder: Path, chunks: Chunks, vectors: Vectors, progress: Callable[[int, int], None] | None) -> None:
+def _write(folder: Path, chunks: Chunks, vectors: AllVectors, progress: Callable[[int, int], None] | None) -> None:
     client = _open(folder)
     try:
-        collection = client.create_collection(COLLECTION, configuration=CONFIGURATION, embedding_function=None)
+        collection = client.create_collection(COLLECTION, configuration=SPACE, embedding_function=None)
         for start, batch in batches(chunks()):
-            collection.add(**rows(batch, vectors[start : start + len(batch)]))
+            every = vectors()
+            collection.add(**rows(batch, every[start : start + len(batch)]))
             if progress:
-                progress(start + len(batch), len(vectors))
+                progress(start + len(batch), len(every))
     finally:
         client.close()
 
@@ -125,7 +130,7 @@ def chunk_of(chunk_id: str, text: str, stored: dict[str, Any]) -> Chunk:
     return Chunk.model_validate({"id": chunk_id, "text": text, **plain, **others})
 
 
-def _verify(folder: Path, chunks: Chunks, vectors: Vectors) -> None:
+def _verify(folder: Path, chunks: Chunks, vectors: AllVectors) -> None:
     """Read everything back through a new client: Chroma may lose rows and still count them."""
     client = _open(folder)
     try:
@@ -133,13 +138,14 @@ def _verify(folder: Path, chunks: Chunks, vectors: Vectors) -> None:
         count = collection.count()
         for start, batch in batches(chunks()):
             stored = collection.get(limit=len(batch), offset=start, include=["embeddings"])
+            every = vectors()
             same_ids = stored["ids"] == [part.chunk.id for part in batch]
             if not same_ids or not np.allclose(
-                np.asarray(stored["embeddings"]), vectors[start : start + len(batch)], atol=TOLERANCE
+                np.asarray(stored["embeddings"]), every[start : start + len(batch)], atol=TOLERANCE
             ):
                 raise OutputError(
                     f"Chroma gives back other rows than were stored in {folder} (chunks {start + 1} to {start + len(batch)} of "
-                    f"{len(vectors)}, {count} counted). Check the disk, then run again; the index that was there is untouched."
+                    f"{len(every)}, {count} counted). Check the disk, then run again; the index that was there is untouched."
                 )
     finally:
         client.close()

@@ -1,6 +1,7 @@
 """The lexical half of the search: BM25 over words, for names that an embedding does not know."""
 
 import re
+from array import array
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -11,8 +12,11 @@ import numpy as np
 import snowballstemmer
 from numpy.typing import NDArray
 
-VERSION = 1
+VERSION = 2
 """Version of the words; an index with another one is built again."""
+
+LENGTH_WEIGHT = 0.5
+"""The `b` of BM25, for which 0.75 is usual: chunks are of like length, and what is longer says more. See docs/log.md."""
 
 # fmt: off
 STOP_WORDS = frozenset([
@@ -64,8 +68,8 @@ class Lexical:
         # Numbered in the order of their first use, so that the files are the same every time. A text without any word gets the
         # empty one: an index without words cannot be made.
         vocabulary = {"": 0}
-        ids = [[vocabulary.setdefault(word, len(vocabulary)) for word in words or [""]] for words in texts]
-        bm25 = bm25s.BM25()
+        ids = [array("i", (vocabulary.setdefault(word, len(vocabulary)) for word in words or [""])) for words in texts]
+        bm25 = bm25s.BM25(b=LENGTH_WEIGHT)
         bm25.index((ids, vocabulary), show_progress=False)
         return cls(bm25)
 

@@ -156,7 +156,7 @@ def _create(client: Any, url: str, name: str, manifest: Manifest) -> Remote:
 
     try:
         collection = client.create_collection(
-            name, metadata={MAKER: _maker(manifest)}, configuration=chroma.CONFIGURATION, embedding_function=None
+            name, metadata={MAKER: _maker(manifest)}, configuration=chroma.UNFLUSHED, embedding_function=None
         )
     except InvalidArgumentError as error:
         raise SettingsError(f"A collection cannot be called {name!r}: {error}. Give another --collection.") from None

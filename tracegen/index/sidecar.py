@@ -53,7 +53,7 @@ class Sidecar(NamedTuple):
 def write_search_files(folder: Path, chunks: Callable[[], Iterable[Chunk]]) -> None:
     """Write the files of a generation that follow from its chunks alone; `chunks` gives these anew. Raises OSError."""
     with (folder / store.CHUNKS).open("rb") as file:
-        Catalogue.of(mark_duplicates(chunks()), [len(line) for line in file]).save(folder / store.CATALOGUE)
+        Catalogue.of(mark_duplicates(chunks), [len(line) for line in file]).save(folder / store.CATALOGUE)
     Lexical.build(map(_words, chunks())).save(folder / store.BM25)
     Lexical.build(map(chunk_names, chunks())).save(folder / store.NAMES)
 

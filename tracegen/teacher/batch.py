@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from tracegen.records import Response
 from tracegen.teacher.chat import read_completion
+from tracegen.teacher.faults import is_filtered
 
 URL: Final = "/v1/chat/completions"
 _PASSING = (408, 409, 425, 429)
@@ -43,6 +44,8 @@ class Trouble(NamedTuple):
     @property
     def for_all(self) -> bool:
         """Whether it is the same for every request: key, model, quota."""
+        if is_filtered(self.status, f"{self.code} {self.text}"):
+            return False
         return self.status in _FOR_ALL or any(word in f"{self.code} {self.text}" for word in _QUOTA_WORDS)
 
     @property

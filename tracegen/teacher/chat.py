@@ -215,12 +215,16 @@ class ChatTeacher:
             )
         if fault.quota:
             raise TeacherError(f"The quota is spent: {said}. What was answered is kept; run again when there is quota.")
+        if fault.filtered:
+            return Failure(detail=f"The endpoint filtered the conversation: {fault.text[:300]}")
+        if fault.status == 403 and (self.gate.pacer.proven or self.known):
+            # The key has worked, so it may be this conversation alone, as with a firewall that reads along; where it is the key
+            # after all, the next rows fail too, and that stops the run.
+            return Failure(detail=f"The endpoint refused the conversation, though not others: {said}", broken=True)
         if fault.status in (401, 403):
             raise TeacherError(f"The key was not accepted: {said}. Check OPENAI_API_KEY.")
         if fault.model:
             raise TeacherError(f"No model {self.name!r}, or no chat endpoint there: {said}. Check --teacher and --base-url.")
-        if fault.filtered:
-            return Failure(detail=f"The endpoint filtered the conversation: {fault.text[:300]}")
         if fault.context:
             return Failure(detail=f"The conversation is too long for the teacher: {fault.text[:300]}")
         if "tool" in fault.text.lower() and not self.gate.pacer.proven:

@@ -30,6 +30,7 @@ _CONTEXT_WORDS = (
     "max_model_len",
 )
 _QUOTA_WORDS = ("insufficient_quota", "insufficient balance", "credit balance", "billing_hard_limit", "out of credits")
+_CONTENT_WORDS = ("moderation", "flagged", "content_policy", "content policy", "content_filter", "safety")
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -58,8 +59,8 @@ class Fault(NamedTuple):
 
     @property
     def filtered(self) -> bool:
-        """Whether a filter took offence at the conversation."""
-        return self.status == 400 and "content_filter" in f"{self.code} {self.text}"
+        """Whether a filter took offence at the conversation: status 400 at OpenAI and Azure, 403 at OpenRouter."""
+        return is_filtered(self.status, f"{self.code} {self.text}")
 
     @property
     def quota(self) -> bool:
@@ -71,6 +72,16 @@ class Fault(NamedTuple):
     def model(self) -> bool:
         """Whether it is the model, or the path, that does not exist."""
         return self.status == 404 or "model_not_found" in self.code
+
+
+def is_filtered(status: int | None, said: str) -> bool:
+    """Return whether a status, and what was said with it, is the refusal of one conversation by a filter.
+
+    A 403 is the key's, the country's or the account's at most services, but OpenRouter's for an input that was flagged
+    (openrouter.ai/docs/errors, 2026-11), so its words decide.
+    """
+    said = said.lower()
+    return (status == 400 and "content_filter" in said) or (status == 403 and any(word in said for word in _CONTENT_WORDS))
 
 
 def fault_of_status(error: "openai.APIStatusError") -> Fault:

@@ -21,10 +21,12 @@ from typing import Any, NamedTuple
 
 from tracegen.records import Ending, Hop, RawCall, Response, Row, Tool, ToolCall, ToolReturn, Trace, Usage
 from tracegen.teacher import Failure, ToolChoice
+from tracegen.teacher.leaked import calls_of
 from tracegen.teacher.wire import Conversation
 from tracegen.tool_call import read_call
 
 NUDGE = "You have not searched yet. Call {name} before you answer."
+ANSWER_CUT = "The teacher's answer, which is thrown away, was cut off at its token limit"
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}\Z")
 
 
@@ -67,7 +69,7 @@ class Loop:
         self._usage = Usage()
         self._model: str | None = None
         self._answer: str | None = None
-        self._ended: tuple[Ending, str] | None = None
+        self._ended: tuple[Ending, str] | None = None if row.search else ("answered", "")
 
     @property
     def searched(self) -> bool:
@@ -90,13 +92,18 @@ class Loop:
         """Take the teacher's message."""
         self._usage += response.usage
         self._model = response.model or self._model
-        if response.calls:
+        calls, content = calls_of(response, self._tool.name)
+        if calls:
             # Calls beyond the limit are left out here; the run keeps the whole response.
             room = self._max_hops - len(self._hops)
-            for number, call in enumerate(response.calls[:room]):
-                self._pending.append((call, response.content if number == 0 else None))
+            for number, call in enumerate(calls[:room]):
+                self._pending.append((call, content if number == 0 else None))
         elif response.refusal or response.finish_reason == "content_filter":
             self._ended = ("refused", f"The teacher refused: {response.refusal or 'its answer was filtered'}")
+        elif response.finish_reason == "length" and self.searched:
+            # The answer is thrown away: where it breaks off is of no interest. What was searched before is whole.
+            self._answer = response.content
+            self._ended = ("answered", ANSWER_CUT)
         elif response.finish_reason == "length":
             self._ended = ("length", "The teacher's message was cut off at its token limit; allow it more tokens")
         else:

@@ -1,73 +1,126 @@
-"""The terms of a text: the names in it that carry knowledge of a language or product.
+r"""The terms of a text: what in it carries knowledge of a language or product.
 
-A term is an identifier, a qualified name (`list.fold`, `std::vec`), an operator of two characters or more (`|>`, `+:`) or a
-flag (`--tla-str`). The contents of strings, comments and numbers are not. Nor is what the text itself defines: variables,
-parameters, functions of its own. The rule is general, since the languages tracegen is made for are those that no lexer knows;
-where Pygments knows the language (`language`), it tells strings and comments apart instead of the rule.
+Of code: identifiers and keywords, qualified names (`list.fold`, `std::vec`, `gleam/list`), names with dashes (`runs-on`),
+operators (`|>`, `+:`, `⍴`), flags (`--tla-str`, `-o` in a shell) and commands such as `\frac` or `@external`. Of prose: what
+looks like code, and its words. The contents of strings, comments and numbers are no terms, nor is what the text itself
+defines: variables, parameters, functions, fields of its own. In configuration (YAML, TOML, JSON) the keys are terms.
 
-What the rule cannot see: a definition in a syntax of its own (then the name counts as a term, and lowers the support of the
-row), and words that are strings in one language and names in another.
+The rule is general, since the languages tracegen is made for are those that no lexer knows. Where Pygments knows the language
+(`language`, or the name behind the fence) it tells strings and comments apart instead of the rule.
+
+What the rule cannot see: a definition in a syntax of its own (then the name counts as a term if the documentation has the same
+one), words that are strings in one language and names in another, and letters of either case where a language takes both.
 """
 
+import json
 import re
+import unicodedata
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tracegen.errors import SettingsError
+from tracegen.traces.prose import is_prose
 
-COMMON_OPERATORS = frozenset("== != <= >= && || ++ -- += -= *= /= // /* */ => ..".split())  # noqa: SIM905 - readable so
+COMMON_OPERATORS = frozenset("== != <= >= && || ++ -- += -= *= /= // /* */ => .. ... **".split())  # noqa: SIM905 - readable so
 """Operators that nearly every language has; to know them is no knowledge of this one."""
+SHELLS = frozenset({"sh", "bash", "shell", "zsh", "console", "shell-session", "powershell", "fish"})
+"""Languages in which `-o` is a flag and no subtraction."""
 
 _FENCED = re.compile(r"^(?P<fence>`{3,}|~{3,})(?P<language>[^\n`]*)\n(?P<code>.*?)(?:^(?P=fence)[`~]*\s*$|\Z)", re.M | re.S)
 _INLINE = re.compile(r"`([^`\n]+)`")
 _STRING = re.compile(
-    r'"""(?:.|\n)*?"""|' r"'''(?:.|\n)*?'''|" r'"(?:\\.|[^"\\\n])*"|' r"'(?:\\.|[^'\\\n])*'|" r"\|\|\|(?:.|\n)*?\|\|\|"
+    r'"""(?:.|\n)*?"""|'
+    r"'''(?:.|\n)*?'''|"
+    r'"(?:\\.|[^"\\\n])*"|'
+    r"(?<![\w&<])'(?:\\.|[^'\\\n])*'|"
+    r"\|\|\|(?:.|\n)*?\|\|\|"
 )
-_COMMENT = re.compile(r"/\*(?:.|\n)*?\*/|(?<![:\w])//[^\n]*|(?:(?<=\s)|^)#(?![\[{!\w(])[^\n]*|(?:(?<=\s)|^)-- [^\n]*", re.M)
+_INTERPOLATED = re.compile(r"[#$]\{([^{}\n]*)\}|\\\(([^()\n]*(?:\([^()\n]*\))*[^()\n]*)\)")
+_COMMENT = re.compile(
+    r"/\*(?:.|\n)*?\*/|\{-(?:.|\n)*?-\}|<!--(?:.|\n)*?-->|(?<![:\w])//[^\n]*|(?:(?<=\s)|^)#(?![\[{!\w(])[^\n]*|"
+    r"(?:(?<=\s)|^)-- [^\n]*|^\s*%+(?:\s[^\n]*)?$|(?<=[.,;}])\s+%\s[^\n]*|^\s*;+(?:\s[^\n]*)?$|⍝[^\n]*",
+    re.M,
+)
+_URL = re.compile(r"\b[a-z][a-z\d+.-]*://\S+")
 _FLAG = re.compile(r"(?<![\w-])--?[a-zA-Z][\w-]+")
-_NAME = re.compile(r"[^\W\d][\w]*[?!]?")
-_QUALIFIED = re.compile(r"[^\W\d]\w*(?:(?:\.|::|/)[^\W\d]\w*[?!]?)+")
+_SHORT_FLAG = re.compile(r"(?<![\w-])-[a-zA-Z](?![\w-])")
+_COMMAND = re.compile(r"(?<!\\)\\[A-Za-z]{2,}|(?<![\w@#%])[@#%][A-Za-z_]\w+")
+_NAME = re.compile(r"(?<!\w)[^\W\d]\w*(?:[?!]|'(?!\w))?")
+_DASHED = re.compile(r"(?<![\w-])[^\W\d]\w*(?:-[^\W\d]\w*)+(?![\w-])")
+_QUALIFIED = re.compile(r"(?<!\w)[^\W\d]\w*(?:(?:\.|::|/)[^\W\d]\w*(?:[?!]|'(?!\w))?)+")
 _OPERATOR = re.compile(r"[!$%&*+\-/<=>?@^|~:.\\]{2,}")
+_LONE = re.compile(r"(?<![!$%&*+\-/<=>?@^|~:.\\#])[$^~@?%\\#](?![!$%&*+\-/<=>?@^|~:.\\#])")
+_LIKE_CODE = re.compile(r"(?<![\w.])(?:\w+_\w+|[a-z\d]+[A-Z]\w*|[A-Z]+[a-z\d]+[A-Z]\w*)(?![\w.])")
+_PROSE_WORD = re.compile(r"(?<![\w'’])[^\W\d_]{3,}(?:(?!['’]?\w)|(?=['’]s\b))")
 
 _DEFINING = (
     # A keyword of definition before it.
     re.compile(
-        r"\b(?:let|local|var|val|const|def|defp|fn|fun|func|function|type|class|struct|enum|trait|interface|module|mod|macro|"
-        r"proc|sub|method|mut|static|as|for|foreach|each|with|lambda|where|alias|data|record|use|assert)\s+(?:mut\s+|rec\s+)?"
-        r"([^\W\d]\w*)"
+        r"\b(?:let|local|var|val|const|def|defp|defmodule|fn|fun|func|function|type|class|struct|enum|trait|interface|module|mod|"
+        r"macro|proc|sub|method|mut|static|as|for|foreach|each|with|lambda|where|alias|data|record|use|assert|newtype|instance)"
+        r"[ \t]+(?:mut[ \t]+|rec[ \t]+)?([^\W\d]\w*)"
     ),
     # Something is assigned to it: `x =`, `x :=`, `x <-`, and `name:` of a field, a parameter or an annotation.
-    re.compile(r"([^\W\d]\w*)\s*(?::=|<-|=(?![=>~])|\+?:{1,3}(?![:=\w]))"),
+    re.compile(r"([^\W\d]\w*)\s*(?::=|<-|←|=(?![=>~])|\+?:{1,3}(?![:=\w]))"),
     re.compile(r"([^\W\d]\w*)\s*->|([^\W\d]\w*)\s*=>"),
+    re.compile(r"\\(?:new|renew|provide)command\*?\{?(\\[A-Za-z]+)"),
+    # The head of a clause: `path(X, Y) :-`.
+    re.compile(r"^([a-z]\w*)\([^()\n]*\)\s*(?::-|-->)", re.M),
 )
 _PARAMETERS = re.compile(
-    r"(?:\b(?:fn|fun|func|function|lambda|def|proc|sub)\b\s*[\w.]*\s*\(([^()]*)\)|\|([\w\s,]+)\||"
-    r"(?<=\()([\w\s,]*)(?=\)\s*(?:->|=>|=)))"
+    r"(?:\b(?:fn|fun|func|function|lambda|def|defp|proc|sub)\b\s*[\w.]*[?!]?\s*\(([^()]*)\)|\|([\w\s,]+)\||"
+    r"(?<=\()([\w\s,=.'\"]*)(?=\)\s*(?:->|=>|=))|(?:\bfn\b|\\)\s*([^\W\d][\w\s,]*?)\s*->)"
 )
+_EQUATION = re.compile(r"^([^\W\d]\w*'?)((?:[ \t]+[^\W\d]\w*'?)+)[ \t]*=(?![=>~])[ \t]*(.*)$", re.M)
+_PAIR = re.compile(r"^\s*(?:-\s+)*[\"']?([^\W\d][\w./ -]*?)[\"']?\s*:(?:\s+(?!.*[,{\[(;]\s*$).*)?$")
+_ITEM = re.compile(r"^\s*-\s+\S[^,;{(]*$")
+_ASSIGNED = re.compile(r"^\s*([^\W\d][\w.-]*)\s*=\s*\S.*$")
+_SECTION = re.compile(r"^\s*\[+[^\[\]]+\]+\s*$")
 
 
 class Terms(NamedTuple):
     """The terms of a text."""
 
     names: frozenset[str]
-    """Identifiers that the text does not define."""
+    """Identifiers, keywords and names with dashes that the text does not define."""
     qualified: frozenset[str]
     """Qualified names, separators as they stand."""
     symbols: frozenset[str]
-    """Operators and flags."""
+    """Operators, flags and commands."""
     defined: frozenset[str]
     """Names that the text defines itself; no terms."""
     called: frozenset[str]
     """The names that are called, `name(`: unknown ones are no variables."""
+    words: frozenset[str] = frozenset()
+    """The words of its prose, lower-cased."""
 
 
-def code_of(text: str) -> str:
-    """Return the code of an answer: its fenced blocks and inline code where it has any, else the whole text."""
-    fenced = [match["code"] for match in _FENCED.finditer(text)]
-    if not fenced:
-        return text
-    prose = _FENCED.sub("\n", text)
-    return "\n".join([*fenced, *_INLINE.findall(prose)])
+class Code(NamedTuple):
+    """A piece of code of an answer."""
+
+    text: str
+    language: str | None
+    """What the fence calls it, or None."""
+
+
+def split_answer(text: str, language: str | None = None) -> tuple[list[Code], str]:
+    """Return the code and the prose of an answer.
+
+    Code is what stands in fences and in backticks; where there are no fences, the paragraphs that do not read as prose, or the
+    whole text where a `language` is given.
+    """
+    fenced = [Code(match["code"], (match["language"].split() or [None])[0]) for match in _FENCED.finditer(text)]
+    if fenced:
+        prose = _FENCED.sub("\n", text)
+    elif language is not None:
+        return [Code(text, None)], ""
+    else:
+        blocks = [(block, is_prose(_COMMENT.sub(" ", _STRING.sub(" ", block)))) for block in re.split(r"\n\s*\n", text)]
+        prose = "\n\n".join(block for block, reads in blocks if reads)
+        if code := "\n\n".join(block for block, reads in blocks if not reads):
+            fenced = [Code(code, None)]
+    inline = [Code(match, None) for match in _INLINE.findall(prose)]
+    return fenced + inline, _INLINE.sub(" ", prose)
 
 
 def terms_of(text: str, language: str | None = None) -> Terms:
@@ -75,18 +128,92 @@ def terms_of(text: str, language: str | None = None) -> Terms:
 
     Raises SettingsError where Pygments does not know the language.
     """
-    code = code_of(text)
-    bare = _lexed(code, language) if language else _COMMENT.sub(" ", _STRING.sub('""', code))
-    defined = frozenset(_defined(bare))
+    pieces, prose = split_answer(text, language)
+    if language:
+        _lexer(language)
+    bare = "\n".join(_bare(piece, language) for piece in pieces)
+    keys = frozenset(key for piece in pieces for key in _keys(piece.text))
+    defined = frozenset(_defined(bare)) - keys
+    in_prose = _URL.sub(" ", prose)
     qualified = {match[0] for match in _QUALIFIED.finditer(bare)}
+    qualified |= {name for name in _QUALIFIED.findall(in_prose) if "/" not in name}
     called = frozenset(re.findall(r"([^\W\d]\w*[?!]?)\s*\(", bare))
     # What stands inside a qualified name is not a name of its own.
     rest = _QUALIFIED.sub(" ", bare)
-    names = {match[0] for match in _NAME.finditer(rest) if len(match[0]) > 1} - defined
-    flags = set(_FLAG.findall(bare))
-    operators = {match[0] for match in _OPERATOR.finditer(_FLAG.sub(" ", rest))} - COMMON_OPERATORS
+    names = {match[0] for match in _NAME.finditer(_FLAG.sub(" ", rest)) if len(match[0]) > 1}
+    names |= {*_DASHED.findall(rest), *_LIKE_CODE.findall(in_prose), *keys}
     own = {name for name in qualified if re.split(r"\.|::|/", name)[0] in defined}
-    return Terms(frozenset(names), frozenset(qualified - own), frozenset(flags | operators), defined, called)
+    return Terms(
+        names=frozenset(names - defined),
+        qualified=frozenset(qualified - own),
+        symbols=(symbols_in(rest, short_flags=_is_shell(pieces, language)) | frozenset(_FLAG.findall(in_prose))) - defined,
+        defined=defined,
+        called=called,
+        words=frozenset(word.lower() for word in _PROSE_WORD.findall(_QUALIFIED.sub(" ", _FLAG.sub(" ", in_prose)))),
+    )
+
+
+def code_of(text: str) -> str:
+    """Return the code of an answer: what stands in fences and backticks, or all that does not read as prose."""
+    return "\n".join(piece.text for piece in split_answer(text)[0])
+
+
+def words_in(text: str) -> frozenset[str]:
+    """Return the words of a passage: names with and without the mark at their end (`even?`), and those with dashes."""
+    words = set(_NAME.findall(text))
+    return frozenset(words | {word.rstrip("?!'") for word in words} | set(_DASHED.findall(text)))
+
+
+def symbols_in(text: str, *, short_flags: bool = True) -> frozenset[str]:
+    """Return the operators, flags and commands of a text.
+
+    Among single characters those that not every language has, ASCII ones such as `$` and all others such as `⍴`.
+    """
+    flags = set(_FLAG.findall(text)) | (set(_SHORT_FLAG.findall(text)) if short_flags else set())
+    commands = set(_COMMAND.findall(text))
+    rest = _COMMAND.sub(" ", _FLAG.sub(" ", text))
+    # `$.field` holds `$`; `+.` is an operator.
+    operators = {operator[0] if operator in ("$.", "@.", "^.") else operator for operator in _OPERATOR.findall(rest)}
+    other = {character for character in set(text) if _is_symbol(character)}
+    return frozenset(flags | commands | operators | set(_LONE.findall(rest)) | other) - COMMON_OPERATORS
+
+
+def _is_symbol(character: str) -> bool:
+    r"""Return whether a character is one of mathematics or of a language such as APL, and no emoji, frame or bullet."""
+    return "\x7f" < character < "\U0001f000" and (
+        unicodedata.category(character) in ("Sm", "Sk")
+        or (unicodedata.category(character) == "So" and "\u2190" <= character < "\u2500")
+    )
+
+
+def _is_shell(pieces: list[Code], language: str | None) -> bool:
+    return any((language or piece.language or "").lower() in SHELLS or re.match(r"\s*\$ \w", piece.text) for piece in pieces)
+
+
+def _keys(code: str) -> Iterator[str]:
+    """Yield the keys of configuration; nothing where the text is none."""
+    try:
+        value = json.loads(code)
+    except (ValueError, RecursionError):
+        value = None
+    if isinstance(value, dict | list):
+        yield from _keys_of(value)
+        return
+    lines = [line for line in code.split("\n") if line.strip() and not line.lstrip().startswith("#")]
+    pair = _ASSIGNED if any(_SECTION.match(line) for line in lines) else _PAIR
+    matches = [match for line in lines if (match := pair.match(line))]
+    others = sum(bool(_ITEM.match(line) or _SECTION.match(line)) and not pair.match(line) for line in lines)
+    if matches and len(matches) >= others / 2 and len(matches) + others >= 0.7 * len(lines):
+        yield from (match[1] for match in matches)
+
+
+def _keys_of(value: Any) -> Iterator[str]:
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            yield from item
+        waiting += item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()
 
 
 def _defined(code: str) -> Iterator[str]:
@@ -95,21 +222,51 @@ def _defined(code: str) -> Iterator[str]:
             yield from (group for group in match.groups() if group)
     for match in _PARAMETERS.finditer(code):
         for part in (group for group in match.groups() if group):
-            for parameter in part.split(","):
+            for parameter in re.split(r",|(?<=\w)\s+(?=\w+$)", part):
                 yield from _NAME.findall(parameter)[:2]
+    # `area w h = w * h` defines all three; `dim x = 3` shows by what follows that `dim` is a keyword.
+    for match in _EQUATION.finditer(code):
+        parameters = _NAME.findall(match[2])
+        if set(parameters) & set(_NAME.findall(match[3])):
+            yield from (match[1], *parameters)
 
 
-def _lexed(code: str, language: str) -> str:
-    """Return the code without strings, comments and numbers, by the lexer of its language."""
-    from pygments import lex
+def _bare(piece: Code, language: str | None) -> str:
+    """Return code without strings, comments, numbers and addresses; what is computed inside a string stays."""
+    lexer = _lexer(language) if language else _lexer_of_fence(piece.language)
+    if lexer is None:
+        plain = _COMMENT.sub(" ", _STRING.sub(lambda match: f'"" {_inside(match[0])} ', piece.text))
+    else:
+        from pygments import lex
+        from pygments.token import Comment, Literal, String
+
+        plain = "".join(
+            " " if kind in Comment or (kind in Literal and kind not in String.Symbol) else text
+            for kind, text in lex(piece.text, lexer)
+        )
+    return _URL.sub(" ", plain)
+
+
+def _inside(string: str) -> str:
+    return " ".join(part for match in _INTERPOLATED.finditer(string) for part in match.groups() if part)
+
+
+def _lexer(language: str) -> Any:
     from pygments.lexers import get_lexer_by_name
-    from pygments.token import Comment, Literal
     from pygments.util import ClassNotFound
 
     try:
-        lexer = get_lexer_by_name(language)
+        return get_lexer_by_name(language)
     except ClassNotFound:
         raise SettingsError(
             f"Pygments knows no language {language!r}. Leave --language out: the general rule works for every language."
         ) from None
-    return "".join(" " if kind in Comment or kind in Literal else text for kind, text in lex(code, lexer))
+
+
+def _lexer_of_fence(name: str | None) -> Any:
+    if name is None or name.lower() in ("text", "txt", "plain", "plaintext", "output"):
+        return None
+    try:
+        return _lexer(name)
+    except SettingsError:
+        return None

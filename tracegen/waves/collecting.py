@@ -10,6 +10,7 @@ from tracegen.records import Response, Usage
 from tracegen.teacher import Failure
 from tracegen.teacher.batch import Answer, Status, Trouble, read_answer
 from tracegen.teacher.chat import ChatTeacher
+from tracegen.teacher.leaked import calls_of
 from tracegen.traces import batches
 from tracegen.traces.batches import Batch, Request
 from tracegen.traces.runfile import Event, RunFile, Statement
@@ -168,7 +169,7 @@ class _Taker:
             self.late += 1
             return [batches.keeping_late(request, event)]
         self.answered += 1
-        self.calls += bool(response.calls)
+        self.calls += bool(calls_of(response, "")[0])
         return batches.taking(self._key, request, "answered", event)
 
     def _take_trouble(self, request: Request, trouble: Trouble) -> list[Statement]:

@@ -1,0 +1,125 @@
+"""Terms of outputs in many languages, most of them read by the general rule alone, and of prose."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tracegen.traces.prose import is_prose
+from tracegen.traces.terms import split_answer, symbols_in, terms_of, words_in
+
+# Of each: the text, terms that it must have, and words in it that must be none.
+CASES = {
+    "jsonnet": (
+        "local tags(list, by=',') = std.split(list, by);\n{ a+: $.b for k in std.objectFields(self), 'c': error 'std.no' } "
+        "// std.x",
+        {"std.split", "std.objectFields", "self", "error", "local", "for", "+:", "$"},
+        {"tags", "list", "by", "std.no", "std.x", "c"},
+    ),
+    "gleam": (
+        "import gleam/list\npub fn total(items: List(Int)) -> Int {\n"
+        "  list.fold(items, 0, fn(acc, it) { acc + it }) |> int.to_string\n}",
+        {"gleam/list", "list.fold", "int.to_string", "|>", "pub", "List", "Int"},
+        {"total", "items", "acc", "it"},
+    ),
+    "elixir": (
+        'defmodule Foo do\n  @spec bar(integer) :: atom\n  def bar(xs) when is_list(xs) do\n'
+        '    xs |> Enum.map(fn aa, bb -> aa end) |> IO.puts("#{String.upcase(xs)} Hidden.name")\n  end\nend',
+        {"Enum.map", "IO.puts", "String.upcase", "@spec", "|>", "is_list", "when"},
+        {"Foo", "bar", "xs", "aa", "bb", "Hidden.name"},
+    ),
+    "haskell": (
+        "module Main where\nimport qualified Data.Map as M\narea wid hei = wid * hei\nmain = do\n  xs <- getLine\n"
+        "  mapM_ print $ foldl' (\\acc el -> acc <> el) mempty xs -- Data.Hidden",
+        {"Data.Map", "foldl'", "<>", "mapM_", "mempty", "getLine", "import", "$"},
+        {"area", "wid", "hei", "acc", "xs", "Data.Hidden"},
+    ),
+    "sql": (
+        "SELECT u.name, COUNT(*) FROM users u LEFT JOIN orders o ON o.uid = u.id WHERE u.kind = 'HIDDEN' -- Comment"
+        "\nGROUP BY u.name",
+        {"SELECT", "COUNT", "LEFT", "JOIN", "GROUP", "WHERE"},
+        {"HIDDEN", "Comment"},
+    ),
+    "shell": (
+        "$ jsonnet -J vendor --tla-str name='Hidden' -o out.json main.jsonnet | jq -r .",
+        {"jsonnet", "-J", "--tla-str", "-o", "jq", "-r"},
+        {"Hidden", "name"},
+    ),
+    "yaml": (
+        "name: CI\non:\n  push:\n    branches: [main]\njobs:\n  test:\n"
+        "    runs-on: ubuntu-latest\n    steps:\n      - uses: actions/checkout@v4",
+        {"on", "push", "branches", "jobs", "runs-on", "steps", "uses", "actions/checkout"},
+        set[str](),
+    ),
+    "json": ('{"compilerOptions": {"strict": true, "target": "es2020"}}', {"compilerOptions", "strict", "target"}, {"es2020"}),
+    "toml": ("[package]\nedition = \"2021\"\n[dependencies]\nserde = \"1\"", {"package", "edition", "dependencies"}, {"2021"}),
+    "latex": (
+        "\\documentclass{article}\n\\newcommand{\\mine}{x}\n% a comment with \\hidden"
+        "\n\\begin{tabular}{ll}\n\\frac{1}{2} \\mine\n\\end{tabular}",
+        {"\\documentclass", "\\frac", "\\begin", "tabular"},
+        {"\\mine", "\\hidden"},
+    ),
+    "prolog": (
+        ":- use_module(library(lists)).\npath(X, Y) :- edge(X, Z), \\+ member(Z, [aa]). % say foldl",
+        {":-", "\\+", "member", "use_module", "library"},
+        {"path", "foldl"},
+    ),
+    "apl": ("life ← {⊃1 ⍵∨.∧3 4=+/,¯1 0 1∘.⊖⊂⍵} ⍝ Comment", {"⊃", "⍵", "∨", "⊖", "←"}, {"life", "Comment", "⍝"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", CASES)
+def test_the_general_rule_reads_languages_it_does_not_know(language: str) -> None:
+    text, expected, not_expected = CASES[language]
+    terms = terms_of(text)
+    found = terms.names | terms.qualified | terms.symbols
+    assert expected <= found
+    assert not not_expected & found
+    assert terms.words == frozenset()
+
+
+def test_prose_has_words_and_what_looks_like_code_in_it() -> None:
+    terms = terms_of("The interpreter evaluates fields lazily. Use std.foldl, parse_int or `+:` with --tla-str; don't forget!")
+    assert terms.qualified == {"std.foldl"}
+    assert terms.symbols == {"--tla-str", "+:"}
+    assert terms.names == {"parse_int"}
+    assert {"interpreter", "lazily", "forget"} <= terms.words
+    assert not {"don", "std", "foldl", "tla"} & terms.words
+
+
+def test_prose_in_another_language_is_prose() -> None:
+    assert is_prose("Die Funktion wertet jedes Feld erst dann aus, wenn es tatsächlich gebraucht wird.")
+
+
+@pytest.mark.parametrize("language", CASES)
+def test_code_is_no_prose(language: str) -> None:
+    assert split_answer(CASES[language][0])[1].strip() == ""
+
+
+def test_strings_and_comments_do_not_make_a_function_prose() -> None:
+    code = 'fn verse(n: Int) -> String {\n  // the house that it is in\n  case n { 1 -> "the cat that was in the house" }\n}'
+    assert split_answer(code)[1] == ""
+    assert "verse" in terms_of(f"let x = 1\n\n{code}").defined
+
+
+def test_code_and_prose_of_one_answer_are_told_apart() -> None:
+    code, prose = split_answer("You need a fold here:\n\n```jsonnet\nstd.foldl(f, a, 0)\n```\n\nThe `init` is the accumulator.")
+    assert [(piece.text.strip(), piece.language) for piece in code] == [("std.foldl(f, a, 0)", "jsonnet"), ("init", None)]
+    assert "accumulator" in prose
+    assert "foldl" not in prose
+
+
+def test_the_language_of_a_fence_is_used_where_pygments_knows_it() -> None:
+    # In Python `//` divides; by the general rule it begins a comment.
+    assert "math.floor" in terms_of("```python\nx = 7 // math.floor(y)\n```").qualified
+    assert "math.floor" not in terms_of("x = 7 // math.floor(y)").qualified
+
+
+def test_words_of_passages_stand_with_and_without_their_marks() -> None:
+    assert {"empty?", "empty", "foldl'", "runs-on"} <= words_in("Is it empty? See foldl' and runs-on.")
+    assert symbols_in("a $ b ⍴ c -o out") == {"$", "⍴", "-o"}
+
+
+@given(st.text())
+def test_any_text_has_terms(text: str) -> None:
+    terms = terms_of(text)
+    assert not terms.defined & (terms.names | terms.symbols)

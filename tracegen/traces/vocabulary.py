@@ -1,0 +1,200 @@
+"""What a documentation shows: its passages, the terms in them, and whether a passage explains a term or only mentions it.
+
+A passage shows a name where it holds it as a word, and a qualified name where it holds it as it stands, or its last part, as
+code, below a heading or in a file of its qualifier: `fold` in `stdlib/list.md`, `gleam/list > fold` shows `list.fold`. It shows
+a word of prose where it holds one with the same stem.
+
+It *explains* what it shows where the term stands in the heading of its section, begins a line (a signature, the entry of a
+list, the first cell of a row; not a word of prose), or stands in three lines or more. All else is a mention in passing: a list
+of links, a "see also".
+"""
+
+import math
+import re
+from array import array
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
+from tracegen.records import Chunk
+from tracegen.traces.prose import stem_of
+from tracegen.traces.terms import symbols_in, words_in
+
+Kind = Literal["name", "qualified", "symbol", "word"]
+
+LINES = 3
+"""A passage with a term in so many lines is about it."""
+RARE = 0.05
+"""A word of prose counts as a term where no more than this share of the chunks show it."""
+SEPARATOR = re.compile(r"\.|::|/")
+
+_CODE = re.compile(r"^(?P<fence>`{3,}|~{3,})[^\n]*\n(.*?)(?:^(?P=fence)|\Z)|`([^`\n]+)`", re.M | re.S)
+_LONE_MARKED = re.compile(r"`([^\w\s`]+)`")
+# What stands before the first word of a line: marks of lists, quotes, headings, tables, links, emphasis and code.
+_LINE_START = r"^[\s>*_`|#+\-\d.:)\[\"]*"
+
+
+class Passage(NamedTuple):
+    """A passage as the measure sees it."""
+
+    text: str
+    """Its text with its headings."""
+    words: frozenset[str]
+    """The words of both."""
+    symbols: frozenset[str]
+    """The operators, flags and commands of both; single ASCII characters only where they stand in code."""
+    context: frozenset[str]
+    """The words of its path and headings: what qualifies the names in it."""
+    heading: str = ""
+    """The heading of its own section."""
+    stems: frozenset[str] = frozenset()
+    """The stems of its words."""
+
+
+def passage_of(text: str, place: str = "", headings: Sequence[str] = ()) -> Passage:
+    """Return a passage; `place` is its path, with or without lines."""
+    whole = "\n".join([*headings, text])
+    words = words_in(whole)
+    in_code = {symbol for symbol in symbols_in(code_in(whole)) if len(symbol) == 1} | _lone_marked(whole)
+    symbols = {symbol for symbol in symbols_in(whole) if len(symbol) > 1 or not symbol.isascii()} | in_code
+    return Passage(
+        text=whole,
+        words=words,
+        symbols=frozenset(symbols),
+        context=words_in(" ".join([place, *headings])),
+        heading=headings[-1].rsplit(" > ", 1)[-1] if headings else "",
+        stems=frozenset(map(stem_of, words)),
+    )
+
+
+def _lone_marked(text: str) -> set[str]:
+    return {mark for mark in _LONE_MARKED.findall(text) if len(mark) == 1}
+
+
+def shows(passage: Passage, term: str, kind: Kind) -> bool:
+    """Return whether a passage shows a term."""
+    if kind == "name":
+        return term in passage.words
+    if kind == "symbol":
+        return term in passage.symbols
+    if kind == "word":
+        return stem_of(term) in passage.stems
+    *_, qualifier, last = SEPARATOR.split(term)
+    if last.rstrip("?!'") not in passage.words:
+        return False
+    if _pattern(term).search(passage.text):
+        return True
+    texts = (passage.heading, code_in(passage.text)) if qualifier in passage.context else ()
+    return any(_pattern(last).search(text) for text in texts)
+
+
+def explains(passage: Passage, term: str, kind: Kind) -> bool:
+    """Return whether a passage explains a term, or is about it, and does not only mention it."""
+    if not shows(passage, term, kind):
+        return False
+    if kind == "word":
+        stem = stem_of(term)
+        lines = [line for line in passage.text.split("\n") if stem in map(stem_of, words_in(line))]
+        return stem in map(stem_of, words_in(passage.heading)) or len(lines) >= LINES
+    forms = [term]
+    if kind == "qualified":
+        *_, qualifier, last = SEPARATOR.split(term)
+        forms += [last] if qualifier in passage.context else []
+    for form in forms:
+        pattern = _pattern(form)
+        if re.search(pattern.pattern, passage.heading, re.I) or _beginning(form).search(passage.text):
+            return True
+        if sum(1 for line in passage.text.split("\n") if pattern.search(line)) >= LINES:
+            return True
+    return False
+
+
+@lru_cache(4096)
+def code_in(text: str) -> str:
+    """Return what a passage marks as code, or all of it where it marks nothing."""
+    found = [match[3] or match[2] or "" for match in _CODE.finditer(text)]
+    return "\n".join(found) if found else text
+
+
+@lru_cache(4096)
+def _pattern(form: str) -> re.Pattern[str]:
+    """Return what finds a term, but not as a part of another one."""
+    if not re.search(r"\w", form):
+        return re.compile(re.escape(form))
+    return re.compile(rf"(?<![\w.:/-]){re.escape(form)}(?![\w-])")
+
+
+@lru_cache(4096)
+def _beginning(form: str) -> re.Pattern[str]:
+    return re.compile(_LINE_START + re.escape(form) + ("" if not form[-1:].isalnum() else r"(?![\w-])"), re.M)
+
+
+class Vocabulary:
+    """What a documentation shows: which of its chunks show a term, and whether any explains it."""
+
+    def __init__(self, chunks: Iterable[Chunk]) -> None:
+        """Read all chunks once; what is kept is about as large as their text."""
+        self._passages: list[Passage] = []
+        self._words: dict[str, array[int]] = defaultdict(lambda: array("l"))
+        self._symbols: dict[str, array[int]] = defaultdict(lambda: array("l"))
+        self._stems: dict[str, array[int]] = defaultdict(lambda: array("l"))
+        self._showing: dict[tuple[str, Kind], list[int]] = {}
+        self._explained: dict[tuple[str, Kind], bool] = {}
+        self._marked: set[str] = set()
+        self.namespaces: set[str] = set()
+        for number, chunk in enumerate(chunks):
+            passage = passage_of(chunk.text, chunk.path, (chunk.title, *chunk.headings))
+            self._passages.append(passage)
+            for table, keys in ((self._words, passage.words), (self._symbols, passage.symbols), (self._stems, passage.stems)):
+                for key in keys:
+                    table[key].append(number)
+            self._marked.update(words_in(f"{passage.heading}\n{code_in(passage.text)}"), _lone_marked(passage.text))
+            self.namespaces.update(re.findall(r"\b([^\W\d]\w*)(?:\.|::)[^\W\d]", passage.text))
+
+    def __len__(self) -> int:
+        return len(self._passages)
+
+    def count(self, term: str, kind: Kind) -> int:
+        """Return how many chunks show a term."""
+        return len(self._shown_in(term, kind))
+
+    def explained(self, term: str, kind: Kind) -> bool:
+        """Return whether any chunk explains a term."""
+        key = (term, kind)
+        if key not in self._explained:
+            passages = (self._passages[number] for number in self._shown_in(term, kind))
+            self._explained[key] = any(explains(passage, term, kind) for passage in passages)
+        return self._explained[key]
+
+    def knows(self, name: str) -> bool:
+        """Return whether a plain name, or a symbol, is one of the documentation's.
+
+        A name is, where it is marked as code, in a heading, or of no word's form; a single ASCII character where it is marked
+        alone; any other symbol where it stands.
+        """
+        if name in self._symbols and (len(name) > 1 or not name.isascii()):
+            return True
+        return name in self._marked or (name in self._words and not (name.islower() and name.isalpha()))
+
+    def is_rare(self, word: str) -> bool:
+        """Return whether a word of prose is one that few chunks show, and one explains."""
+        count = self.count(word, "word")
+        return 0 < count <= max(2, RARE * len(self)) and self.explained(word, "word")
+
+    def weight(self, term: str, kind: Kind) -> float:
+        """Return the weight of a term."""
+        return math.log1p(len(self) / max(1, self.count(term, kind)))
+
+    def _shown_in(self, term: str, kind: Kind) -> Sequence[int]:
+        if kind == "name":
+            return self._words.get(term, ())
+        if kind == "symbol":
+            return self._symbols.get(term, ())
+        if kind == "word":
+            return self._stems.get(stem_of(term), ())
+        key = (term, kind)
+        if key not in self._showing:
+            candidates = self._words.get(SEPARATOR.split(term)[-1].rstrip("?!'"), ())
+            self._showing[key] = [number for number in candidates if shows(self._passages[number], term, kind)]
+        return self._showing[key]
