@@ -16,9 +16,11 @@ from tests.findings.test_dataset import prompt_of_words
 from tracegen.cli import group
 from tracegen.errors import FindingsError, SettingsError
 from tracegen.exporting import export
+from tracegen.findings import check_row
 from tracegen.findings.choice import choose
 from tracegen.findings.evidence import evidence_of, honest_failures
 from tracegen.jsonl import dump
+from tracegen.pipeline import generate
 from tracegen.records import Hop, Message, Row, Tool, ToolCall, ToolReturn, Trace
 from tracegen.targets import write_openai
 from tracegen.traces.chat import read_chat
@@ -192,3 +194,26 @@ def test_inspect_is_a_gate(run: RunFile, tmp_path: Path) -> None:
     assert json.loads(result.stdout)["rows"] == 10
     assert "duplicate-prompt strikes line 9. Look at them" in str(result.exception) + result.output
     assert command("inspect", output, "3", "--error", "secret").exit_code == 2
+
+
+def test_lines_that_are_no_rows_do_not_pass_the_gate(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"messages": [\n[1]\n')
+    result = command("inspect", tmp_path / "a.jsonl", "--error", "no-messages")
+    assert (result.exit_code, "no-messages strikes lines 1, 2" in str(result.exception) + result.output) == (1, True)
+
+
+def test_generate_asks_nothing_again_after_an_error(dataset: Path, tmp_path: Path, sample_index: Path) -> None:
+    output = tmp_path / "out.jsonl"
+
+    def run(**choice: Any) -> Any:
+        return generate(dataset, output, index=sample_index, teacher="builtin", choice=choose(**choice))
+
+    rows = len(read_jsonl(dataset))
+    with pytest.raises(FindingsError, match="unused-evidence strikes"):
+        run(error=["unused-evidence"])
+    assert not output.exists()
+    summary = run(drop=["unused-evidence"])
+    assert (summary.calls, summary.resumed) == (0, rows)
+    assert summary.reasons["finding unused-evidence"] == summary.rejected > 0
+    assert summary.examples + summary.rejected == rows
+    assert "unused-evidence" not in {finding.check for row in read_jsonl(output) for finding in check_row(row)}

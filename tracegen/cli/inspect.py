@@ -59,6 +59,8 @@ def _print_summary(path: Path, name: str, as_json: bool, error: tuple[str, ...],
     summary = summary.model_copy(update={"supported": watch.supported()}) if watch else summary
     print_page(json_page(summary.model_dump()) if as_json else render_summary(summary, name=_shown(name), width=page_width()))
     struck = {count.check: (count.rows, count.lines) for count in summary.findings if count.check in gates}
+    if "no-messages" in gates and summary.unusable:
+        struck["no-messages"] = (summary.unusable, tuple(bad.line for bad in summary.unusable_lines))
     refuse_struck(struck, f"Look at them: tracegen inspect {_shown(name)} LINE")
 
 

@@ -14,8 +14,9 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
+from tracegen.findings.passages import passages_in
 from tracegen.findings.rows import prompt_of
-from tracegen.traces.chat import Chat, Return, split_passages
+from tracegen.traces.chat import Chat, Return
 from tracegen.traces.support import Kind, Passage, passage_of, shows
 from tracegen.traces.terms import Terms, terms_of
 
@@ -104,7 +105,7 @@ def says_nothing_found(text: str) -> bool:
     """Return whether a return says that nothing was found: short, no passage, and in such words."""
     if not text.strip() or len(text) > NOTHING_FOUND_CHARACTERS or text.startswith("Error:"):
         return False
-    return not any(passage.rank for passage in split_passages(text)) and _NOTHING_FOUND.search(text) is not None
+    return not any(passage.rank for passage in passages_in(text)) and _NOTHING_FOUND.search(text) is not None
 
 
 def needed_terms(output: str, prompt: Passage) -> frozenset[tuple[str, Kind]]:
@@ -124,7 +125,7 @@ def cached_terms(output: str) -> Terms:
 
 def passages_of(text: str) -> list[Passage]:
     """Return the passages of a return."""
-    return [_passage(found.text, found.place, found.headings) for found in split_passages(text)]
+    return [_passage(found.text, found.place, found.headings) for found in passages_in(text)]
 
 
 def shows_any(passages: list[Passage], term: str, kind: Kind) -> bool:

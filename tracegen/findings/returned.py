@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
+from tracegen.findings.passages import passages_in
 from tracegen.findings.secrets import secrets_in, secrets_of_return
-from tracegen.traces.chat import Chat, quoted, split_passages, visible
+from tracegen.traces.chat import Chat, quoted, visible
 
 SHORT_CHARACTERS = 400
 """A refusal is short; a longer return, and one with numbered passages, is documentation that speaks of such a thing."""
@@ -53,7 +54,7 @@ def refusal_return(chat: Chat) -> Iterator[str]:
     """
     for turn, _ in chat.returns:
         text = turn.text or ""
-        if text.startswith("Error:") or len(text) > SHORT_CHARACTERS or any(passage.rank for passage in split_passages(text)):
+        if text.startswith("Error:") or len(text) > SHORT_CHARACTERS or any(passage.rank for passage in passages_in(text)):
             continue
         match = _REFUSAL.search(text)
         if match:
@@ -111,7 +112,7 @@ def prompt_injection(chat: Chat) -> Iterator[str]:
     and a page *about* injection is struck.
     """
     for turn, _ in chat.returns:
-        for passage in split_passages(turn.text or ""):
+        for passage in passages_in(turn.text or ""):
             orders = _orders(f"{passage.headings}\n{passage.text}")
             if orders:
                 yield f"message {turn.number} gives orders: {quoted(orders)}"

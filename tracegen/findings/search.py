@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 from tracegen.findings.evidence import cached_terms, evidence_of, needed_terms, passages_of, shows_any
 from tracegen.findings.languages import language_name, language_of
+from tracegen.findings.passages import passages_in
 from tracegen.findings.rows import prompt_of
-from tracegen.traces.chat import Call, Chat, Turn, compact, estimate_tokens, quoted, split_passages, visible
+from tracegen.traces.chat import Call, Chat, Turn, compact, estimate_tokens, quoted, visible
 from tracegen.traces.support import passage_of
 
 VERY_LONG_TOKENS = 8_000
@@ -85,7 +86,7 @@ def nothing_new(chat: Chat) -> Iterator[str]:
         text = turn.text or ""
         if not text.strip() or text.startswith("Error:"):
             continue
-        passages = split_passages(text)
+        passages = passages_in(text)
         keys = {(p.place, _words(p.text)) for p in passages if p.rank or len(passages) == 1}
         if keys <= shown:
             yield f"message {turn.number} returns only what earlier messages returned"

@@ -2,14 +2,14 @@
 
 Left out are its detectors of random-looking strings, of assignments to names such as `password`, of addresses with a
 password, and of public IP addresses: on documentation of code they strike examples (docs/findings.md has the count). Added are
-private keys with the key in them, and three forms that it does not know, as gitleaks has them (config/gitleaks.toml, 2025).
+private keys with the key in them, and three forms that it does not know, after gitleaks (config/gitleaks.toml, 2025).
 """
 
 import re
 from functools import lru_cache
 from importlib import import_module
 
-from tracegen.traces.chat import split_passages
+from tracegen.findings.passages import passages_in
 
 _DETECTORS = (
     "aws.AWSKeyDetector",
@@ -43,7 +43,7 @@ _EXAMPLE = re.compile(
 
 def secrets_of_return(text: str) -> list[tuple[str, str]]:
     """Return the secrets of a return, each with its kind."""
-    return [found for passage in split_passages(text) for found in _secrets_of_passage(f"{passage.headings}\n{passage.text}")]
+    return [found for passage in passages_in(text) for found in _secrets_of_passage(f"{passage.headings}\n{passage.text}")]
 
 
 @lru_cache(maxsize=2_048)

@@ -12,8 +12,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from tracegen.findings.evidence import cached_terms
+from tracegen.findings.passages import passages_in
 from tracegen.findings.rows import prompt_of
-from tracegen.traces.chat import Chat, split_passages, visible
+from tracegen.traces.chat import Chat, visible
 from tracegen.traces.terms import code_of
 
 ALIKE = 0.85
@@ -63,7 +64,7 @@ def arity_conflicts(chat: Chat) -> Iterator[str]:
         return
     shown: dict[str, list[tuple[Applied, str, int]]] = {}
     for turn, _ in chat.returns:
-        for passage in split_passages(turn.text or ""):
+        for passage in passages_in(turn.text or ""):
             place = f"{passage.place} {passage.headings}"
             for found in _applied(f"{passage.headings}\n{passage.text}"):
                 shown.setdefault(found.name, []).append((found, place, turn.number))
