@@ -1,9 +1,11 @@
 """What a second build reads, cuts and embeds: only what changed."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.conftest import ROOT
@@ -74,7 +76,7 @@ def test_one_changed_page_embeds_its_changed_chunks_alone(docs: Path, tmp_path: 
     assert second.removed == 1
 
 
-def test_a_renamed_page_embeds_nothing_where_it_has_a_title(docs: Path, tmp_path: Path, embedder: FakeEmbedder) -> None:
+def test_a_renamed_page_with_a_title_is_as_if_built_afresh(docs: Path, tmp_path: Path, embedder: FakeEmbedder) -> None:
     build_index([docs], tmp_path / "index", embedder=embedder)
     (docs / "arrays.md").rename(docs / "lists.md")
     (docs / "guide").rename(docs / "manual")
@@ -84,10 +86,60 @@ def test_a_renamed_page_embeds_nothing_where_it_has_a_title(docs: Path, tmp_path
     assert second.removed > 0
     with open_index(tmp_path / "index", embedder=embedder) as index:
         assert {hit.chunk.path for hit in index.search("arrays", k=100)} == {"lists.md", "manual/strings.md", "imports.txt"}
-    # A file without a title is known by its name, which is part of what is embedded: of the others nothing is.
+    assert second.id == build_index([docs], tmp_path / "fresh", embedder=FakeEmbedder()).id
+
+
+def test_a_renamed_page_without_a_title_embeds_nothing(docs: Path, tmp_path: Path, embedder: FakeEmbedder) -> None:
+    index = tmp_path / "index"
+
+    def build() -> tuple[str, list[str]]:
+        """Return the id of the index, and what was embedded for it."""
+        embedder.embedded.clear()
+        return build_index([docs], index, embedder=embedder).id, list(embedder.embedded)
+
+    def vector() -> list[float]:
+        generation = store.current_generation(index)
+        paths = [json.loads(line)["path"] for line in (generation / store.CHUNKS).read_text().splitlines()]
+        (row,) = [row for row, path in enumerate(paths) if path.endswith(".txt")]
+        return list(np.load(generation / store.VECTORS)[row])
+
+    first, _ = build()
+    made = vector()
+    # Its name was embedded, so the vector is not what a fresh build makes: such an index has an id of its own.
     (docs / "imports.txt").rename(docs / "files.txt")
-    third = build_index([docs], tmp_path / "index", embedder=embedder)
-    assert third.embedded == 1
+    second, embedded = build()
+    assert (embedded, vector()) == ([], made)
+    assert second not in (first, build_index([docs], tmp_path / "fresh", embedder=FakeEmbedder()).id)
+    # It stays so while other things change, and through another name.
+    (docs / "arrays.md").write_text("# Arrays\n\nAnother text.\n")
+    (docs / "files.txt").rename(docs / "again.txt")
+    _, embedded = build()
+    assert embedded == ["Arrays\n\nAnother text."]
+    assert vector() == made
+    with open_index(index, embedder=embedder) as opened:
+        assert "again.txt" in {hit.chunk.path for hit in opened.search("another file and its value", k=10)}
+        assert opened.manifest.embedded_as == {"again.txt": "imports.txt"}
+    # With other text it is embedded by the name it has now.
+    (docs / "again.txt").write_text("Imports read something else.\n")
+    third, embedded = build()
+    assert len(embedded) == 1
+    assert "again.txt" in embedded[0]
+    assert third == build_index([docs], tmp_path / "afresh", embedder=FakeEmbedder()).id
+
+
+def test_two_pages_that_change_names_keep_their_vectors(docs: Path, tmp_path: Path, embedder: FakeEmbedder) -> None:
+    (docs / "other.txt").write_text("Something else that has no title.\n")
+    first = build_index([docs], tmp_path / "index", embedder=embedder)
+    for old, new in (("other.txt", "x"), ("imports.txt", "other.txt"), ("x", "imports.txt")):
+        (docs / old).rename(docs / new)
+    assert build_index([docs], tmp_path / "index", embedder=embedder).embedded == 0
+    with open_index(tmp_path / "index", embedder=embedder) as index:
+        texts = {hit.chunk.path: hit.chunk.text for hit in index.search("something else without a title", k=10)}
+    assert texts["imports.txt"] == "Something else that has no title."
+    for old, new in (("other.txt", "x"), ("imports.txt", "other.txt"), ("x", "imports.txt")):
+        (docs / old).rename(docs / new)
+    back = build_index([docs], tmp_path / "index", embedder=embedder)
+    assert (back.embedded, back.id) == (0, first.id)
 
 
 def test_another_file_left_out_is_noted_and_no_reason_to_build(docs: Path, tmp_path: Path, embedder: FakeEmbedder) -> None:

@@ -1,7 +1,8 @@
 """Build an index: read, cut, embed what is new, store; the old index counts until the new one is whole."""
 
+import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -243,16 +244,18 @@ def _store(folder: Path, report: Progress) -> None:
     write_search_files(folder, chunks)
 
 
-def index_head(fingerprint: str) -> str:
+def index_head(fingerprint: str, embedded_as: Mapping[str, str]) -> str:
     """Return what goes into an index's id beside its chunks."""
-    return f"{store.FORMAT} {lexical.VERSION} {fingerprint}"
+    # Vectors made by another name are others: searches may differ from those of an index that was built afresh.
+    names = f" {json.dumps(embedded_as, sort_keys=True)}" if embedded_as else ""
+    return f"{store.FORMAT} {lexical.VERSION} {fingerprint}{names}"
 
 
 def _manifest(folder: Path, roots: Sequence[Path], scan: Scan, cut: Cut, embedder: Embedder, max_tokens: int) -> Manifest:
     """Return the manifest of a generation whose other files are written."""
     return Manifest(
         format=store.FORMAT,
-        id=writing.index_id(folder, index_head(embedder.fingerprint)),
+        id=writing.index_id(folder, index_head(embedder.fingerprint, cut.embedded_as)),
         model=embedder.name,
         fingerprint=embedder.fingerprint,
         dimension=embedder.dimension,
@@ -264,6 +267,7 @@ def _manifest(folder: Path, roots: Sequence[Path], scan: Scan, cut: Cut, embedde
         roots=tuple(str(root) for root in roots),
         documents=cut.documents,
         document_chunks=cut.counts,
+        embedded_as=cut.embedded_as,
         skipped=tuple(cut.skipped),
         skipped_digests=scan.digests_of(cut.skipped),
         chunks=cut.chunks,

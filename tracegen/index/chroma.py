@@ -23,7 +23,8 @@ from tracegen.index.embedder import Vectors
 from tracegen.records import Chunk
 
 COLLECTION = "chunks"
-# With 500 at a time Chroma's memory grows by 10 kB a row of 384 numbers, with 2,000 by 12, at the same speed (2026-11).
+# With 500 at a time Chroma's memory grows by 10 kB a row that is not flushed, with 2,000 by 12, at the same speed (384 numbers
+# a row, 2026-11).
 BATCH_SIZE = 500
 SPACE = {"hnsw": {"space": "cosine"}}
 """Of a new collection: Chroma's own default is squared distance.
@@ -31,7 +32,7 @@ SPACE = {"hnsw": {"space": "cosine"}}
 Wherever a collection is opened, `embedding_function=None` has to be said: Chroma would attach a model and download it.
 A process killed while Chroma 1.5.9 flushes its HNSW files, every 1,000 rows, may leave them unreadable for ever. Here it may: a
 folder that is half written never counts, see tracegen.index.store, and is never written again once it does. Rows that
-are not flushed cost 13 kB of memory each, flushed ones 2 kB, little more than their vectors.
+are not flushed cost 13 kB of memory each, flushed ones 2.5 kB, of which 1.7 are what its graph holds of each (2026-11).
 """
 UNFLUSHED = {"hnsw": {"space": "cosine", "sync_threshold": 1_000_000}}
 """Of a new collection on a server, which is written in place: the threshold is never reached, so no kill can hit a flush."""

@@ -62,7 +62,7 @@ def _check(folder: Path, remote: Remote, manifest: Manifest) -> None:
     """Raise StoreError where the chunks are not those of the manifest, or the vectors are none."""
     vectors = np.load(folder / store.VECTORS, mmap_mode="r", allow_pickle=False)
     lengths = np.concatenate([np.linalg.norm(vectors[start : start + 4096], axis=1) for start in range(0, len(vectors), 4096)])
-    same = index_id(folder, index_head(manifest.fingerprint)) == manifest.id
+    same = index_id(folder, index_head(manifest.fingerprint, manifest.embedded_as)) == manifest.id
     if not same or not np.allclose(lengths, 1, atol=10 * TOLERANCE):
         raise StoreError(
             f"What came from {remote} is not what was written there. Run again; if that does not help, delete the collection "

@@ -10,6 +10,7 @@ from tracegen.errors import StoreError
 from tracegen.index import store
 from tracegen.index.embedder import Vectors
 from tracegen.index.store import Manifest
+from tracegen.records import Chunk
 
 DIGEST_LINE = np.dtype([("digest", "S64"), ("end", "S1")])
 """A line of the file of text digests."""
@@ -49,6 +50,11 @@ class Previous:
         with (self.folder / store.TEXT_DIGESTS).open("rb") as file:
             file.seek(rows.start * DIGEST_LINE.itemsize)
             return file.read((rows.stop - rows.start) * DIGEST_LINE.itemsize)
+
+    def texts_of(self, path: str) -> list[tuple[str, bytes]]:
+        """Return the text of each chunk of a document, and the line of the digest of what was embedded of it."""
+        texts = [Chunk.model_validate_json(line).text for line in self.lines(path).splitlines()]
+        return list(zip(texts, self.digests_of(path).splitlines(keepends=True), strict=True))
 
     def digests(self) -> NDArray[np.bytes_]:
         """Return the digests of all texts, shape (n,)."""

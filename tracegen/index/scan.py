@@ -28,6 +28,15 @@ class Scan:
         digest = self.digests.get(found.path, "")
         return bool(digest) and not found.reason and self._documents.get(found.path) == digest
 
+    def former_paths(self) -> dict[str, str]:
+        """Return the path that each renamed file had in the last build: the same bytes made a document that is gone."""
+        gone: dict[str, list[str]] = {}
+        for path, digest in self._documents.items():
+            if self.digests.get(path) != digest:
+                gone.setdefault(digest, []).append(path)
+        new = {path: digest for path, digest in self.digests.items() if self._documents.get(path) != digest}
+        return {path: gone[digest].pop(0) for path, digest in new.items() if gone.get(digest)}
+
     def read(self, found: Found) -> Document | Skipped:
         """Read a file; one that was left out before because of the same bytes is not opened."""
         digest = self.digests.get(found.path, "")

@@ -26,6 +26,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from pydantic import Field
 
 from tracegen.errors import BusyError, SettingsError, StoreError
 from tracegen.index.tool import DEFAULT_TOOL
@@ -81,6 +82,8 @@ class Manifest(Record):
     """Path of each document to the digest of its bytes, in the order of the chunks."""
     document_chunks: dict[str, int]
     """Path of each document to the number of its chunks."""
+    embedded_as: dict[str, str] = Field(default_factory=dict)
+    """Path of each document that was renamed and has its vectors from before, to the path by which it was embedded."""
     skipped: tuple[Skipped, ...]
     """What was left out, and why."""
     skipped_digests: dict[str, str]

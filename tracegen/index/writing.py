@@ -36,6 +36,8 @@ class Cut(NamedTuple):
     """Path of each document to its digest, in the order of the chunks."""
     counts: dict[str, int]
     """Path of each document to the number of its chunks."""
+    embedded_as: dict[str, str]
+    """As in the manifest."""
     skipped: list[Skipped]
     """What was left out."""
     removed: int
@@ -51,6 +53,8 @@ def cut(scan: Scan, folder: Path, embedder: Embedder, budget: int, previous: Pre
     """Write the chunks of all documents and the digests of their texts; `previous` is where unchanged ones come from."""
     documents: dict[str, str] = {}
     counts: dict[str, int] = {}
+    embedded_as: dict[str, str] = {}
+    former_paths = scan.former_paths() if previous else {}
     skipped: list[Skipped] = []
     removed = 0
     with (folder / store.CHUNKS).open("wb") as lines, (folder / store.TEXT_DIGESTS).open("wb") as digests:
@@ -63,24 +67,46 @@ def cut(scan: Scan, folder: Path, embedder: Embedder, budget: int, previous: Pre
                 lines.write(written)
                 digests.write(previous.digests_of(found.path))
                 documents[found.path] = previous.manifest.documents[found.path]
+                if found.path in previous.manifest.embedded_as:
+                    embedded_as[found.path] = previous.manifest.embedded_as[found.path]
             elif read is not None:
-                written = _write_chunks(read, lines, digests, embedder, budget)
+                former = former_paths.get(found.path)
+                before = previous.texts_of(former) if previous and former else []
+                written, as_before = _write_chunks(read, lines, digests, embedder, budget, before)
+                if as_before and previous and former:
+                    embedded_as[found.path] = previous.manifest.embedded_as.get(former, former)
                 documents[found.path] = read.sha256
                 removed += len(_ids(previous.lines(found.path)) - _ids(written)) if previous else 0
             counts[found.path] = written.count(b"\n")
             report("reading", len(documents), len(scan.files))
     gone = (previous.manifest.documents.keys() - documents.keys()) if previous else set()
     removed += sum(previous.manifest.document_chunks[path] for path in gone) if previous else 0
-    return Cut(documents, counts, skipped, removed)
+    return Cut(documents, counts, embedded_as, skipped, removed)
 
 
-def _write_chunks(document: Document, lines: BinaryIO, digests: BinaryIO, embedder: Embedder, budget: int) -> bytes:
-    """Write a document's chunks and the digests of their texts; return the lines of the chunks."""
+def _write_chunks(
+    document: Document,
+    lines: BinaryIO,
+    digests: BinaryIO,
+    embedder: Embedder,
+    budget: int,
+    before: Sequence[tuple[str, bytes]],
+) -> tuple[bytes, bool]:
+    """Write a document's chunks and the digests of what is embedded of them.
+
+    Of a document without a title its name is embedded, too. Where it was renamed, `before` has the texts of its chunks and the
+    digests of what was embedded of them by that name: they stay, so that a new name embeds nothing.
+    Returns the lines of the chunks, and whether a digest is not the chunk's own.
+    """
     chunks = chunk_document(document, count_tokens=embedder.count_tokens, max_tokens=budget)
     written = b"".join(f"{chunk.model_dump_json()}\n".encode() for chunk in chunks)
+    own = [f"{hashlib.sha256(embedded_text(chunk).encode()).hexdigest()}\n".encode() for chunk in chunks]
+    used = own
+    if [chunk.text for chunk in chunks] == [text for text, _ in before]:
+        used = [digest for _, digest in before]
     lines.write(written)
-    digests.writelines(f"{hashlib.sha256(embedded_text(chunk).encode()).hexdigest()}\n".encode() for chunk in chunks)
-    return written
+    digests.writelines(used)
+    return written, used != own
 
 
 def _ids(lines: bytes) -> set[str]:
