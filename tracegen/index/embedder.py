@@ -117,7 +117,7 @@ class SentenceEmbedder:
         (sentence-transformers 6.2): documents of models with `passage` would get none.
         """
         prompts = self._model.prompts
-        return next((prompts[name] for name in ("document", "passage", "corpus") if prompts.get(name)), "")
+        return next((prompt for name in ("document", "passage", "corpus") if (prompt := prompts.get(name))), "")
 
     @cached_property
     def max_tokens(self) -> int:
