@@ -41,7 +41,7 @@ class RandomEmbedder:
 def write_index(path: Path, count: int) -> None:
     """Write what a search reads of an index."""
     from tracegen.index import store
-    from tracegen.index.sidecar import write_sidecar
+    from tracegen.index.sidecar import write_search_files
     from tracegen.index.store import Manifest
     from tracegen.records import Chunk
 
@@ -63,11 +63,14 @@ def write_index(path: Path, count: int) -> None:
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     folder = path / "gen-0001"
     folder.mkdir(parents=True)
-    write_sidecar(folder, chunks, vectors)
+    (folder / store.CHUNKS).write_text("".join(f"{chunk.model_dump_json()}\n" for chunk in chunks), encoding="utf-8")
+    np.save(folder / store.VECTORS, vectors)
+    write_search_files(folder, lambda: chunks)
     embedder = RandomEmbedder
     manifest = Manifest(
         format=store.FORMAT, id="0" * 16, model=embedder.name, fingerprint=embedder.fingerprint, dimension=DIMENSION,
-        version="", lexical=0, max_tokens=0, budget=0, roots=(), documents={}, chunks=count, files=store.file_sizes(folder),
+        version="", chunker=0, lexical=0, max_tokens=0, budget=0, roots=(), documents={}, document_chunks={}, skipped=(),
+        skipped_digests={}, chunks=count, built="", files=store.file_sizes(folder),
     )  # fmt: skip
     (folder / store.MANIFEST).write_text(manifest.model_dump_json())
     (path / store.CURRENT).write_text("gen-0001\n")

@@ -49,7 +49,7 @@ def test_the_passage_with_the_name_comes_first_and_carries_its_reasons(index: In
     # Nobody has more of the words, nor of the name; of the nearest embedding it has a share.
     nearest = max(hit.dense_score or 0 for hit in index.search("std.foldl", k=100))
     share = (first.dense_score or 0) / nearest
-    assert first.score == pytest.approx(DEFINITION + WORDS_WEIGHT + NAMES_WEIGHT + DENSE_WEIGHT * share)
+    assert first.score == pytest.approx(DEFINITION + WORDS_WEIGHT + NAMES_WEIGHT + DENSE_WEIGHT * share, abs=1e-5)
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
@@ -34,6 +35,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
         vocab_size=len(WORDS), hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
         max_position_embeddings=LONGEST, initializer_range=1.0,
     )  # fmt: skip
+    torch.manual_seed(0)
     BertModel(BertConfig(**settings)).save_pretrained(folder / "bert")
     bert = Transformer(str(folder / "bert"), max_seq_length=LONGEST)
     SentenceTransformer(modules=[bert, Pooling(32)], device="cpu").save(str(folder / "model"))
@@ -70,8 +72,11 @@ def test_what_is_read_is_less_by_the_prompt(plain: Path, tmp_path: Path, for_doc
     assert embedder.max_tokens == LONGEST - 2 - 2
     longest = ["w1"] * embedder.max_tokens
     # The last word of the longest text counts, one more does not.
-    assert not np.allclose(*embedder.embed_documents([" ".join(longest), " ".join([*longest[1:], "w2"])]), atol=1e-3)
-    assert np.allclose(*embedder.embed_documents([" ".join(longest), " ".join([*longest, "w2"])]), atol=1e-6)
+    whole, other, beyond = embedder.embed_documents(
+        [" ".join(words) for words in (longest, [*longest[1:], "w2"], [*longest, "w2"])]
+    )
+    assert not np.allclose(whole, other, atol=1e-3)
+    assert np.allclose(whole, beyond, atol=1e-4)
 
 
 def test_other_prompts_are_another_model(plain: Path, tmp_path: Path) -> None:

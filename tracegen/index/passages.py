@@ -105,7 +105,7 @@ def _going_on(passage: Passage, start: range, reader: "_Reader") -> Iterator[ran
 def _may_follow(chunk: Chunk, other: Chunk) -> bool:
     """Tell whether a chunk is of a section below or beside that of the one before it, in the same document."""
     parent = chunk.headings[:-1]
-    return chunk.path == other.path and other.duplicate_of is None and other.headings[: len(parent)] == parent
+    return chunk.path == other.path and other.headings[: len(parent)] == parent
 
 
 def _widened(passage: Passage, start: range) -> Iterator[range]:
@@ -150,8 +150,9 @@ class _Reader:
         return self._size(head(0, self.chunk(number)) + "\n")
 
     def section_after(self, number: int) -> range:
-        """Return the section that begins with a chunk; empty behind the last one."""
-        return self._sidecar.catalogue.section(number) if number < len(self._sidecar.lines) else range(0)
+        """Return the section that begins with a chunk; empty behind the last one, and where it repeats what was said before."""
+        catalogue = self._sidecar.catalogue
+        return catalogue.section(number) if number < len(catalogue.repeats) and not catalogue.repeats[number] else range(0)
 
     def repeats(self, passage: Passage, better: Passage) -> bool:
         """Tell whether a passage says what a better one says already."""

@@ -17,6 +17,7 @@ DENSE_WEIGHT = 0.4
 WORDS_WEIGHT = 0.24
 NAMES_WEIGHT = 0.36
 CANDIDATES = 100
+SCORE_DIGITS = 5
 
 DEFINITION = 2.0
 """What the score of a chunk has more whose section has a name of the query as its heading: more than the rest can come to."""
@@ -65,13 +66,14 @@ def rank(sidecar: Sidecar, query: str, vector: Vectors, count: int, only: NDArra
         dense = np.where(only, dense, -np.inf).astype(np.float32)
         words, names, named = (np.where(only, scores, 0) for scores in (words, names, named))
     fused = DENSE_WEIGHT * _shares(dense) + WORDS_WEIGHT * _shares(words) + NAMES_WEIGHT * _shares(names)
-    fused = np.where(sidecar.catalogue.thin, THIN * fused, fused) + named
+    # A product of the same vectors differs in its last bits from machine to machine: what differs by less is equal.
+    fused = np.round(np.where(sidecar.catalogue.thin, THIN * fused, fused) + named, SCORE_DIGITS)
     dense_ranks = _ranks([i for i in _best(dense, count) if np.isfinite(dense[i])])
     word_ranks = _ranks(_positive(words, count))
     return [
         Found(
             number=i,
-            score=float(fused[i]),
+            score=round(float(fused[i]), SCORE_DIGITS),
             dense_rank=dense_ranks.get(i),
             dense_score=float(dense[i]),
             lexical_rank=word_ranks.get(i),

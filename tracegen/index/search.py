@@ -3,6 +3,7 @@
 Only the files beside Chroma's are read: a search needs no chromadb, works on a read-only folder, and in many processes at once.
 """
 
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -124,10 +125,11 @@ class Index:
         ranked = rank(sidecar, query, vector, max(CANDIDATES, CANDIDATES_EACH * k), only)
         if self._reranker:
             ranked = self._reranker.rerank(query, ranked, sidecar)
-        if self.tool.max_tokens and not self.tool.max_chars:
-            hits = find_passages(ranked, sidecar, k, self.tool.max_tokens, self._embedder.count_tokens)
+        if self.tool.max_tokens:
+            room = min(self.tool.max_tokens, k * tool.PASSAGE_TOKENS)
+            hits = find_passages(ranked, sidecar, k, room, self._embedder.count_tokens)
         else:
-            hits = find_passages(ranked, sidecar, k, self.tool.max_chars)
+            hits = find_passages(ranked, sidecar, k, min(self.tool.max_chars or sys.maxsize, k * tool.PASSAGE_CHARS))
         self._count(embedded - started, time.perf_counter() - embedded)
         return hits
 

@@ -13,7 +13,9 @@ from tracegen.records import Chunk, Hit, Tool
 RENDERING = 3
 
 PASSAGE_CHARS = 1200
-"""Characters that a return has for each passage on average, where the tool has no budget of its own."""
+"""Characters that a return has for each passage on average, or fewer where the tool has a smaller budget."""
+PASSAGE_TOKENS = 300
+"""And tokens, where the tool's budget is in tokens."""
 WHOLE_SECTION = 2.0
 """How many times its even share of a return a passage may have: a section of this size is returned whole."""
 SHORT_PASSAGE = 2 / 3
