@@ -1,9 +1,10 @@
 """Options about the requests to a teacher."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from tracegen.cli.options import all_of
 
 if TYPE_CHECKING:
     from tracegen.teacher.asking import Asking
@@ -40,11 +41,8 @@ _OPTIONS = (
 _NAMES = ("api", "temperature", "max_tokens", "service_tier", "extra_body", "extra_headers", "timeout")
 
 
-def asking_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Add the options to a command."""
-    for option in reversed(_OPTIONS):
-        function = option(function)
-    return function
+asking_options = all_of(_OPTIONS)
+"""Adds the options to a command."""
 
 
 def read_asking(options: dict[str, Any]) -> "Asking":
