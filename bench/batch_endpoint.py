@@ -11,21 +11,15 @@ done at the second look, their answers in reverse order. POST `/batch-fault` (`{
 wrong with the next batches: see BATCH_FAULTS.
 """
 
-import argparse
-import asyncio
 import json
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
-from bench.endpoint import Endpoint, Server, end_with_stdin, reset_connection, serve
+from bench.endpoint import Endpoint, Server, parser, process_of, reset_connection, run
 from bench.script import Json, Reply, error, read_turn
 
 Asked = tuple[str, int]
@@ -268,35 +262,15 @@ class BatchEndpoint(Endpoint):
 
 def main() -> None:
     """Run the endpoint from the command line."""
-    parser = argparse.ArgumentParser(prog="python -m bench.batch_endpoint", description="A fake endpoint with a Batch API.")
-    parser.add_argument("--port", type=int, default=0, help="0: any free one (default)")
-    parser.add_argument("--hops", type=int, default=3, help="searches before the answer (default: 3)")
-    parser.add_argument("--latency-ms", type=float, default=0, help="wait before each reply (default: 0)")
-    parser.add_argument("--end-with-stdin", action="store_true", help="end when stdin ends")
-    args = parser.parse_args()
-    if args.end_with_stdin:
-        threading.Thread(target=end_with_stdin, daemon=True).start()
-    try:
-        asyncio.run(serve(BatchServer(args.hops, args.latency_ms), args.port))
-    except KeyboardInterrupt:
-        sys.exit(130)
+    args = parser("bench.batch_endpoint", "A fake endpoint with a Batch API.").parse_args()
+    run(BatchServer(args.hops, args.latency_ms), args)
 
 
 @contextmanager
 def start_batch(*, hops: int = 3, latency_ms: float = 0) -> Iterator[BatchEndpoint]:
     """Start an endpoint in a process of its own, on a free port; it ends with the block, or with this process."""
-    words = ["--end-with-stdin", f"--hops={hops}", f"--latency-ms={latency_ms}"]
-    command = [sys.executable, "-m", "bench.batch_endpoint", *words]
-    root = Path(__file__).resolve().parent.parent
-    with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            said = process.stdout.readline().split()
-            if said[:1] != ["ready"]:
-                raise RuntimeError("the endpoint did not start; what it said is above")
-            yield BatchEndpoint(said[1])
-        finally:
-            process.kill()
+    with process_of("bench.batch_endpoint", {"--hops": hops, "--latency-ms": latency_ms}) as base_url:
+        yield BatchEndpoint(base_url)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -246,24 +246,34 @@ def end_with_stdin() -> None:
     os._exit(0)
 
 
-def main() -> None:
-    """Run the endpoint from the command line."""
-    parser = argparse.ArgumentParser(prog="python -m bench.endpoint", description="A fake chat endpoint in OpenAI's format.")
-    parser.add_argument("--port", type=int, default=0, help="0: any free one (default)")
-    parser.add_argument("--hops", type=int, default=3, help="searches before the answer (default: 3)")
-    parser.add_argument("--latency-ms", type=float, default=0, help="wait before each reply (default: 0)")
-    parser.add_argument("--key", help="API key; any other gets 401 (default: any will do)")
-    parser.add_argument("--model", help="model name; any other gets 404 (default: any will do)")
-    parser.add_argument("--fault", choices=SCRIPTS, help="what goes wrong (default: nothing)")
-    parser.add_argument("--end-with-stdin", action="store_true", help="end when stdin ends")
-    args = parser.parse_args()
+def parser(module: str, description: str) -> argparse.ArgumentParser:
+    """Return the command line that both endpoints have."""
+    made = argparse.ArgumentParser(prog=f"python -m {module}", description=description)
+    made.add_argument("--port", type=int, default=0, help="0: any free one (default)")
+    made.add_argument("--hops", type=int, default=3, help="searches before the answer (default: 3)")
+    made.add_argument("--latency-ms", type=float, default=0, help="wait before each reply (default: 0)")
+    made.add_argument("--end-with-stdin", action="store_true", help="end when stdin ends")
+    return made
+
+
+def run(server: Server, args: argparse.Namespace) -> None:
+    """Serve until Ctrl-C, or until stdin ends where that is wanted."""
     if args.end_with_stdin:
         threading.Thread(target=end_with_stdin, daemon=True).start()
-    server = Server(args.hops, args.latency_ms, args.key, args.model, args.fault)
     try:
         asyncio.run(serve(server, args.port))
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def main() -> None:
+    """Run the endpoint from the command line."""
+    options = parser("bench.endpoint", "A fake chat endpoint in OpenAI's format.")
+    options.add_argument("--key", help="API key; any other gets 401 (default: any will do)")
+    options.add_argument("--model", help="model name; any other gets 404 (default: any will do)")
+    options.add_argument("--fault", choices=SCRIPTS, help="what goes wrong (default: nothing)")
+    args = options.parse_args()
+    run(Server(args.hops, args.latency_ms, args.key, args.model, args.fault), args)
 
 
 # --- from Python ---------------------------------------------------------------------------------------------------------
@@ -300,13 +310,13 @@ class Endpoint:
 
 
 @contextmanager
-def start(
-    *, hops: int = 3, latency_ms: float = 0, key: str | None = None, model: str | None = None, fault: str | None = None
-) -> Iterator[Endpoint]:
-    """Start an endpoint in a process of its own, on a free port; it ends with the block, or with this process."""
-    options = {"--hops": hops, "--latency-ms": latency_ms, "--key": key, "--model": model, "--fault": fault}
+def process_of(module: str, options: Mapping[str, object]) -> Iterator[str]:
+    """Start an endpoint in a process of its own, on a free port, and give its base URL; it ends with the block or this process.
+
+    An option whose value is None is left out.
+    """
     words = [f"{name}={value}" for name, value in options.items() if value is not None]
-    command = [sys.executable, "-m", "bench.endpoint", "--end-with-stdin", *words]
+    command = [sys.executable, "-m", module, "--end-with-stdin", *words]
     root = Path(__file__).resolve().parent.parent
     with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -314,9 +324,19 @@ def start(
             said = process.stdout.readline().split()
             if said[:1] != ["ready"]:
                 raise RuntimeError("the endpoint did not start; what it said is above")
-            yield Endpoint(said[1])
+            yield said[1]
         finally:
             process.kill()
+
+
+@contextmanager
+def start(
+    *, hops: int = 3, latency_ms: float = 0, key: str | None = None, model: str | None = None, fault: str | None = None
+) -> Iterator[Endpoint]:
+    """Start an endpoint in a process of its own, on a free port; it ends with the block, or with this process."""
+    options = {"--hops": hops, "--latency-ms": latency_ms, "--key": key, "--model": model, "--fault": fault}
+    with process_of("bench.endpoint", options) as base_url:
+        yield Endpoint(base_url)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ DATASET = Path(os.environ.get("TRACEGEN_TEST_DATASET", ROOT / "examples/train.js
 DOCS, INDEX = os.environ.get("TRACEGEN_TEST_DOCS"), os.environ.get("TRACEGEN_TEST_INDEX")
 ROWS = int(os.environ.get("TRACEGEN_TEST_ROWS", "100"))
 API = os.environ.get("TRACEGEN_TEST_API", "chat")
-LIMIT_S = 1800
+LIMIT_S = 7200
 
 pytestmark = [pytest.mark.real_server, pytest.mark.skipif(not BASE_URL, reason="TRACEGEN_TEST_BASE_URL is not set")]
 

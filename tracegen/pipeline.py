@@ -38,15 +38,13 @@ from tracegen.traces.batches import batches_out
 from tracegen.traces.below import Below, choose_floor
 from tracegen.traces.passes import FURTHER_HOPS, MIN_SUPPORT, Passes
 from tracegen.traces.ratings import Figures, Rater, figures
-from tracegen.traces.runfile import RunFile
-from tracegen.waves.driver import BatchOptions, Waves
+from tracegen.traces.runfile import QUIRKS, RunFile
+from tracegen.waves.driver import BATCH_PRICE, BatchOptions, Waves
 
 if TYPE_CHECKING:
     from tracegen.index import Index
 
 DEFAULT_INDEX = Path(".tracegen/index")
-QUIRKS = "quirks"
-"""Where the run file keeps what was learned of the endpoint."""
 BUILTIN = "builtin"
 """Name of the built-in researcher, as `teacher` takes it."""
 
@@ -148,7 +146,7 @@ async def generate_async(
         resumed=research.resumed,
         calls=research.calls,
         usage=research.usage,
-        usd=None if job.price is None else job.price.usd(research.usage.prompt_tokens, research.usage.completion_tokens),
+        usd=None if job.price is None else usd_of(job.price, research.usage, research.usage_in_batches),
         learned=job.teacher.quirks.sentences if isinstance(job.teacher, ChatTeacher) else [],
         seconds=time.monotonic() - start,
     )
@@ -241,8 +239,9 @@ async def open_job(
                 about |= {"base_url": chosen.base_url, "asking": chosen.asking.about}
             with RunFile.create_or_resume(run_file, settings, about) as run:
                 if cap is not None and isinstance(chosen, ChatTeacher):
-                    spent = run.spent()
-                    cap.add(spent.prompt_tokens, spent.completion_tokens)
+                    spent, cheap = run.spent(), run.spent_in_batches()
+                    cap.add(spent.prompt_tokens - cheap.prompt_tokens, spent.completion_tokens - cheap.completion_tokens)
+                    cap.add(cheap.prompt_tokens, cheap.completion_tokens, BATCH_PRICE)
                     chosen.gate.budget = cap
                 rater = Rater(opened.chunks, opened.id, language)
                 passes = make_passes(rater, min_support, guide=guide, further_hops=further_hops)
@@ -270,6 +269,12 @@ def price_of(teacher: Teacher, price_in: float | None = None, price_out: float |
     if not isinstance(teacher, ChatTeacher):
         return None
     return find_price(teacher.name, teacher.base_url, price_in, price_out, teacher.asking.service_tier)
+
+
+def usd_of(price: Price, usage: Usage, in_batches: Usage) -> float:
+    """Return what requests cost, of which those in batches cost less."""
+    saved = (1 - BATCH_PRICE) * price.usd(in_batches.prompt_tokens, in_batches.completion_tokens)
+    return price.usd(usage.prompt_tokens, usage.completion_tokens) - saved
 
 
 def check_output(dataset: Path, output: Path) -> None:

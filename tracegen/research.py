@@ -91,6 +91,8 @@ class Research:
         self.finished = self.resumed
         self.calls = 0
         self.usage = Usage()
+        self.usage_in_batches = Usage()
+        """The part of `usage` at a batch service's price."""
         # Until the teacher has made its first call, rows go one by one: what is wrong with it then costs a request or two.
         self._proven = asyncio.Event()
         if run.has_hops():

@@ -1,9 +1,10 @@
 """Options about the requests to a teacher."""
 
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from tracegen.cli.options import all_of
 
 if TYPE_CHECKING:
     from tracegen.teacher.asking import Asking
@@ -63,25 +64,12 @@ _BUDGET = (
 _NAMES = ("api", "temperature", "max_tokens", "service_tier", "extra_body", "extra_headers", "timeout")
 
 
-def asking_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Add the options about a single request to a command."""
-    return _with(function, _OPTIONS)
-
-
-def pace_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Add the options about how many requests there are at a time."""
-    return _with(function, _PACE)
-
-
-def budget_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Add the options about what requests may cost in all."""
-    return _with(function, _BUDGET)
-
-
-def _with(function: Callable[..., None], options: Sequence[Callable[..., Callable[..., None]]]) -> Callable[..., None]:
-    for option in reversed(options):
-        function = option(function)
-    return function
+asking_options = all_of(_OPTIONS)
+"""Adds the options about a single request to a command."""
+pace_options = all_of(_PACE)
+"""Adds the options about how many requests there are at a time."""
+budget_options = all_of(_BUDGET)
+"""Adds the options about what requests may cost in all."""
 
 
 def read_asking(options: dict[str, Any]) -> "Asking":

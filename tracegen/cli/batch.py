@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from tracegen.cli.options import all_of
+
 if TYPE_CHECKING:
     from tracegen.waves.driver import BatchOptions
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 _OPTIONS = (
     click.option(
@@ -61,11 +61,8 @@ _OPTIONS = (
 )
 
 
-def batch_options(command: F) -> F:
-    """Add the options to a command."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+batch_options = all_of(_OPTIONS)
+"""Adds the options to a command."""
 
 
 def read_batch_options(options: dict[str, Any], say: Callable[[str], None]) -> "BatchOptions | None":

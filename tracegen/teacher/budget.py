@@ -48,26 +48,29 @@ class Budget:
             )
         return cls(amount, price)
 
-    def cost(self, tokens: tuple[float, float]) -> float:
-        """Return what tokens (sent, received) cost in the budget's unit."""
-        return sum(tokens) if self._price is None else self._price.usd(*tokens)
+    def cost(self, tokens: tuple[float, float], share: float = 1.0) -> float:
+        """Return what tokens (sent, received) cost in the budget's unit, at this share of the price; tokens are tokens."""
+        return sum(tokens) if self._price is None else self._price.usd(*tokens) * share
 
-    def add(self, prompt_tokens: float, completion_tokens: float) -> None:
-        """Count what was spent before."""
-        self.spent += self.cost((prompt_tokens, completion_tokens))
+    def add(self, prompt_tokens: float, completion_tokens: float, share: float = 1.0) -> None:
+        """Count what was spent before, at this share of the price."""
+        self.spent += self.cost((prompt_tokens, completion_tokens), share)
 
-    def reserve(self, tokens: tuple[float, float]) -> bool:
+    def reserve(self, tokens: tuple[float, float], share: float = 1.0) -> bool:
         """Reserve the most that a request can cost; False where there is not that much left."""
-        cost = self.cost(tokens)
-        if self.spent + self._reserved + cost > self.limit:
+        if self.spent + self._reserved + self.cost(tokens, share) > self.limit:
             return False
-        self._reserved += cost
+        self.hold(tokens, share)
         return True
 
-    def settle(self, reserved: tuple[float, float], used: tuple[float, float]) -> None:
+    def hold(self, tokens: tuple[float, float], share: float = 1.0) -> None:
+        """Reserve what will have to be paid in any case."""
+        self._reserved += self.cost(tokens, share)
+
+    def settle(self, reserved: tuple[float, float], used: tuple[float, float] = (0, 0), share: float = 1.0) -> None:
         """Put what a request really cost in the place of what was reserved for it."""
-        self._reserved = max(0.0, self._reserved - self.cost(reserved))
-        self.spent += self.cost(used)
+        self._reserved = max(0.0, self._reserved - self.cost(reserved, share))
+        self.spent += self.cost(used, share)
 
     def sentence(self) -> str:
         """Return what to say when it is reached."""

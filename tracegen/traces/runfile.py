@@ -36,6 +36,8 @@ from tracegen.records import Rejected, Row, Source, Trace, Usage
 from tracegen.traces.database import check_format, connect, explained, lock, prepare
 
 EventKind = Literal["response", "return", "failure", "further", "enough"]
+QUIRKS = "quirks"
+"""Note of what was learned of the endpoint."""
 Statement = tuple[str, tuple[Any, ...]]
 """A statement in SQL, and its values."""
 _OUTCOMES = ("traces", "support")
@@ -154,6 +156,16 @@ class RunFile:
         query = """SELECT count(*), coalesce(sum(json_extract(body, '$.usage.prompt_tokens')), 0),
                           coalesce(sum(json_extract(body, '$.usage.completion_tokens')), 0)
                    FROM (SELECT kind, body FROM events UNION ALL SELECT kind, body FROM superseded) WHERE kind = 'response'"""
+        ((requests, prompt_tokens, completion_tokens),) = self._fetch(query, ())
+        return Usage(requests=requests, prompt_tokens=prompt_tokens, completion_tokens=completion_tokens)
+
+    def spent_in_batches(self) -> Usage:
+        """Return the part of `spent` that batches of a service have answered; without rows that were set aside since."""
+        query = """SELECT count(*), coalesce(sum(json_extract(body, '$.usage.prompt_tokens')), 0),
+                          coalesce(sum(json_extract(body, '$.usage.completion_tokens')), 0)
+                   FROM requests JOIN batches ON batches.key = requests.batch AND batches.via = 'service'
+                   JOIN events ON events.row_id = requests.row_id AND events.seq = requests.seq
+                   WHERE requests.outcome = 'answered'"""
         ((requests, prompt_tokens, completion_tokens),) = self._fetch(query, ())
         return Usage(requests=requests, prompt_tokens=prompt_tokens, completion_tokens=completion_tokens)
 

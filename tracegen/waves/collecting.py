@@ -13,7 +13,7 @@ from tracegen.teacher.chat import ChatTeacher
 from tracegen.teacher.leaked import calls_of
 from tracegen.traces import batches
 from tracegen.traces.batches import Batch, Request
-from tracegen.traces.runfile import Event, RunFile, Statement
+from tracegen.traces.runfile import QUIRKS, Event, RunFile, Statement, remembering
 
 LINES_AT_ONCE = 256
 """Answers written in one transaction."""
@@ -65,6 +65,9 @@ class Collector:
         # Refusals count against their rows only where others were answered: else it is the request, not the row.
         proven = taker.answered + done > 0 or self._run.has_hops()
         statements += taker.refusals(for_good=proven)
+        if taker.learned:
+            # With the batch, not at the end of the start: learning it again would cost another wave.
+            statements.append(remembering(QUIRKS, self._teacher.quirks.known))
         await self._run.write(*statements)
         rest: batches.Outcome = "missing"
         if status.problem or status.said in ("expired", "cancelled"):

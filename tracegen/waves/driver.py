@@ -14,20 +14,21 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from tracegen.errors import AnswersPending, SettingsError, TeacherError
+from tracegen.errors import AnswersPending, BudgetError, SettingsError, TeacherError
 from tracegen.records import Row, Tool
 from tracegen.research import Given, Progress, Research, SearchFunction, event_of, take_event
 from tracegen.teacher import Failure
 from tracegen.teacher.batch import Passing, Service, Status
 from tracegen.teacher.chat import ChatTeacher
 from tracegen.teacher.loop import Ask, Finish, Loop
+from tracegen.teacher.size import ANSWER_TOKENS, BYTES_PER_TOKEN
 from tracegen.traces import batches
 from tracegen.traces.batches import Batch, Request
 from tracegen.traces.passes import Passes
 from tracegen.traces.ratings import Rater
 from tracegen.traces.runfile import RunFile
 from tracegen.waves.collecting import Collected, Collector
-from tracegen.waves.files import WaveFiles, remove_leftovers
+from tracegen.waves.files import WaveFiles, line_bytes, remove_leftovers
 
 MAX_TRIES = 3
 """So many batches may leave a request without an answer; then its row ends with an error."""
@@ -37,6 +38,8 @@ MAX_REQUESTS = 50_000
 """OpenAI's limit for a batch, 2026-11."""
 MAX_MB = 200.0
 """OpenAI's limit for the file of a batch, 2026-11, in 10^6 bytes."""
+BATCH_PRICE = 0.5
+"""What a batch service charges, as a share of the normal price: at OpenAI, Azure, Together, Groq and others (2026-11)."""
 POLL_S = (15.0, 300.0)
 """Seconds between two looks at a batch: at first, and at most."""
 FAILED_LOOKS = 40
@@ -98,6 +101,10 @@ class Waves(Research):
         self._chat, self._service, self._options = teacher, service, options
         self._collector = Collector(run, teacher, options.say)
         self._delay_s = options.poll_s[0]
+        # Files may be answered by anything, so they count at the full price.
+        self._price_share = BATCH_PRICE if service.via == "service" else 1.0
+        self._answer_tokens = teacher.asking.max_tokens or ANSWER_TOKENS
+        self._budget_reached = False
         if wrong := [batch for batch in batches.batches_out(run) if batch.via != service.via]:
             other = "--batch" if wrong[0].via == "service" else "the same --batch-files"
             raise SettingsError(
@@ -112,6 +119,9 @@ class Waves(Research):
         """
         self._report()
         await self._begin()
+        if budget := self._chat.gate.budget:
+            for batch in batches.batches_out(self._run):
+                budget.hold(self._expected(batch.bytes, batch.requests), self._price_share)
         answered = await self._look()
         first = True
         if self._options.launch and not (self._options.batch_only or self._options.folder or self._proven.is_set()):
@@ -122,6 +132,8 @@ class Waves(Research):
             if self._options.launch and (answered or first or not out):
                 await self._launch(concurrency)
                 out = batches.batches_out(self._run)
+            if not out and self._budget_reached and self._chat.gate.budget:
+                raise BudgetError(self._chat.gate.budget.sentence())
             if not out:
                 break
             answered, first = await self._look(), False
@@ -213,6 +225,11 @@ class Waves(Research):
         for path in paths:
             path.unlink(missing_ok=True)
         self.usage += collected.usage
+        if self._service.via == "service":
+            self.usage_in_batches += collected.usage
+        if budget := self._chat.gate.budget:
+            used = collected.usage.prompt_tokens, collected.usage.completion_tokens
+            budget.settle(self._expected(batch.bytes, batch.requests), used, self._price_share)
         if collected.has_calls:
             self._proven.set()
         self._report()
@@ -256,20 +273,40 @@ class Waves(Research):
         files = WaveFiles(self._run, wave, self._service.via, self._options.max_requests, self._options.max_mb)
         out, unanswered = batches.rows_out(self._run), list[Row]()
         rows = (row for row in self._rows() if row.id not in out)
-        while chunk := list(islice(rows, max(concurrency, 1))):
+        self._budget_reached = False
+        while not self._budget_reached and (chunk := list(islice(rows, max(concurrency, 1)))):
             for row, asked in zip(chunk, await asyncio.gather(*map(self._next_question, chunk)), strict=True):
                 if asked is None:
                     continue
                 if self._options.finish_sync and batches.tries(self._run, row.id, asked[0].seq):
                     unanswered.append(row)
+                elif not self._reserve(*asked):
+                    self._budget_reached = True
                 elif not await files.add(*asked):
+                    self._release(line_bytes(*asked), 1)
                     await self._next_question(row)
-        if self._options.finish_sync and not out and 0 < files.requests < FEW_ROWS and files.discard():
+        size, requests = files.bytes, files.requests
+        if self._options.finish_sync and not out and 0 < requests < FEW_ROWS and files.discard():
+            self._release(size, requests)
             unanswered = list(self._run.open_rows())
         await self._send(await files.finish())
         if unanswered:
             self._options.say(f"{len(unanswered)} rows are finished on the normal path.")
             await self._row_by_row(concurrency, iter(unanswered))
+
+    def _expected(self, size: int, requests: int) -> tuple[float, float]:
+        """Return the tokens to send and, at most, to receive for so many requests of so many bytes."""
+        return size / BYTES_PER_TOKEN, requests * self._answer_tokens
+
+    def _reserve(self, request: Request, body: bytes) -> bool:
+        """Reserve the money for a request; False where the budget does not allow it."""
+        budget = self._chat.gate.budget
+        return budget is None or budget.reserve(self._expected(line_bytes(request, body), 1), self._price_share)
+
+    def _release(self, size: int, requests: int) -> None:
+        """Give back what was reserved for requests that are not sent."""
+        if budget := self._chat.gate.budget:
+            budget.settle(self._expected(size, requests), share=self._price_share)
 
     async def _send(self, prepared: list[tuple[str, Path]]) -> None:
         for key, path in prepared:

@@ -22,7 +22,7 @@ class WaveFiles:
         self._pending: list[Request] = []
         self._size = 0
         self._full: list[tuple[str, Path]] = []
-        self.requests = 0
+        self.requests = self.bytes = 0
 
     async def add(self, request: Request, body: bytes) -> bool:
         """Add a request; False for one that is larger than a file may be, which becomes the failure of its row."""
@@ -37,13 +37,14 @@ class WaveFiles:
         self._pending.append(request)
         self._size += len(line)
         self.requests += 1
+        self.bytes += len(line)
         return True
 
     def discard(self) -> bool:
         """Forget the requests, and return True; False where a file is full, and so written down, already."""
         if self._full:
             return False
-        self._lines, self._pending, self._size, self.requests = [], [], 0, 0
+        self._lines, self._pending, self._size, self.requests, self.bytes = [], [], 0, 0, 0
         return True
 
     async def finish(self) -> list[tuple[str, Path]]:
@@ -64,6 +65,11 @@ class WaveFiles:
         await batches.add_batch(self._run, key, self._wave, part, self._via, self._size, self._pending)
         self._full.append((key, path))
         self._lines, self._pending, self._size = [], [], 0
+
+
+def line_bytes(request: Request, body: bytes) -> int:
+    """Return the size of a request's line."""
+    return len(request_line(request.custom_id, body))
 
 
 def remove_leftovers(run_file: Path) -> None:
