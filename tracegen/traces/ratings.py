@@ -12,7 +12,7 @@ from typing import NamedTuple
 from tracegen.records import Chunk, Hop, Record, Row, Trace
 from tracegen.traces.leaks import Leak, leaking_terms, leaks_of, passages_of
 from tracegen.traces.runfile import Result, RunFile, Statement
-from tracegen.traces.support import MEASURE, Passage, Support, Term, Vocabulary, passage_of, rate, returned_passages
+from tracegen.traces.support import MEASURE, Passage, Support, Term, Vocabulary, passage_of, rate
 
 ROWS_AT_ONCE = 64
 """Ratings stored in one transaction, where many are made."""
@@ -87,7 +87,7 @@ class Rater:
     def rate(self, row: Row, trace: Trace) -> Rating:
         """Return the rating of a row. Raises SettingsError where Pygments does not know the language."""
         prompt = prompt_of(row)
-        support = rate(row.desired_output, prompt, list(returned_passages(trace)), self.vocabulary, self.language)
+        support = rate(row.desired_output, prompt, passages_of(trace.hops), self.vocabulary, self.language)
         only = [term for term in support.terms if term.status != "given"]
         return Rating(support=support, leaks=leaks_of(trace, only, prompt))
 
