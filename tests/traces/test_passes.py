@@ -87,6 +87,7 @@ def test_rows_that_are_long_enough_failed_or_need_nothing_do_not_go_on(rater: Ra
     assert passes(rater).further(refused, rater.rate(ROW, short)) is None
     broken_off = short.model_copy(update={"detail": "Searching on failed: too long"})
     assert passes(rater).further(broken_off, rater.rate(ROW, short)) is None
+    assert passes(rater).further(trace(), rater.rate(ROW, trace())) is None
     plain = row("{ a: 1 }", "an object with a")
     assert passes(rater).further(short, rater.rate(plain, short)) is None
 
