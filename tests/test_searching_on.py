@@ -242,6 +242,8 @@ def test_rows_that_stay_short_are_kept_dropped_or_rejected(research: Callable[..
 def test_options_that_say_nothing_alone_are_refused(research: Callable[..., Summary], endpoint: Endpoint) -> None:
     with pytest.raises(SettingsError, match="--guide is for rows"):
         research(guide=True)
+    with pytest.raises(SettingsError, match="knows no language 'zorp'"):
+        research(language="zorp")
     with pytest.raises(SettingsError, match="--below drop needs to know"):
         research(below="drop")
     assert endpoint.counts().requests == 0

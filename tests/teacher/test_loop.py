@@ -4,13 +4,13 @@ import itertools
 import json
 import re
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tracegen.records import Further, Message, RawCall, Response, Row, Source, Tool, ToolReturn, Trace, Usage
+from tracegen.records import Message, RawCall, Response, Row, Source, Tool, ToolReturn, Trace, Usage
 from tracegen.teacher import Failure
 from tracegen.teacher.loop import NUDGE, Ask, Finish, Loop, Search
 from tracegen.tool_call import MAX_QUERY_CHARS

@@ -51,7 +51,10 @@ def short_rows(run: RunFile, floor: Floor) -> dict[str, float]:
             f"{unrated[0][0]} rows of {run.path} have no stored support that this version has measured. Measure it first: "
             f"tracegen support {run.path}"
         )
-    return dict(run.fetch("SELECT row_id, retrievable FROM support WHERE retrievable < ?", floor.least))
+    # A row that nothing was to be searched for has no hops, and is not short of any.
+    query = """SELECT support.row_id, retrievable FROM support JOIN traces ON traces.row_id = support.row_id
+               WHERE retrievable < ? AND hops > 0"""
+    return dict(run.fetch(query, floor.least))
 
 
 def reason_of(run: RunFile, row_id: str, floor: Floor) -> str:

@@ -10,7 +10,8 @@ Before a teacher is told anything, such a query can only be luck, or knowledge o
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal
 
 from tracegen.records import Hop, Record, ToolReturn, Trace
@@ -67,12 +68,14 @@ def _leaks(form: str, kind: Kind, asked: Passage, seen: Sequence[Passage]) -> bo
     return not any(shows(passage, form, kind) for passage in seen)
 
 
-def passages_of(hops: Sequence[Hop]) -> Iterator[Passage]:
-    """Yield the passages of the returns of some hops, those with errors left out."""
-    for hop in hops:
-        if not hop.returned.error:
-            for passage in split_passages(hop.returned.text):
-                yield passage_of(passage.text, passage.place, (passage.headings,))
+def passages_of(hops: Sequence[Hop]) -> list[Passage]:
+    """Return the passages of the returns of some hops, those with errors left out."""
+    return [passage for hop in hops if not hop.returned.error for passage in _passages_in(hop.returned.text)]
+
+
+@lru_cache(maxsize=1024)  # a row that is searched on is measured after every hop
+def _passages_in(returned: str) -> tuple[Passage, ...]:
+    return tuple(passage_of(each.text, each.place, (each.headings,)) for each in split_passages(returned))
 
 
 def leaks_of(trace: Trace, only: Sequence[Term], prompt: Passage) -> tuple[Leak, ...]:

@@ -44,6 +44,8 @@ class Passes:
         if not trace.hops or (trace.further and trace.detail):
             # A row that is to be answered without a search, or one where searching on has failed.
             return None
+        if not trace.hops:
+            return None  # nothing was to be searched
         # What ended early because it was enough then may be gone on with when more is wanted.
         done = {further.kind for further in (trace.further[:-1] if trace.enough else trace.further)}
         further = Further(
@@ -72,5 +74,5 @@ class Passes:
     def short_rows(self, run: RunFile) -> list[str]:
         """Return the ids of the finished rows of the input whose stored support is too low, in the order of the input."""
         query = """SELECT input.row_id FROM input JOIN support ON support.row_id = input.row_id
-                   JOIN traces ON traces.row_id = input.row_id WHERE retrievable < ? ORDER BY input.line"""
+                   JOIN traces ON traces.row_id = input.row_id WHERE retrievable < ? AND hops > 0 ORDER BY input.line"""
         return [row_id for (row_id,) in run.fetch(query, self.min_support)]

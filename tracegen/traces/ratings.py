@@ -12,7 +12,8 @@ from typing import NamedTuple
 from tracegen.records import Chunk, Hop, Record, Row, Trace
 from tracegen.traces.leaks import Leak, leaking_terms, leaks_of, passages_of
 from tracegen.traces.runfile import Result, RunFile, Statement
-from tracegen.traces.support import MEASURE, Passage, Support, Term, Vocabulary, passage_of, rate, returned_passages
+from tracegen.traces.support import MEASURE, Passage, Support, Term, Vocabulary, passage_of, rate
+from tracegen.traces.terms import terms_of
 
 ROWS_AT_ONCE = 64
 """Ratings stored in one transaction, where many are made."""
@@ -59,7 +60,11 @@ class Rater:
     """Rates rows against the documentation that they were researched in. May be used by several threads."""
 
     def __init__(self, chunks: Callable[[], Iterable[Chunk]], index_id: str, language: str | None = None) -> None:
-        """Prepare; the chunks are read when the first row is rated. `language` is one that Pygments knows."""
+        """Prepare; the chunks are read when the first row is rated.
+
+        Raises SettingsError where `language` is one that Pygments does not know.
+        """
+        terms_of("", language)
         self._chunks = chunks
         self._lock = Lock()
         self._read: tuple[Vocabulary, list[Place]] | None = None
@@ -85,9 +90,9 @@ class Rater:
         return self._read
 
     def rate(self, row: Row, trace: Trace) -> Rating:
-        """Return the rating of a row. Raises SettingsError where Pygments does not know the language."""
+        """Return the rating of a row."""
         prompt = prompt_of(row)
-        support = rate(row.desired_output, prompt, list(returned_passages(trace)), self.vocabulary, self.language)
+        support = rate(row.desired_output, prompt, passages_of(trace.hops), self.vocabulary, self.language)
         only = [term for term in support.terms if term.status != "given"]
         return Rating(support=support, leaks=leaks_of(trace, only, prompt))
 

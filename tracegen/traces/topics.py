@@ -7,6 +7,7 @@ of it holds such a term. The topics for a row are chosen so that together they l
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import takewhile
 from math import log
 from pathlib import PurePosixPath
@@ -39,7 +40,8 @@ class Contents:
     def topics(self, missing: Iterable[Term], hidden: Iterable[Term]) -> tuple[str, ...]:
         """Return topics for missing terms, best first, at most `MOST`; none holds a hidden term or the last part of one."""
         words = {part.lower() for term in hidden for part in (term.text, _last(term.text))}
-        paths = [_without(path, words) for path in self._paths]
+        topics = {path: _without(path, words) for path in set(self._paths)}
+        paths = [topics[path] for path in self._paths]
         gains: dict[str, dict[str, float]] = defaultdict(dict)
         for term in missing:
             for number in self._vocabulary.showing(term.text, term.kind):
@@ -73,8 +75,9 @@ def _last(term: str) -> str:
     return _PARTS.split(term)[-1] or term
 
 
-def _words(heading: str) -> set[str]:
-    return {heading.lower(), *(word.lower() for word in _WORD.findall(heading)), *heading.lower().split()}
+@lru_cache(maxsize=1 << 16)
+def _words(heading: str) -> frozenset[str]:
+    return frozenset({heading.lower(), *(word.lower() for word in _WORD.findall(heading)), *heading.lower().split()})
 
 
 def _path(place: Place, common: set[str]) -> tuple[str, ...]:
