@@ -157,13 +157,13 @@ class Vocabulary:
 
     def count(self, term: str, kind: Kind) -> int:
         """Return how many chunks show a term."""
-        return len(self._shown_in(term, kind))
+        return len(self.showing(term, kind))
 
     def explained(self, term: str, kind: Kind) -> bool:
         """Return whether any chunk explains a term."""
         key = (term, kind)
         if key not in self._explained:
-            passages = (self._passages[number] for number in self._shown_in(term, kind))
+            passages = (self._passages[number] for number in self.showing(term, kind))
             self._explained[key] = any(explains(passage, term, kind) for passage in passages)
         return self._explained[key]
 
@@ -186,7 +186,8 @@ class Vocabulary:
         """Return the weight of a term."""
         return math.log1p(len(self) / max(1, self.count(term, kind)))
 
-    def _shown_in(self, term: str, kind: Kind) -> Sequence[int]:
+    def showing(self, term: str, kind: Kind) -> Sequence[int]:
+        """Return the numbers of the chunks that show a term, counted from 0."""
         if kind == "name":
             return self._words.get(term, ())
         if kind == "symbol":
