@@ -1,6 +1,7 @@
 """Conversations per second: tracegen beside two bare loops that do the same conversations against the same endpoint process.
 
     python -m bench.generate [--in-flight 64 256] [--latency-ms 0 200] [--rows N] [--index INDEX]
+    python -m bench.generate --input 1000 1000000     only what reading so many rows into a run file takes
 
 A conversation is four requests: three hops with a return of 2 kB, then the answer. All rows differ. The variants:
 
@@ -8,6 +9,8 @@ A conversation is four requests: three hops with a return of 2 kB, then the answ
     sdk         the same loop over the OpenAI SDK's client and transport: the floor for anything that goes through the SDK
     constant    tracegen, run file and all, with a constant string as every return
     index       tracegen with real searches in an index, where --index names one
+    data-designer         NVIDIA's NeMo Data Designer with a constant tool over MCP, where --data-designer names its Python
+    data-designer-bm25    the same with BM25 over the files of --docs; see bench/rivals/requirements-data-designer.txt
 """
 
 import argparse
@@ -20,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.endpoint import start
-from bench.measure import Clock, print_table, report, run_variant
+from bench.measure import ROOT, Clock, print_table, report, run_command, run_variant
 
 HOPS = 3
 MODEL = "scripted"
@@ -78,7 +81,7 @@ async def run_aiohttp(base_url: str, rows: int, in_flight: int) -> Clock:
         async def post(body: dict[str, Any]) -> dict[str, Any]:
             headers = {"Content-Type": "application/json"}
             async with session.post(f"{base_url}/chat/completions", data=json.dumps(body), headers=headers) as response:
-                return json.loads(await response.read())
+                return dict(json.loads(await response.read()))
 
         with Clock() as clock:
             await converse_all(post, rows, in_flight)
@@ -95,7 +98,7 @@ async def run_sdk(base_url: str, rows: int, in_flight: int) -> Clock:
 
         async def post(body: dict[str, Any]) -> dict[str, Any]:
             response = await client.post("/chat/completions", body=body, cast_to=httpx2.Response)
-            return json.loads(response.content)
+            return dict(json.loads(response.content))
 
         with Clock() as clock:
             await converse_all(post, rows, in_flight)
@@ -171,11 +174,49 @@ def write_dataset(path: Path, rows: int) -> None:
             file.write(json.dumps({"messages": messages}) + "\n")
 
 
+def read_input(rows: int) -> tuple[Clock, float]:
+    """Read so many rows into a run file, as every start does; return what it took, and the run file's size in MB."""
+    from tracegen.dataset import read_rows
+    from tracegen.traces.runfile import RunFile
+
+    with tempfile.TemporaryDirectory() as folder:
+        dataset, path = Path(folder, "train.jsonl"), Path(folder, "augmented.run.db")
+        write_dataset(dataset, rows)
+        with RunFile.create_or_resume(path, {}, {}) as run, Clock() as clock:
+            run.set_input(read_rows(dataset, None))
+        return clock, path.stat().st_size / 1e6
+
+
+# --- a rival -------------------------------------------------------------------------------------------------------------
+
+
+def run_data_designer(args: argparse.Namespace, base_url: str, rows: int, in_flight: int, docs: Path | None) -> dict[str, Any]:
+    """Return what Data Designer reports, in a process and an environment of its own; what else it says goes to stderr."""
+    job = {
+        "base_url": base_url,
+        "in_flight": in_flight,
+        "model": MODEL,
+        "system": SYSTEM,
+        "prompts": [prompt_of(number) for number in range(rows)],
+        "description": DESCRIPTION,
+        "returned": RETURN,
+        "docs": docs and str(docs),
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "job.json")
+        path.write_text(json.dumps(job), encoding="utf-8")
+        return run_command(args.data_designer, str(ROOT / "bench/rivals/data_designer_mcp.py"), str(path))
+
+
 # --- the comparison ------------------------------------------------------------------------------------------------------
 
 
 def measure_variant(args: argparse.Namespace) -> None:
     """Run one variant in this process, and report."""
+    if args.variant == "input":
+        clock, size_mb = read_input(args.rows)
+        report(seconds=clock.seconds, cpu_s=clock.cpu_s, size_mb=size_mb)
+        return
     loops = {"aiohttp": run_aiohttp, "sdk": run_sdk}
     if args.variant in loops:
         running = loops[args.variant](args.base_url, args.rows, args.in_flight[0])
@@ -188,25 +229,52 @@ def measure_variant(args: argparse.Namespace) -> None:
 
 def compare(latency_ms: float, in_flight: int, args: argparse.Namespace) -> None:
     """Run all variants against one endpoint process, and print their table."""
-    rows = args.rows or max(512, 4 * in_flight)
+    rows = args.rows or max(512, 16 * in_flight)
     lines: list[list[object]] = []
-    floor = 0.0
+    floor = sdk = 0.0
     with start(hops=HOPS, latency_ms=latency_ms) as endpoint:
         for variant in args.variants:
             endpoint.reset()
-            words = ["--variant", variant, "--base-url", endpoint.base_url, "--rows", str(rows), "--in-flight", str(in_flight)]
-            words += ["--index", str(args.index)] if args.index else []
-            figures = run_variant("bench.generate", *words)
+            if variant.startswith("data-designer"):
+                docs = args.docs if variant.endswith("bm25") else None
+                figures = run_data_designer(args, endpoint.base_url, rows, in_flight, docs)
+            else:
+                words = ["--variant", variant, "--base-url", endpoint.base_url]
+                words += ["--rows", str(rows), "--in-flight", str(in_flight)]
+                words += ["--index", str(args.index)] if args.index else []
+                figures = run_variant("bench.generate", *words)
             counts = endpoint.counts()
             per_s = rows / figures["seconds"]
             floor = floor or per_s
+            sdk = per_s if variant == "sdk" else sdk
             cpu = figures["cpu_s"] / counts.requests * 1000
             repeated = counts.repeated + counts.requests - rows * (HOPS + 1)
-            line = [variant, per_s, per_s / floor, figures["cpu_s"], cpu, figures["rss_mb"], counts.in_flight_mean, repeated]
+            of_sdk = per_s / sdk if sdk else "-"
+            line = [
+                variant,
+                per_s,
+                per_s / floor,
+                of_sdk,
+                figures["cpu_s"],
+                cpu,
+                figures["rss_mb"],
+                counts.in_flight_mean,
+                repeated,
+            ]
             lines.append(line)
     print(f"\nlatency {latency_ms:g} ms, {in_flight} in flight, {rows} rows\n")
-    heads = ["variant", "conv/s", "ratio", "CPU s", "CPU s/1k req", "peak MB", "mean in flight", "requests too many"]
+    heads = ["variant", "conv/s", "ratio", "of sdk", "CPU s", "CPU s/1k req", "peak MB", "mean in flight", "requests too many"]
     print_table(heads, lines)
+
+
+def compare_inputs(numbers: list[int]) -> None:
+    """Print what it takes to read so many rows, each number in a process of its own."""
+    lines: list[list[object]] = []
+    for rows in numbers:
+        figures = run_variant("bench.generate", "--variant", "input", "--rows", str(rows))
+        per_row_us = figures["cpu_s"] / rows * 1e6
+        lines.append([f"{rows:,}", figures["cpu_s"], per_row_us, figures["rss_mb"], figures["size_mb"]])
+    print_table(["rows", "CPU s", "CPU us/row", "peak MB", "run file MB"], lines)
 
 
 def main() -> None:
@@ -214,17 +282,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.generate", description="Conversations per second.")
     parser.add_argument("--in-flight", type=int, nargs="+", default=[64, 256])
     parser.add_argument("--latency-ms", type=float, nargs="+", default=[0, 200])
-    parser.add_argument("--rows", type=int, help="rows per variant (default: four times what is in flight, at least 512)")
+    parser.add_argument("--rows", type=int, help="rows per variant (default: 16 for each in flight, at least 512)")
     parser.add_argument("--index", type=Path, help="an index for the variant with real searches")
-    parser.add_argument("--variants", nargs="+", help="some of: aiohttp sdk constant index; the first is the floor")
+    parser.add_argument("--data-designer", metavar="PYTHON", help="the Python of an environment with NeMo Data Designer")
+    parser.add_argument("--docs", type=Path, help="a folder of documentation, for Data Designer's search")
+    parser.add_argument("--variants", nargs="+", help="some of the above, in this order; the first is the floor")
+    parser.add_argument("--input", type=int, nargs="+", metavar="ROWS", help="only read so many rows into a run file")
     parser.add_argument("--variant", help=argparse.SUPPRESS)
     parser.add_argument("--base-url", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.index:
         args.index = args.index.resolve()
-    args.variants = args.variants or ["aiohttp", "sdk", "constant", *(["index"] if args.index else [])]
+    more = {"index": args.index, "data-designer": args.data_designer, "data-designer-bm25": args.data_designer and args.docs}
+    args.variants = args.variants or ["aiohttp", "sdk", "constant", *(name for name, given in more.items() if given)]
     if args.variant:
         measure_variant(args)
+        return
+    if args.input:
+        compare_inputs(args.input)
         return
     for latency_ms in args.latency_ms:
         for in_flight in args.in_flight:

@@ -39,7 +39,11 @@ def report(**figures: Any) -> None:
 
 def run_variant(module: str, *words: str) -> dict[str, Any]:
     """Return what a variant reports; it runs in a process of its own, so that its CPU and memory are its own."""
-    command = [sys.executable, "-m", module, *words]
+    return run_command(sys.executable, "-m", module, *words)
+
+
+def run_command(*command: str) -> dict[str, Any]:
+    """Return what a command reports in its last line."""
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
         raise SystemExit(f"{' '.join(command)} ended with {done.returncode}; what it said is above")

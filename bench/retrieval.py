@@ -7,10 +7,11 @@
 The questions are made by `bench.retrieval_questions`, from a seed. Everything is deterministic but the figures of speed. With
 `--cache FOLDER` vectors and the rivals' answers (and so their speed) are kept: what is changed here is soon measured again.
 
-Columns: `R@5` and `R@10`, share of what is asked for that the first 5 and 10 passages of a query show; `MRR`, mean of 1/rank
-of the first passage that shows it, 0 beyond the tenth; `R@1000t`, as R@5 for the first 1,000 tokens instead of the first 5
-passages, so that long passages win nothing. A row of a dataset has several queries; the best rank among them counts. `+-` is
-half the 95 % interval of a bootstrap over the questions; `to default` is R@5 less that of the default, on the same questions.
+Columns: `R@5` and `R@10`, share of what is asked for that a return of 5 and one of 10 passages shows; `MRR`, mean of 1/rank of
+the first passage that shows it, 0 beyond the tenth; `R@1000t`, share that the first 1,000 tokens of the return of 10 show, so
+that long passages win nothing; `tokens`, mean length of a return of 5, as the default model counts. A row of a dataset has
+several queries; the best rank among them counts. `+-` is half the 95 % interval of a bootstrap over the questions; `to default`
+is R@5 less that of the default, on the same questions.
 """
 
 import argparse
@@ -26,12 +27,11 @@ from typing import Any
 import numpy as np
 
 from bench.measure import ROOT, print_table
-from bench.retrieval_engines import Passages, Variant, ask_variants, kept_vectors, load_reranker, run_rival, variants
+from bench.retrieval_engines import FEW, MANY, Answer, Variant, ask_variants, kept_vectors, run_rival, variants
 from bench.retrieval_questions import Corpus, Question, Target, heading_questions, letters, name_questions, row_questions
 from tracegen import load_embedder
 from tracegen.index.models import DEFAULT_MODEL, resolve_model
 
-K = 10
 TOKENS = 1000
 RESAMPLES = 2000
 OWN = "tracegen"
@@ -79,18 +79,19 @@ def first_tokens(passages: Sequence[str], limit: int, count: Callable[[str], int
     return kept
 
 
-def score(question: Question, answers: Sequence[Passages], count: Callable[[str], int]) -> dict[str, float]:
-    """Return the figures of one question: means over its targets."""
-    cut = [first_tokens(passages[:K], TOKENS, count) for passages in answers]
+def score(question: Question, answers: Sequence[Answer], count: Callable[[str], int]) -> dict[str, float]:
+    """Return the figures of one question: means over its targets, and `tokens`, the mean over its queries."""
+    cut = [first_tokens(answer.many[:MANY], TOKENS, count) for answer in answers]
     totals = dict.fromkeys(FIGURES, 0.0)
     for target in question.targets:
-        ranks = [rank for passages in answers if (rank := rank_of(target, passages[:K]))]
-        best = min(ranks, default=None)
-        totals["r5"] += best is not None and best <= 5
-        totals["r10"] += best is not None
-        totals["mrr"] += 1 / best if best else 0.0
+        ranks = [rank for answer in answers if (rank := rank_of(target, answer.many[:MANY]))]
+        totals["r5"] += any(rank_of(target, answer.few[:FEW]) for answer in answers)
+        totals["r10"] += bool(ranks)
+        totals["mrr"] += 1 / min(ranks) if ranks else 0.0
         totals["r1000"] += any(rank_of(target, passages) for passages in cut)
-    return {name: total / len(question.targets) for name, total in totals.items()}
+    figures = {name: total / len(question.targets) for name, total in totals.items()}
+    tokens = sum(count(passage) for answer in answers for passage in answer.few[:FEW]) / len(answers)
+    return figures | {"tokens": tokens}
 
 
 def interval(values: Sequence[float], seed: int = 0) -> float:
@@ -108,6 +109,7 @@ def summarise(scores: dict[str, list[dict[str, float]]]) -> dict[str, dict[str, 
     for name, own in scores.items():
         figures = {figure: 100 * float(np.mean([one[figure] for one in own])) for figure in FIGURES}
         difference = [one["r5"] - other["r5"] for one, other in zip(own, first, strict=True)]
+        figures["tokens"] = float(np.mean([one["tokens"] for one in own]))
         figures["r5_interval"] = 100 * interval([one["r5"] for one in own])
         figures["to_default"] = 100 * float(np.mean(difference))
         figures["to_default_interval"] = 100 * interval(difference)
@@ -128,10 +130,10 @@ def make_tasks(corpus: Corpus, rows: Path | None, copy: Path, limit: int, seed: 
     return {name: questions for name, questions in tasks.items() if questions}
 
 
-def by_task(tasks: dict[str, list[Question]], ask: Callable[[list[str]], dict[str, list[Passages]]]) -> dict[str, Any]:
-    """Return the passages of each question, by task and contestant; all queries are asked at once."""
+def by_task(tasks: dict[str, list[Question]], ask: Callable[[list[str]], dict[str, list[Answer]]]) -> dict[str, Any]:
+    """Return the answers to each question, by task and contestant; all queries are asked at once."""
     queries = list(dict.fromkeys(query for questions in tasks.values() for one in questions for query in one.queries))
-    found = {name: dict(zip(queries, passages, strict=True)) for name, passages in ask(queries).items()}
+    found = {name: dict(zip(queries, answers, strict=True)) for name, answers in ask(queries).items()}
     return {
         task: {name: [[answers[query] for query in one.queries] for one in questions] for name, answers in found.items()}
         for task, questions in tasks.items()
@@ -143,7 +145,6 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     corpus, copy = Corpus(args.docs), folder / "hidden"
     tasks = make_tasks(corpus, args.rows, copy, args.limit, args.seed)
     wanted: list[Variant] = variants(args.sizes, bool(args.reranker))
-    reranker = load_reranker(args.reranker) if args.reranker else None
     # Where headings are hidden, only the questions for them are asked.
     trees = [(copy, {"headings"}), (args.docs, {"names", "rows"})]
     answers: dict[str, Any] = {}
@@ -152,7 +153,7 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
         asked = {name: questions for name, questions in tasks.items() if name in names}
         note(f"{', '.join(asked)}: {len(wanted)} variants of tracegen")
         with kept_vectors(args.cache) as vectors:
-            answers |= by_task(asked, partial(ask_variants, docs, k=K, wanted=wanted, cache=vectors, reranker=reranker))
+            answers |= by_task(asked, partial(ask_variants, docs, wanted=wanted, cache=vectors, reranker=args.reranker))
         for rival, python in args.rivals.items():
             if rival == OWN and docs is copy:
                 continue
@@ -182,12 +183,12 @@ def ask_rival(
     """Return the passages that a program of its own finds, by task, and the figures of its speed."""
     speed: dict[str, Any] = {"name": rival}
 
-    def ask(queries: list[str]) -> dict[str, list[Passages]]:
+    def ask(queries: list[str]) -> dict[str, list[Answer]]:
         model = str(resolve_model(DEFAULT_MODEL))
-        answer = run_rival(rival, python, {"docs": str(docs.resolve()), "model": model, "queries": queries, "k": K}, cache)
+        answer = run_rival(rival, python, {"docs": str(docs.resolve()), "model": model, "queries": queries, "k": MANY}, cache)
         passages = answer.pop("passages")
         speed.update(answer)
-        return {rival: passages}
+        return {rival: [Answer(found[:FEW], found) for found in passages]}
 
     return by_task(asked, ask), speed
 
@@ -197,18 +198,17 @@ def note(text: str) -> None:
     print(f"[{time.strftime('%H:%M:%S')}] {text}", file=sys.stderr, flush=True)
 
 
-def evaluate(questions: list[Question], answers: dict[str, list[list[Passages]]]) -> dict[str, Any]:
+def evaluate(questions: list[Question], answers: dict[str, list[list[Answer]]]) -> dict[str, Any]:
     """Return the figures of a task, and what the default missed."""
     count = lru_cache(1 << 16)(load_embedder().count_tokens)
     scores = {
-        name: [score(one, passages, count) for one, passages in zip(questions, found, strict=True)]
-        for name, found in answers.items()
+        name: [score(one, own, count) for one, own in zip(questions, found, strict=True)] for name, found in answers.items()
     }
     default, missed = next(iter(answers.values())), []
-    for one, passages in zip(questions, default, strict=True):
-        lost = [target for target in one.targets if not any(rank_of(target, found[:5]) for found in passages)]
+    for one, own in zip(questions, default, strict=True):
+        lost = [target for target in one.targets if not any(rank_of(target, answer.few) for answer in own)]
         if lost:
-            heads = [[passage.split("\n", 1)[0] for passage in found[:5]] for found in passages]
+            heads = [[passage.split("\n", 1)[0] for passage in answer.few] for answer in own]
             missed.append({"queries": one.queries, "wanted": [target.name or target.probe for target in lost], "found": heads})
     return {"questions": len(questions), "figures": summarise(scores), "missed": missed}
 
@@ -232,9 +232,9 @@ def print_quality(figures: dict[str, dict[str, float]]) -> None:
     for name, own in figures.items():
         recall, *others = [f"{own[figure]:.1f}" for figure in FIGURES]
         beside = f"{own['to_default']:+.1f} +- {own['to_default_interval']:.1f}" if rows else ""
-        rows.append([name, recall, f"{own['r5_interval']:.1f}", *others, beside])
+        rows.append([name, recall, f"{own['r5_interval']:.1f}", *others, f"{own['tokens']:.0f}", beside])
     recall, *others = FIGURES.values()
-    print_table(["contestant", recall, "+-", *others, "to default"], rows)
+    print_table(["contestant", recall, "+-", *others, "tokens", "to default"], rows)
 
 
 def print_speeds(speeds: list[dict[str, Any]], kb: float) -> None:

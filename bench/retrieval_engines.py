@@ -11,16 +11,19 @@ import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tracegen import build_index, load_embedder, open_index
 from tracegen.index import DEFAULT_MAX_TOKENS
+from tracegen.index.passages import find_passages
+from tracegen.index.ranking import Found, rank
+from tracegen.index.sidecar import Sidecar, read_sidecar
 from tracegen.records import Hit
 
 RIVALS = Path(__file__).resolve().parent / "rivals"
@@ -29,14 +32,20 @@ SCRIPTS = {
     "langchain": RIVALS / "langchain_rag.py",
     "llamaindex": RIVALS / "llamaindex_rag.py",
 }
-DEPTH = 200
-"""Hits that are asked for where they are put into another order."""
-RERANKED = 30
-"""Hits that a cross-encoder puts into order."""
+FEW, MANY = 5, 10
+"""Passages that a query is asked for: what a model gets by default, and twice as many."""
 
 Passages = list[str]
 """What one query brought, best first."""
-Reranker = Callable[[str, Sequence[str]], Sequence[float]]
+
+
+class Answer(NamedTuple):
+    """What a contestant gives for one query: two returns, because a passage may be longer where fewer are asked for."""
+
+    few: Passages
+    """The return of FEW passages."""
+    many: Passages
+    """The return of MANY."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +57,8 @@ class Variant:
     headings: bool = True
     """Whether the title and the heading path are embedded with a chunk's text."""
     order: str = "fused"
-    """What ranks the hits: `fused` (as they come), `dense`, `lexical`, `reranked`."""
+    """What ranks the chunks before they become passages: `fused` (the search as it is), `dense` (cosine alone), `lexical`
+    (BM25 of the words alone), `reranked` (the search with a cross-encoder)."""
 
 
 def variants(sizes: Sequence[int], reranker: bool) -> list[Variant]:
@@ -117,45 +127,42 @@ def shown(hit: Hit) -> str:
 def ask_variants(
     docs: Path,
     queries: Sequence[str],
-    k: int,
     wanted: Sequence[Variant],
     cache: dict[str, Any],
-    reranker: Reranker | None = None,
+    reranker: str | None = None,
     embedder: Any = None,
-) -> dict[str, list[Passages]]:
-    """Return the passages of each query by the name of the variant; one index serves all orders of its hits."""
-    found: dict[str, list[Passages]] = {}
+) -> dict[str, list[Answer]]:
+    """Return the answers to each query by the name of the variant; one index serves all orders of its chunks."""
+    found: dict[str, list[Answer]] = {}
     for setting in dict.fromkeys((variant.max_tokens, variant.headings) for variant in wanted):
         cached = CachedEmbedder(cache, setting[1], embedder)
         with tempfile.TemporaryDirectory() as folder:
-            build_index([docs], Path(folder, "index"), max_tokens=setting[0], embedder=cached)
-            with open_index(Path(folder, "index"), embedder=cached) as index:
-                for variant in wanted:
-                    if (variant.max_tokens, variant.headings) == setting:
-                        found[variant.name] = [ordered(index, query, k, variant.order, reranker) for query in queries]
+            path = Path(folder, "index")
+            build_index([docs], path, max_tokens=setting[0], embedder=cached)
+            for variant in wanted:
+                if (variant.max_tokens, variant.headings) == setting:
+                    found[variant.name] = answers(path, queries, variant.order, cached, reranker)
     return {variant.name: found[variant.name] for variant in wanted}
 
 
-def ordered(index: Any, query: str, k: int, order: str, reranker: Reranker | None) -> Passages:
-    """Return the passages of a query in the order of one of the rankings behind the search."""
-    if order == "fused":
-        return [shown(hit) for hit in index.search(query, k)]
-    if order == "reranked":
-        assert reranker is not None
-        hits = index.search(query, RERANKED)
-        scores = reranker(query, [shown(hit) for hit in hits])
-        best = sorted(range(len(hits)), key=lambda place: -scores[place])[:k]
-        return [shown(hits[place]) for place in best]
-    ranked = [(getattr(hit, f"{order}_rank"), hit) for hit in index.search(query, DEPTH)]
-    return [shown(hit) for _, hit in sorted((pair for pair in ranked if pair[0]), key=lambda pair: pair[0])[:k]]
+def answers(path: Path, queries: Sequence[str], order: str, embedder: Any, reranker: str | None) -> list[Answer]:
+    """Return what an index answers in one of the orders."""
+    if order in ("dense", "lexical"):
+        sidecar = read_sidecar(path)
+        return [alone(sidecar, query, embedder.embed_query(query), order) for query in queries]
+    with open_index(path, embedder=embedder, rerank=reranker if order == "reranked" else None) as index:
+        return [Answer(*([shown(hit) for hit in index.search(query, k)] for k in (FEW, MANY))) for query in queries]
 
 
-def load_reranker(folder: str) -> Reranker:
-    """Return a cross-encoder that scores texts for a query."""
-    from sentence_transformers import CrossEncoder
-
-    model = CrossEncoder(folder, device="cpu", local_files_only=True)
-    return lambda query, texts: [float(score) for score in model.predict([(query, text) for text in texts])]
+def alone(sidecar: Sidecar, query: str, vector: Any, order: str) -> Answer:
+    """Return the passages of a query where one of the rankings behind the search decides alone, exact names among the rest."""
+    ranked: list[tuple[int, Found]] = []
+    for found in rank(sidecar, query, vector, sidecar.manifest.chunks, sidecar.catalogue.originals()):
+        place = getattr(found, f"{order}_rank")
+        if place:
+            ranked.append((place, found._replace(bonus=0.0)))
+    best = [found for _, found in sorted(ranked, key=lambda pair: pair[0])]
+    return Answer(*([shown(hit) for hit in find_passages(best, sidecar, k)] for k in (FEW, MANY)))
 
 
 def run_rival(name: str, python: str, job: dict[str, Any], cache: Path | None = None) -> dict[str, Any]:

@@ -353,7 +353,16 @@ def half_a_body(turn: Turn) -> Reply:
 
 HTML = Reply(b"<!doctype html><html><body><h1>Please log in</h1></body></html>", content_type="text/html")
 
+
+def rewords(turn: Turn) -> Reply:
+    """Ask what comes last in the message once more, in other words: what a teacher of variants does."""
+    question = turn.topic.partition("The question:\n\n")[2] or turn.topic
+    return completion(turn, text_message(turn, content=f"hey, quick one for you.\n{question}\nany idea?"))
+
+
 FAULTS: dict[str, Fault] = {
+    # no fault, but another task
+    "rewords": rewords,
     # the server refuses
     "no_tools": refuses(lambda turn: bool(turn.tools), error(400, "This model does not support tools.")),
     "refuse_required": refuses(

@@ -18,26 +18,35 @@ ALLOWED = {
     "jsonl": {"errors"},
     "prompts": {"errors"},
     "tool_call": {"records"},
-    "corpus": COMMON,
+    "minhash": set(),
+    "corpus": COMMON | {"minhash"},
     "index": COMMON | {"corpus"},
-    "dataset": COMMON,
+    "dataset": COMMON | {"minhash"},
     "teacher": COMMON | {"tool_call"},
     "traces": COMMON,
     "targets": COMMON | {"traces"},
-    "review": COMMON | {"traces"},
+    "findings": COMMON | {"minhash", "traces"},
+    "review": COMMON | {"traces", "findings"},
     "research": COMMON | {"teacher", "traces"},
     "serve": COMMON | {"tool_call", "index", "traces"},
     "waves": COMMON | {"teacher", "traces", "research"},
-    "exporting": COMMON | {"traces", "targets"},
-    "pipeline": COMMON | {"prompts", "dataset", "index", "teacher", "traces", "targets", "research", "waves", "exporting"},
+    "exporting": COMMON | {"traces", "targets", "findings"},
+    "pipeline": COMMON
+    | {"prompts", "dataset", "index", "teacher", "traces", "targets", "research", "waves", "findings", "exporting"},
     "proof": COMMON | {"traces", "index"},
     "judging": COMMON | {"prompts", "teacher", "traces"},
+    "samples": COMMON | {"dataset", "traces"},
+    "splitting": COMMON | {"minhash", "samples", "dataset", "index"},
+    "varying": COMMON | {"dataset", "index", "pipeline", "prompts", "teacher", "traces"},
+    "selecting": COMMON | {"samples", "dataset", "index", "traces", "proof"},
+    "doctor": COMMON | {"dataset", "index", "teacher", "traces", "review"},
     "estimating": COMMON | {"dataset", "teacher", "pipeline", "research"},
 }
 """What each module or package at the top of tracegen may import of the others; `cli` may import them all."""
 HEAVY = {
     "torch", "onnxruntime", "tokenizers", "sentence_transformers", "transformers", "chromadb", "openai", "numpy", "bm25s",
-    "markdown_it", "docutils", "pypdf", "yaml", "lxml", "pathspec", "mcp", "starlette", "uvicorn",
+    "markdown_it", "docutils", "pypdf", "yaml", "lxml", "sklearn", "scipy", "matplotlib", "jinja2", "pathspec", "mcp",
+    "starlette", "uvicorn", "detect_secrets", "py3langid",
 }  # fmt: skip
 
 

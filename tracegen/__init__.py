@@ -18,12 +18,16 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from tracegen.corpus import chunk_document, read_corpus
     from tracegen.dataset import read_rows
+    from tracegen.doctor.examination import examine
     from tracegen.errors import TracegenError
     from tracegen.exporting import export
     from tracegen.index import build_index, load_embedder, open_index
     from tracegen.pipeline import generate, generate_async
+    from tracegen.selecting import select
+    from tracegen.splitting import check_split, split
     from tracegen.traces.runfile import RunFile
     from tracegen.traces.splice import splice
+    from tracegen.varying import variants
     from tracegen.waves.driver import BatchOptions
 
 _HOMES = {
@@ -31,7 +35,9 @@ _HOMES = {
     "RunFile": "tracegen.traces.runfile",
     "TracegenError": "tracegen.errors",
     "build_index": "tracegen.index",
+    "check_split": "tracegen.splitting",
     "chunk_document": "tracegen.corpus",
+    "examine": "tracegen.doctor.examination",
     "export": "tracegen.exporting",
     "generate": "tracegen.pipeline",
     "generate_async": "tracegen.pipeline",
@@ -39,7 +45,10 @@ _HOMES = {
     "open_index": "tracegen.index",
     "read_corpus": "tracegen.corpus",
     "read_rows": "tracegen.dataset",
+    "select": "tracegen.selecting",
     "splice": "tracegen.traces.splice",
+    "split": "tracegen.splitting",
+    "variants": "tracegen.varying",
 }
 
 __all__ = [
@@ -47,7 +56,9 @@ __all__ = [
     "RunFile",
     "TracegenError",
     "build_index",
+    "check_split",
     "chunk_document",
+    "examine",
     "export",
     "generate",
     "generate_async",
@@ -55,7 +66,10 @@ __all__ = [
     "open_index",
     "read_corpus",
     "read_rows",
+    "select",
     "splice",
+    "split",
+    "variants",
 ]
 
 

@@ -7,6 +7,7 @@
     ├── StoreError        no index, a damaged one, or one built with another embedder
     │   └── EmbedderError the embedding model cannot be had
     ├── TeacherError      the endpoint cannot do the job for any row: key, model, tools, connection, quota
+    ├── FindingsError     a check that must not strike does
     ├── AnswersPending    nothing is wrong: a batch service has not answered yet
     ├── BudgetError       what may be spent is spent
     └── BusyError         another process holds the index or the run file
@@ -43,6 +44,10 @@ class EmbedderError(StoreError):
 
 class TeacherError(TracegenError):
     """The endpoint cannot do the job for any row: wrong key, unknown model, no tools, no connection, no quota."""
+
+
+class FindingsError(TracegenError):
+    """A check that the user named as one that must not strike does; nothing was written."""
 
 
 class AnswersPending(TracegenError):

@@ -2,13 +2,15 @@
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from tracegen.findings.choice import Candidate, Choice, Verdict, judge
 from tracegen.jsonl import dump, is_json, replacing
 from tracegen.records import Example, Tool
-from tracegen.targets import Target
+from tracegen.targets import Target, write_openai
+from tracegen.traces.chat import read_chat
 from tracegen.traces.runfile import Result, RunFile
 from tracegen.traces.splice import splice
 
@@ -23,7 +25,7 @@ class Outcome(NamedTuple):
     example: Example | None
     """The example, or None where the row was rejected or is not finished."""
     kind: str | None
-    """Kind of reason, for counting: an ending of the research, `unusable row`, or None."""
+    """Kind of reason, for counting: an ending of the research, `unusable row`, `finding very-long`, or None."""
     reason: str | None
     """Why the row was rejected, or None."""
 
@@ -39,6 +41,10 @@ class Exported(NamedTuple):
     """How many examples have how many hops."""
     reasons: Counter[str]
     """How many rows were rejected for which kind of reason."""
+    kept_failed: int = 0
+    """Examples that keep an honest failed search, where their share was set."""
+    without_failed: int = 0
+    """Examples whose failed searches were left out."""
 
     @property
     def rejected(self) -> int:
@@ -64,16 +70,50 @@ def _outcome(result: Result, tool: Tool) -> Outcome:
     return Outcome(result.line, result.raw, None, result.trace.ended, example)
 
 
-def export(run: RunFile, target: Target, output: Path, rejected: Path | None = None) -> Exported:
+def judge_examples(run: RunFile, choice: Choice) -> Verdict:
+    """Return what a choice about findings means for the examples of a run.
+
+    Raises FindingsError where a check strikes that must not.
+    """
+
+    def candidates(left_out: Mapping[int, frozenset[int]]) -> Iterator[Candidate]:
+        for outcome in outcomes(run):
+            if outcome.example is not None:
+                example = _without(outcome.example, left_out.get(outcome.line, frozenset()))
+                yield Candidate(outcome.line, example.row.id, read_chat(write_openai(example)))
+
+    return judge(candidates, choice) if choice else Verdict({}, {}, frozenset())
+
+
+def chosen_outcomes(run: RunFile, verdict: Verdict) -> Iterator[Outcome]:
+    """Yield what became of each line of the dataset, after what was decided about findings."""
+    for outcome in outcomes(run):
+        if outcome.example is None:
+            yield outcome
+        elif finding := verdict.dropped.get(outcome.line):
+            reason = f"{finding.check}: {finding.message}. Left out by --drop {finding.check}."
+            yield outcome._replace(example=None, kind=f"finding {finding.check}", reason=reason)
+        else:
+            yield outcome._replace(example=_without(outcome.example, verdict.left_out.get(outcome.line, frozenset())))
+
+
+def _without(example: Example, places: frozenset[int]) -> Example:
+    hops = tuple(hop for place, hop in enumerate(example.hops) if place not in places)
+    return example.model_copy(update={"hops": hops}) if places else example
+
+
+def export(run: RunFile, target: Target, output: Path, rejected: Path | None = None, choice: Choice | None = None) -> Exported:
     """Write the examples of a run in a target's format, in the order of the input, and the rejected rows to `rejected`.
 
-    Each file appears whole or not at all. Raises OutputError where one cannot be written.
+    Each file appears whole or not at all. Raises OutputError where one cannot be written, FindingsError, before anything is
+    written, where a check strikes that `choice` does not allow to.
     """
+    verdict = judge_examples(run, choice or Choice())
     examples, unfinished, hops, reasons = 0, 0, Counter[int](), Counter[str]()
     with contextlib.ExitStack() as stack:
         rejected_file = stack.enter_context(replacing(rejected)) if rejected else None
         output_file = stack.enter_context(replacing(output))
-        for outcome in outcomes(run):
+        for outcome in chosen_outcomes(run, verdict):
             if outcome.example is not None:
                 output_file.write(dump(target(outcome.example)) + "\n")
                 examples += 1
@@ -84,7 +124,8 @@ def export(run: RunFile, target: Target, output: Path, rejected: Path | None = N
                     rejected_file.write(rejected_line(outcome) + "\n")
             else:
                 unfinished += 1
-    return Exported(examples, unfinished, hops, reasons)
+    kept, left_out = verdict.kept_failed - verdict.dropped.keys(), verdict.left_out.keys() - verdict.dropped.keys()
+    return Exported(examples, unfinished, hops, reasons, len(kept), len(left_out))
 
 
 def rejected_line(outcome: Outcome) -> str:

@@ -18,6 +18,7 @@ import tracegen
 from tracegen.dataset import read_rows
 from tracegen.errors import OutputError, SettingsError
 from tracegen.exporting import export
+from tracegen.findings.choice import Choice
 from tracegen.prompts import read_prompt
 from tracegen.records import Tool, ToolReturn, Usage
 from tracegen.research import Progress, Research, SearchFunction
@@ -64,6 +65,10 @@ class Summary(NamedTuple):
     """How many examples have how many hops."""
     reasons: Counter[str]
     """How many rows were rejected for which kind of reason."""
+    kept_failed: int
+    """Examples that keep an honest failed search, where their share was set."""
+    without_failed: int
+    """Examples whose failed searches were left out."""
     resumed: int
     """Rows that were finished before this start."""
     calls: int
@@ -95,15 +100,17 @@ async def generate_async(
     limit: int | None = None,
     retry: str | None = None,
     redo: str | None = None,
+    choice: Choice | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
     **options: Any,
 ) -> Summary:
     """Research every row of a dataset, and write `output` with its rejected rows and its run file beside it.
 
     `options` are those of `open_job`. `retry` names endings to research again (`failed`, `error,length`), `redo` lines of the
-    dataset (`17,23,40-45`). A run that was killed or interrupted goes on where it was when it is started again with
-    the same arguments. Raises a TracegenError where nothing can be done for any row, BudgetError where the budget is reached;
-    what was answered until then is in the run file.
+    dataset (`17,23,40-45`), `choice` what is done about findings (`tracegen.findings.choice.choose`). A run that was killed or
+    interrupted goes on where it was when it is started again with the same arguments. Raises a TracegenError where nothing can
+    be done for any row, BudgetError where the budget is reached, FindingsError where a check strikes that must not; what was
+    answered until then is in the run file.
     """
     start = time.monotonic()
     dataset, output = Path(dataset), Path(output)
@@ -112,7 +119,7 @@ async def generate_async(
         job.run.set_input(read_rows(dataset, limit))
         set_aside_chosen(job.run, retry, redo)
         research = await job.research()
-        exported = export(job.run, write_openai, output, rejected_path(output))
+        exported = export(job.run, write_openai, output, rejected_path(output), choice)
         forget_choice(job.run)
     return Summary(
         output=output,
@@ -122,6 +129,8 @@ async def generate_async(
         examples=exported.examples,
         hops=exported.hops,
         reasons=exported.reasons,
+        kept_failed=exported.kept_failed,
+        without_failed=exported.without_failed,
         resumed=research.resumed,
         calls=research.calls,
         usage=research.usage,
@@ -300,8 +309,8 @@ def versions() -> dict[str, str]:
     return {"tracegen": tracegen.__version__} | {package: version(package) for package in packages}
 
 
-SEARCH_THREADS = 2
-"""More gain nothing: a query takes a few milliseconds, and a teacher's answer takes seconds."""
+SEARCH_THREADS = min(8, max(2, (os.cpu_count() or 2) - 1))
+"""A core is left for the requests; a query keeps a core busy for some milliseconds, nearly all of them for its embedding."""
 
 
 class Searcher:

@@ -203,6 +203,10 @@ class Row(Record):
     """Line in the dataset file, counted from 1."""
     messages: tuple[Message, ...]
     """System (optional), user and assistant turns; the last is the desired output, the one before it a user turn."""
+    variant_of: str | None = None
+    """Id of the row that this one says in other words, as `tracegen variants` marks it; such rows stay together in a split."""
+    search: bool = True
+    """False for a row that is answered from its prompt alone: it is not researched, and its example has no hop."""
 
     @property
     def prompt(self) -> tuple[Message, ...]:

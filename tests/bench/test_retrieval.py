@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bench.retrieval import by_task, first_tokens, interval, make_tasks, score, shows, summarise
-from bench.retrieval_engines import Variant, ask_variants
+from bench.retrieval_engines import Answer, Variant, ask_variants
 from bench.retrieval_questions import Corpus, Question, Target, heading_questions, letters, name_questions, row_questions
 
 PAGES = {
@@ -146,18 +146,31 @@ def test_rows_want_documented_names_that_the_prompt_does_not_say(docs: Path, row
     assert 1 <= len(questions[0].queries) <= 3
 
 
+def ranked(passages: list[str]) -> Answer:
+    """Return what a program gives whose passages have one length."""
+    return Answer(passages[:5], passages)
+
+
 def test_recall_and_rank() -> None:
     question = Question(("a", "b"), (Target(name="x.y"), Target(name="p.q"), Target(name="r.s")))
-    answers = [["none"] * 6 + ["p.q"], ["none", "x.y", "none"]]
+    answers = [ranked(["none"] * 6 + ["p.q"]), ranked(["none", "x.y", "none"])]
     figures = score(question, answers, count=len)
     assert figures["r5"] == pytest.approx(1 / 3)
     assert figures["r10"] == pytest.approx(2 / 3)
     assert figures["mrr"] == pytest.approx((1 / 2 + 1 / 7) / 3)
     assert figures["r1000"] == pytest.approx(2 / 3)
+    assert figures["tokens"] == (5 * 4 + 4 + 3 + 4) / 2
+
+
+def test_five_passages_are_those_of_a_return_of_five() -> None:
+    question = Question(("a",), (Target(name="x.y"),))
+    figures = score(question, [Answer(["long, with x.y"], ["long"] * 10)], count=len)
+    assert (figures["r5"], figures["r10"], figures["mrr"]) == (1, 0, 0)
 
 
 def test_what_lies_beyond_the_tenth_passage_is_not_found() -> None:
-    figures = score(Question(("a",), (Target(name="x.y"),)), [["none"] * 10 + ["x.y"]], count=len)
+    figures = score(Question(("a",), (Target(name="x.y"),)), [ranked(["none"] * 10 + ["x.y"])], count=len)
+    assert figures.pop("tokens") == 20
     assert set(figures.values()) == {0.0}
 
 
@@ -168,13 +181,13 @@ def test_the_last_passage_is_cut_where_the_tokens_end() -> None:
 
 def test_figures_are_percents_beside_the_first_contestant() -> None:
     def own(*recalls: float) -> list[dict[str, float]]:
-        return [{"r5": recall, "r10": 1, "mrr": 0.5, "r1000": 0} for recall in recalls]
+        return [{"r5": recall, "r10": 1, "mrr": 0.5, "r1000": 0, "tokens": 9} for recall in recalls]
 
     summary = summarise({"default": own(1, 0, 1, 0), "other": own(1, 1, 1, 0)})
     assert (summary["default"]["r5"], summary["other"]["r5"]) == (50, 75)
     assert (summary["default"]["to_default"], summary["other"]["to_default"]) == (0, 25)
     assert summary["default"]["to_default_interval"] == 0
-    assert summary["other"]["mrr"] == 50
+    assert (summary["other"]["mrr"], summary["other"]["tokens"]) == (50, 9)
 
 
 def test_the_interval_is_that_of_the_normal_distribution_where_there_is_much() -> None:
@@ -193,12 +206,12 @@ def test_variants_rank_the_same_index_differently(docs: Path, rows: Path, tmp_pa
     ]
     embedder = WordEmbedder()
     cache: dict[str, Any] = {}
-    found = by_task(tasks, lambda queries: ask_variants(docs, queries, 10, wanted, cache, embedder=embedder))
+    found = by_task(tasks, lambda queries: ask_variants(docs, queries, wanted, cache, embedder=embedder))
     assert set(found) == {"headings", "names", "rows"}
     assert list(found["names"]) == ["default", "dense", "lexical", "bare"]
     for name, answers in found["names"].items():
-        for question, passages in zip(tasks["names"], answers, strict=True):
-            assert score(question, passages, embedder.count_tokens)["r5"] == 1, name
+        for question, own in zip(tasks["names"], answers, strict=True):
+            assert score(question, own, embedder.count_tokens)["r5"] == 1, name
     # Each text once, with its headings and without.
     assert len(embedder.embedded) == len(set(embedder.embedded))
     bare = [text.partition("\n\n")[2] for text in embedder.embedded if text.startswith("Lists\n\n")]

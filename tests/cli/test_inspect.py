@@ -16,7 +16,7 @@ ROW: dict[str, Any] = {
     "messages": [
         {"role": "user", "content": "Print 日本 1 to 3."},
         {"role": "assistant", "tool_calls": [CALL]},
-        {"role": "tool", "tool_call_id": "call_1", "content": "[1] loops.md:1-2 Loops\n\x1b[31mred\x1b[0m\u202e"},
+        {"role": "tool", "tool_call_id": "call_1", "content": "[1] loops.md:1-2 loop\n\x1b[31mred\x1b[0m\u202e"},
         {"role": "assistant", "content": "loop i from 1 to 3"},
     ],
     "tools": [{"type": "function", "function": {"name": "search_docs", "parameters": PARAMETERS}}],

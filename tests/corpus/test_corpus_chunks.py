@@ -123,9 +123,9 @@ def test_an_example_stays_with_its_result() -> None:
 
 
 def test_what_stands_before_the_only_title_joins_its_section() -> None:
-    got = chunks(f"---\ndescription: About lists.\n---\n\n# T\n\n{sentences(4)}\n\n## Part\n\n{sentences(6)}")
+    got = chunks(f"About lists.\n\n# T\n\n{sentences(4)}\n\n## Part\n\n{sentences(6)}")
     assert got[0].text.startswith("About lists.\n\nWord0")
-    assert (got[0].headings, got[0].start_line, got[0].end_line) == (("T",), 2, 7)
+    assert (got[0].headings, got[0].start_line, got[0].end_line) == (("T",), 1, 5)
 
 
 def test_long_code_is_cut_at_empty_lines_with_its_fences() -> None:

@@ -33,6 +33,9 @@ def test_front_matter_gives_title_and_description() -> None:
         Block(kind="prose", text="What it says.", start_line=4, end_line=4),
         Block(kind="heading", text="Heading", level=1, start_line=7, end_line=7),
     )
+    # Where there is text, that is what answers.
+    page = read_markdown("---\ndescription: What it says.\n---\n\n# Heading\n\nText.\n")
+    assert [block.text for block in page.blocks] == ["Heading", "Text."]
     assert read_markdown("+++\ntitle = 'T'\n+++\nx").title == "T"
     assert read_markdown("---\ntitle: >\n  folded\n---\n## Two\n").title == "Two"
     assert read_markdown("text").title == ""

@@ -326,3 +326,16 @@ def test_a_file_without_any_row_is_an_error_with_the_first_reason(tmp_path: Path
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"Cannot read .*none\.jsonl: No such file"):
         list(read_rows(tmp_path / "none.jsonl"))
+
+
+def test_the_marks_of_a_variant_are_read_and_change_no_id(tmp_path: Path) -> None:
+    messages = [{"role": "user", "content": "p"}, {"role": "assistant", "content": "o"}]
+    marked = {"messages": messages, "variant_of": "parent", "variant": "typos", "search": False}
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in (marked, {"messages": messages, "variant_of": 7, "search": 0})))
+    one, other = (entry.outcome for entry in read_rows(path))
+    assert isinstance(one, Row)
+    assert isinstance(other, Row)
+    assert (one.variant_of, one.search) == ("parent", False)
+    assert (other.variant_of, other.search) == (None, True)
+    assert [row.id.split("-")[1] for row in (one, other)] == ["1", "2"]

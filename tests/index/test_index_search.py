@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from tests.index.conftest import FakeEmbedder
 from tracegen.errors import StoreError
 from tracegen.index import Index, build_index, open_index, store
 from tracegen.index.lexical import Lexical, query_words, tokenize
-from tracegen.index.ranking import _best
+from tracegen.index.ranking import DEFINITION, DENSE_WEIGHT, IN_HEADING, NAMES_WEIGHT, WORDS_WEIGHT, _best, _shares
 from tracegen.index.tool import DEFAULT_TOOL as TOOL
 from tracegen.index.tool import render
 from tracegen.records import Chunk, Hit
@@ -44,9 +45,11 @@ def test_the_passage_with_the_name_comes_first_and_carries_its_reasons(index: In
     assert first.chunk.path == "foldl.md"
     assert first.lexical_rank == 1
     assert first.dense_rank is not None
-    # Twice the first by its words: the name itself, and the words it has. 1 for being the heading.
     assert first.named
-    assert first.score == pytest.approx(1 + 1 / 11 + 1 / 11 + 1 / (10 + first.dense_rank))
+    # Nobody has more of the words, nor of the name; of the nearest embedding it has a share.
+    nearest = max(hit.dense_score or 0 for hit in index.search("std.foldl", k=100))
+    share = (first.dense_score or 0) / nearest
+    assert first.score == pytest.approx(DEFINITION + WORDS_WEIGHT + NAMES_WEIGHT + DENSE_WEIGHT * share)
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
 
 
@@ -122,6 +125,18 @@ def test_the_best_are_those_of_a_stable_sort(scores: list[float], count: int) ->
     assert _best(np.array(scores, dtype=np.float32), count) == expected
 
 
+@given(scores=st.lists(st.floats(-1, 100, width=32), min_size=1))
+def test_shares_keep_the_order_and_the_best_of_them_is_1(scores: list[float]) -> None:
+    shares = _shares(np.array(scores, dtype=np.float32)).tolist()
+    assert all(one >= other for (_, one), (_, other) in pairwise(sorted(zip(scores, shares, strict=True), reverse=True)))
+    assert max(scores) <= 0 or max(shares) == 1
+
+
+def test_weights_come_to_less_than_a_name(index: Index) -> None:
+    assert sum((DENSE_WEIGHT, WORDS_WEIGHT, NAMES_WEIGHT)) == pytest.approx(1)
+    assert min(DEFINITION - IN_HEADING, IN_HEADING) >= 1
+
+
 # --- the tool ------------------------------------------------------------------------------------------------------------
 
 
@@ -146,7 +161,7 @@ def test_a_call_returns_what_the_search_found(index: Index) -> None:
 
 def test_the_definition_is_the_one_models_were_trained_with() -> None:
     # A change here changes what tuned models expect: raise RENDERING, and say so in the changelog.
-    assert TOOL.rendering == 2
+    assert TOOL.rendering == 3
     assert TOOL.definition["function"]["name"] == "search_docs"
     assert TOOL.parameters["required"] == ["query"]
     assert TOOL.parameters["additionalProperties"] is False

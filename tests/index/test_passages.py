@@ -8,7 +8,7 @@ from tests.index.conftest import FakeEmbedder
 from tracegen.index import Index, build_index, open_index
 from tracegen.index.catalogue import is_thin
 from tracegen.index.passages import join_texts
-from tracegen.index.tool import RETURN_CHARS, SECTION_CHARS
+from tracegen.index.tool import PASSAGE_CHARS, WHOLE_SECTION, render
 from tracegen.records import Chunk
 
 
@@ -43,9 +43,51 @@ def test_passages_are_of_different_sections_and_a_long_one_stays_within_bounds(t
     hits = _index(tmp_path, pages).search("word101x3 word220x1 word222x1 word305x3 word405x1 word505x1")
     assert len({hit.chunk.path for hit in hits}) == 5
     for hit in hits:
-        assert len(hit.chunk.text) <= SECTION_CHARS
-    assert sum(len(hit.chunk.text) for hit in hits) <= RETURN_CHARS
+        assert len(hit.chunk.text) <= WHOLE_SECTION * PASSAGE_CHARS
+    assert len(render(hits)) <= 5 * PASSAGE_CHARS
     assert len(hits[0].parts) > len(hits[4].parts)
+
+
+def test_a_short_section_goes_on_with_those_after_it(tmp_path: Path) -> None:
+    pages = {
+        "lists.md": "# Lists\n\nOpening words.\n\n## map\n\n"
+        + "\n\n".join(_paragraph(number) for number in (1, 2))
+        + "\n\n## filter\n\n"
+        + "\n\n".join(_paragraph(number) for number in (3, 4))
+        + "\n\n# Elsewhere\n\nThe end.\n",
+        "other.md": "# Other\n\nWhat it says is of no interest.\n",
+    }
+    hit, *others = _index(tmp_path, pages).search("opening words", k=2)
+    assert hit.chunk.headings == ("Lists",)
+    assert hit.chunk.text == f"Opening words.\n\n## map\n\n{_paragraph(1)}\n\n{_paragraph(2)}"
+    assert (hit.chunk.start_line, hit.chunk.end_line) == (3, 9)
+    # What a passage has taken in is not shown again, and what is a passage of its own is not taken in.
+    shown = [part for one in (hit, *others) for part in one.parts or (one.chunk.id,)]
+    assert len(shown) == len(set(shown))
+    assert [one.chunk.headings[-1] for one in others] == ["filter"]
+
+
+def test_what_a_name_is_comes_before_the_part_of_its_section_that_matches_best(tmp_path: Path) -> None:
+    parts = [_paragraph(number) for number in range(30)]
+    page = "# gleam/result\n\n## try\n\nGoes on with a value.\n\n" + "\n\n".join([*parts, "result.try result.try result.try."])
+    hit = _index(tmp_path, {"gleam/result.md": page}).search("result.try", k=1)[0]
+    assert hit.named
+    assert hit.chunk.text.startswith("Goes on with a value.")
+
+
+@pytest.mark.parametrize("budget", [{"max_chars": 3600}, {"max_tokens": 420}])
+def test_passages_grow_within_the_budget_of_the_tool(tmp_path: Path, budget: dict[str, int]) -> None:
+    """None is dropped because another one has grown."""
+    pages = {
+        f"page{page}.md": f"# Page {page}\n\n" + "\n\n".join(_paragraph(page * 100 + n, words=10) for n in range(9))
+        for page in range(6)
+    }
+    index = _index(tmp_path, pages)
+    index.tool = index.tool.model_copy(update=budget)
+    query = "word101x3 word220x1 word222x1 word305x3 word405x1 word505x1"
+    found = index.search(query)
+    assert [len(hit.parts) > 0 for hit in found] == [True, True, False, False, False]
+    assert index.call(query).text == render(found)
 
 
 def test_the_definition_of_a_name_comes_before_what_speaks_of_it(tmp_path: Path) -> None:
@@ -127,5 +169,7 @@ def test_the_head_of_a_table_is_not_repeated() -> None:
     head = "| a | b |\n| --- | --- |\n"
     table = [chunk(f"Before.\n\n{head}| 1 | 2 |"), chunk(f"{head}| 3 | 4 |"), chunk("After.")]
     assert join_texts(table) == f"Before.\n\n{head}| 1 | 2 |\n| 3 | 4 |\n\nAfter."
+    beside = chunk("More.").model_copy(update={"headings": ("A", "B")})
+    assert join_texts([table[2], beside]) == "After.\n\n## B\n\nMore."
     other = chunk("| x | b |\n| --- | --- |\n| 5 | 6 |")
     assert join_texts([table[0], other]).count("---") == 4

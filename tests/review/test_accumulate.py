@@ -2,7 +2,8 @@
 
 from array import array
 
-from tracegen.review.accumulate import Counts, Digests, Top, histogram, spread
+from tracegen.findings import Digests
+from tracegen.review.accumulate import Counts, Top, histogram, spread
 from tracegen.review.figures import Bar, Spread
 
 

@@ -16,7 +16,7 @@ PARAMETERS = {"type": "object", "properties": {"query": {}, "k": {}}, "required"
 TOOLS = [{"type": "function", "function": {"name": "search_docs", "description": "Search.", "parameters": PARAMETERS}}]
 LOOPS = """\
 [1] zorp/loops.md:41-63 Loops > Counting
-A loop is written
+A loop, with emit
 
 ```zorp
 loop VAR from A to B { a line of code that is far too long for eighty columns and stays whole }
@@ -84,7 +84,7 @@ warning  repeated-query  message 5 asks what message 3 asked: {"query": "loop
 
   4  tool  call_1, 2 passages, 238 characters
      [1] zorp/loops.md:41-63 Loops > Counting
-         A loop is written
+         A loop, with emit
 
          ```zorp
          loop VAR from A to B { a line of code that is far too long for eighty columns and stays whole }

@@ -26,7 +26,7 @@ def row(
     for hop in range(hops):
         function = {"name": "search_docs", "arguments": json.dumps({"query": f"part {hop} of {name}"})}
         messages.append({"role": "assistant", "tool_calls": [{"id": f"call_{hop}", "type": "function", "function": function}]})
-        text = f"[1] zorp/{name}.md:{hop}1-{hop}9 Zorp > Part {hop}\nPart {hop} of {name} is written so."
+        text = f"[1] zorp/{name}.md:{hop}1-{hop}9 Zorp > Part {hop}\nPart {hop} of {name} needs emit so."
         messages.append({"role": "tool", "tool_call_id": f"call_{hop}", "content": text})
     return {"messages": [*messages, {"role": "assistant", "content": output}], "tools": tools}
 
@@ -80,7 +80,7 @@ def test_findings_over_the_whole_file() -> None:
     assert struck(summary) == {
         "unknown-tool": (1, (9,)),
         "no-desired-output": (1, (10,)),
-        "duplicate-prompt": (1, (6,)),
+        "differing-outputs": (1, (6,)),
         "differing-tools": (1, (9,)),
         "differing-system": (1, (7,)),
         "long-trace": (1, (5,)),
@@ -92,7 +92,7 @@ def test_strangest_rows_come_first() -> None:
     summary = summarise(lines(*MIXED))
     assert [found.line for found in summary.strangest] == [9, 10, 5, 6, 7]
     messages = {found.line: found.findings[-1].message for found in summary.strangest}
-    assert messages[6] == "the same prompt as line 1"
+    assert messages[6] == "the prompt of line 1 with another desired output"
     assert messages[7] == "not the system prompt of most rows, such as line 1"
     assert messages[5] == "9 hops; the median row has 2"
 
@@ -118,14 +118,17 @@ def test_returns_repeated_empty_and_in_error() -> None:
 def test_memory_does_not_grow_with_the_texts() -> None:
     def many(count: int) -> Iterator[Line]:
         for number in range(1, count + 1):
-            yield Line(number, row(f"{number}", output=f"emit {number} " * 500), "", None)
+            # The returns come back, as passages of documentation do: a bounded number of them is cached.
+            yield Line(number, row(f"{number % 10}", output=f"emit {number} " * 500), "", None)
 
     summarise(many(10))  # what is imported and cached on first use is not counted
-    tracemalloc.start()
-    summarise(many(1_000))
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 1_000_000  # the rows are 6 MB
+    peaks = []
+    for count in (100, 500):
+        tracemalloc.start()
+        summarise(many(count))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] - peaks[0] < 400 * 3_000  # the texts of a row are 5,500 bytes
 
 
 def test_page() -> None:
@@ -180,6 +183,7 @@ tokens per row   min 55   median 102   p95 268   max 268
 
 returns          23, median 60 characters, longest 60; 0 repeated in their row,
                  0 empty, 0 in error
+failed searches  none
 messages         assistant 31, tool 23, system 8, user 8
 system prompts   2 different
 tools            search_docs in 7 rows
@@ -191,18 +195,18 @@ Findings
   error    no-desired-output     1 row: line 10
            Every row has to end in the text of the assistant that it teaches:
            the desired output.
-  warning  duplicate-prompt      1 row: line 6
-           Rows with one prompt weigh double, and contradict each other where
-           their outputs differ.
+  warning  long-trace            1 row: line 5
+           Far longer than the other rows: the search went round in circles, or
+           the row is another task.
+  warning  differing-outputs     1 row: line 6
+           One prompt with different desired outputs: the rows contradict each
+           other, and the model learns to guess.
   warning  differing-tools       1 row: line 9
            Rows of one file should define the same tools: those that the model
            is served with.
   warning  differing-system      1 row: line 7
            Rows of one task should have the same system prompt: the one that the
            model is served with.
-  warning  long-trace            1 row: line 5
-           Far more hops than the median row: the search went round in circles,
-           or the row is another task.
 
 Strangest rows first
   line 9      Print f.
@@ -214,7 +218,7 @@ Strangest rows first
   line 5      Print d.
     warning  long-trace  9 hops; the median row has 2
   line 6      Print a.
-    warning  duplicate-prompt  the same prompt as line 1
+    warning  differing-outputs  the prompt of line 1 with another desired output
   line 7      Print e.
     warning  differing-system  not the system prompt of most rows, such as line
              1

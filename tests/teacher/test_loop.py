@@ -489,3 +489,10 @@ def test_a_replay_of_what_is_on_disk_comes_back_to_the_same_place(
     )
     assert resumed == trace
     assert asks_again == asks[asked:]
+
+
+def test_a_row_that_needs_no_search_is_finished_at_once() -> None:
+    loop = new_loop(row=ROW.model_copy(update={"search": False}))
+    step = loop.step()
+    assert isinstance(step, Finish)
+    assert (step.trace.ended, step.trace.hops, step.trace.usage.requests) == ("answered", (), 0)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tracegen.teacher.faults import exhausted_s, pause_s
-from tracegen.teacher.pacing import LONGEST_WAIT_S, MANY_FAILURES, PATIENCE_S, START_AT, Pace, Pacer, Ticket
+from tracegen.teacher.pacing import LONGEST_WAIT_S, MANY_FAILURES, PATIENCE_S, START_AT, START_AT_MOST, Pace, Pacer, Ticket
 
 INFINITE = float("inf")
 
@@ -52,10 +52,45 @@ def test_it_does_not_grow_while_the_limit_is_not_used() -> None:
     assert made.limit == START_AT
 
 
-def test_it_grows_slowly_where_more_brings_nothing() -> None:
-    made = pacer(concurrency=4096)
-    rounds(made, 12, answers_per_s=20)
-    assert made.limit < 128
+def test_it_stays_where_more_brings_nothing() -> None:
+    made, now, limits = pacer(concurrency=4096), 0.0, []
+    for _ in range(100):
+        now = rounds(made, 1, now=now, answers_per_s=20)
+        limits.append(made.limit)
+    assert max(limits) <= 4 * START_AT_MOST
+    assert sum(limit == START_AT_MOST for limit in limits) > 70
+
+
+def test_it_starts_higher_below_a_high_cap_but_never_high() -> None:
+    assert [pacer(concurrency=cap).limit for cap in (1, 16, 128, 256, 512, 4096)] == [1, 16, 16, 32, 64, 64]
+
+
+def test_one_slow_round_does_not_end_the_doubling() -> None:
+    made = pacer(concurrency=300)
+    now = rounds(made, 2)
+    now = rounds(made, 1, seconds_of=4.0, now=now)  # the client's own machine was busy
+    rounds(made, 3, now=now)
+    assert made.limit == 300
+
+
+def test_after_a_standstill_doubling_is_tried_again() -> None:
+    made = pacer(concurrency=2048)
+    now = rounds(made, 30, answers_per_s=200)
+    assert made.limit < 1024
+    rounds(made, 30, answers_per_s=20_000, now=now)
+    assert made.limit > 1500
+
+
+def test_after_an_overload_it_is_not() -> None:
+    made = pacer(concurrency=2048)
+    made.overload(take_all(made, 0.0, 1)[0], 0.5)
+    limit = made.limit
+    now = 100.0
+    for _ in range(40):
+        before = made.limit
+        now = rounds(made, 1, now=now, answers_per_s=10)
+        assert made.limit <= before + max(1, before // 16)
+    assert limit < made.limit
 
 
 def test_overload_halves_once_for_all_that_were_in_flight_together() -> None:

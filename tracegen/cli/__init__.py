@@ -13,7 +13,9 @@ import click
 import tracegen
 from tracegen.errors import AnswersPending, BudgetError, TracegenError
 
-COMMANDS = ("index", "search", "generate", "status", "inspect", "support", "export", "serve")
+COMMANDS = (
+    "index", "search", "doctor", "split", "select", "variants", "generate", "status", "inspect", "support", "export", "serve",
+)  # fmt: skip
 """The commands in the order of their use; `index` lives in `tracegen/cli/index.py`, and so on."""
 
 EXIT_AT_BUDGET = 4

@@ -1,6 +1,6 @@
 """Options about the requests to a teacher."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -37,12 +37,49 @@ _OPTIONS = (
         help="Seconds for one request.",
     ),
 )
+_PACE = (
+    click.option(
+        "--concurrency",
+        type=click.IntRange(1, 4096),
+        default=64,
+        show_default=True,
+        help="Most rows researched at a time. It starts with fewer, and goes down when the endpoint is overloaded.",
+    ),
+    click.option("--rpm", type=click.FloatRange(min=0, min_open=True), default=None, help="Most requests a minute."),
+    click.option("--tpm", type=click.FloatRange(min=0, min_open=True), default=None, help="Most tokens a minute."),
+)
+_BUDGET = (
+    click.option(
+        "--budget",
+        default=None,
+        metavar="20usd|2000000tokens",
+        help="A hard cap for the run in all its starts. When it is reached the run stops, exit code 4, and can go on later.",
+    ),
+    click.option(
+        "--price-in", type=click.FloatRange(min=0), default=None, help="USD for a million tokens sent.  [default: price list]"
+    ),
+    click.option("--price-out", type=click.FloatRange(min=0), default=None, help="USD for a million tokens received."),
+)
 _NAMES = ("api", "temperature", "max_tokens", "service_tier", "extra_body", "extra_headers", "timeout")
 
 
 def asking_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Add the options to a command."""
-    for option in reversed(_OPTIONS):
+    """Add the options about a single request to a command."""
+    return _with(function, _OPTIONS)
+
+
+def pace_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Add the options about how many requests there are at a time."""
+    return _with(function, _PACE)
+
+
+def budget_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Add the options about what requests may cost in all."""
+    return _with(function, _BUDGET)
+
+
+def _with(function: Callable[..., None], options: Sequence[Callable[..., Callable[..., None]]]) -> Callable[..., None]:
+    for option in reversed(options):
         function = option(function)
     return function
 

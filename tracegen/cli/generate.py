@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tracegen.cli.asking import asking_options, read_asking
+from tracegen.cli.asking import asking_options, budget_options, pace_options, read_asking
 from tracegen.cli.batch import batch_options, read_batch_options
+from tracegen.cli.choosing import choice_options, read_choice
 from tracegen.cli.options import (
     chroma_url_option,
     collection_option,
@@ -49,26 +50,9 @@ EXIT_WITH_REJECTED = 3
     "--prompt", type=click.Path(path_type=Path), default=None, help="File with the teacher's system prompt, instead of ours."
 )
 @click.option("--max-hops", type=click.IntRange(min=1), default=8, show_default=True, help="Most calls for one row.")
-@click.option(
-    "--concurrency",
-    type=click.IntRange(1, 4096),
-    default=64,
-    show_default=True,
-    help="Most rows researched at a time. It starts with fewer, and goes down when the endpoint is overloaded.",
-)
-@click.option("--rpm", type=click.FloatRange(min=0, min_open=True), default=None, help="Most requests a minute.")
-@click.option("--tpm", type=click.FloatRange(min=0, min_open=True), default=None, help="Most tokens a minute.")
+@pace_options
 @asking_options
-@click.option(
-    "--budget",
-    default=None,
-    metavar="20usd|2000000tokens",
-    help="A hard cap for the run in all its starts. When it is reached the run stops, exit code 4, and can go on later.",
-)
-@click.option(
-    "--price-in", type=click.FloatRange(min=0), default=None, help="USD for a million tokens sent.  [default: price list]"
-)
-@click.option("--price-out", type=click.FloatRange(min=0), default=None, help="USD for a million tokens received.")
+@budget_options
 @click.option("--estimate", is_flag=True, help="Only say what it will come to: calls, tokens, money, time. Nothing is asked.")
 @click.option(
     "--estimate-with",
@@ -93,6 +77,7 @@ EXIT_WITH_REJECTED = 3
     metavar="LINES",
     help="Research again the rows on these lines of DATASET, such as 17,23,40-45. What is replaced stays in the run file.",
 )
+@choice_options
 @batch_options
 @quiet_option
 @click.pass_context
@@ -117,6 +102,7 @@ def command(
 
     index = index_folder(index, options.pop("chroma_url"), options.pop("collection"))
     asking = read_asking(options)
+    choice = read_choice(options)
     again = {name: options.pop(name) for name in ("retry", "redo")}
     if not quiet and options["teacher"] in (None, "builtin"):
         note = "Teacher: the built-in researcher. It needs no model, and asks less cleverly than one: see --teacher."
@@ -139,7 +125,9 @@ def command(
             click.echo(_estimate_text(asyncio.run(coming)))
             return
         try:
-            summary = generate(dataset, output, index=index, asking=asking, progress=report, batch=batch, **again, **options)
+            summary = generate(
+                dataset, output, index=index, asking=asking, progress=report, batch=batch, choice=choice, **again, **options
+            )
         except KeyboardInterrupt:
             if batch is not None:
                 progress.say("Batches that are out go on at the service; `tracegen status` shows them.")
@@ -194,5 +182,7 @@ def _summary_text(summary: "Summary") -> str:
         lines.append(f"  resumed     {summary.resumed} rows were finished before")
     lines += [f"  endpoint    {sentence}" for sentence in summary.learned]
     lines += [f"  rejected because of {reason}: {count}" for reason, count in summary.reasons.most_common()]
+    if summary.kept_failed or summary.without_failed:
+        lines.append(f"  failed searches kept in {summary.kept_failed} examples, left out of {summary.without_failed}")
     lines.append(f"Look at it: tracegen inspect {summary.output}")
     return "\n".join(lines)

@@ -51,11 +51,11 @@ def read_markdown(text: str) -> Page:
         text = f"---\n{toml.group(1) or ''}---{text[toml.end() :]}"
     tokens = _parser().parse(text)
     lines = text.split("\n")
-    title, blocks = "", list[Block]()
-    if tokens and tokens[0].type == "front_matter":
-        title, blocks = _front_matter(lines, tokens[0])
-    for region in _regions(tokens, len(lines)):
-        blocks += _blocks(lines, region)
+    title, description = _front_matter(lines, tokens[0]) if tokens and tokens[0].type == "front_matter" else ("", [])
+    blocks = [block for region in _regions(tokens, len(lines)) for block in _blocks(lines, region)]
+    if all(block.kind == "heading" for block in blocks):
+        # Elsewhere it says what the page is about, in the words that people ask with, and answers nothing.
+        blocks[:0] = description
     return Page(title or first_heading(tuple(blocks)), tuple(blocks))
 
 

@@ -7,12 +7,12 @@ becomes the string of its text.
 
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tracegen.dataset.repetitions import Repetitions
 from tracegen.errors import InputError
 from tracegen.jsonl import Line, dump, read_lines
 from tracegen.records import Message, Rejected, Row
@@ -41,23 +41,23 @@ def read_rows(path: Path, limit: int | None = None) -> Iterator[Entry]:
     Raises InputError where nothing can be done with the file: it cannot be read, is empty, is one JSON array, or no line of it
     is a row.
     """
-    repetitions: Counter[str] = Counter()
     first_reason: str | None = None
     usable = False
     lines = read_lines(path)
-    for line in lines if limit is None else islice(lines, limit):
-        if not usable and first_reason is None:
-            _refuse_array(path, line)
-        try:
-            row = parse_row(line, repetitions)
-        except _Unusable as reason:
-            # A reason may quote the line or the file's name, and neither need be text that a file can hold.
-            message = f"{path.name}:{line.number}: {reason}".encode(errors="backslashreplace").decode()
-            first_reason = first_reason or message
-            yield Entry(Rejected(line=line.number, reason=message, row=line.text if line.error else line.value), line.text)
-        else:
-            usable = True
-            yield Entry(row, line.text)
+    with Repetitions() as repetitions:
+        for line in lines if limit is None else islice(lines, limit):
+            if not usable and first_reason is None:
+                _refuse_array(path, line)
+            try:
+                row = parse_row(line, repetitions)
+            except _Unusable as reason:
+                # A reason may quote the line or the file's name, and neither need be text that a file can hold.
+                message = f"{path.name}:{line.number}: {reason}".encode(errors="backslashreplace").decode()
+                first_reason = first_reason or message
+                yield Entry(Rejected(line=line.number, reason=message, row=line.text if line.error else line.value), line.text)
+            else:
+                usable = True
+                yield Entry(row, line.text)
     if not usable and first_reason is None:
         raise InputError(f"{path} is empty. Give a file with one JSON object per line, each with `messages`.")
     if not usable:
@@ -65,7 +65,7 @@ def read_rows(path: Path, limit: int | None = None) -> Iterator[Entry]:
         raise InputError(f"{lines_read} is a usable row. {first_reason}.")
 
 
-def parse_row(line: Line, repetitions: Counter[str]) -> Row:
+def parse_row(line: Line, repetitions: Repetitions) -> Row:
     """Return the row of a line; `repetitions` counts the rows with equal messages seen before, and is updated.
 
     Raises an exception whose text is the reason where the line is not a row.
@@ -74,10 +74,20 @@ def parse_row(line: Line, repetitions: Counter[str]) -> Row:
         raise _Unusable(line.error)
     messages = tuple(_messages(line.value))
     _check_turns(messages)
-    content = json.dumps([message.model_dump() for message in messages], sort_keys=True)
-    digest = hashlib.sha256(content.encode()).hexdigest()[:16]
-    repetitions[digest] += 1
-    return Row(id=f"{digest}-{repetitions[digest]}", line=line.number, messages=messages)
+    digest = content_digest([message.model_dump() for message in messages])
+    variant_of = line.value.get("variant_of")
+    return Row(
+        id=f"{digest}-{repetitions.count(digest)}",
+        line=line.number,
+        messages=messages,
+        variant_of=variant_of if isinstance(variant_of, str) else None,
+        search=line.value.get("search") is not False,
+    )
+
+
+def content_digest(messages: Sequence[Mapping[str, Any]]) -> str:
+    """Return the digest of messages that a row's id begins with, 16 hex digits."""
+    return hashlib.sha256(json.dumps(messages, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _refuse_array(path: Path, line: Line) -> None:
@@ -136,6 +146,8 @@ def _text(number: int, content: Any) -> str:
 
 def _refuse_unwritable(number: int, message: dict[str, Any]) -> None:
     """Refuse what Python reads from JSON, but what cannot be written and read again as it is."""
+    if all(isinstance(value, str) and value.isascii() for value in message.values()):
+        return
     if _is_deep(message, MAX_DEPTH):
         raise _Unusable(f"message {number} has values nested more than {MAX_DEPTH} deep")
     try:

@@ -110,13 +110,22 @@ class SentenceEmbedder:
         return copy
 
     @cached_property
+    def _document_prompt(self) -> str:
+        """What the model wants before a document.
+
+        encode_document knows these names too, but stops at an empty `document`, which every loaded model has
+        (sentence-transformers 6.2): documents of models with `passage` would get none.
+        """
+        prompts = self._model.prompts
+        return next((prompts[name] for name in ("document", "passage", "corpus") if prompts.get(name)), "")
+
+    @cached_property
     def max_tokens(self) -> int:
         """Tokens of a text that the model reads, special tokens and prompt not counted."""
         length = self._model.max_seq_length
         # Models without attention read any length.
         limit = int(length) if length and np.isfinite(length) else 1_000_000
-        prompt = self._model.prompts.get("document") or ""
-        return limit - self._tokenizer.num_special_tokens_to_add(False) - self.count_tokens(prompt)
+        return limit - self._tokenizer.num_special_tokens_to_add(False) - self.count_tokens(self._document_prompt)
 
     @cached_property
     def dimension(self) -> int:
@@ -134,7 +143,11 @@ class SentenceEmbedder:
             window = [well_formed(text) for text in texts[start : start + WINDOW]]
             with self._lock:
                 vectors[start : start + len(window)] = self._model.encode_document(
-                    window, batch_size=BATCH_SIZE, normalize_embeddings=True, show_progress_bar=False
+                    window,
+                    prompt=self._document_prompt,
+                    batch_size=BATCH_SIZE,
+                    normalize_embeddings=True,
+                    show_progress_bar=False,
                 )
             if progress:
                 progress(start + len(window), len(texts))

@@ -11,8 +11,11 @@ import numpy as np
 import snowballstemmer
 from numpy.typing import NDArray
 
-VERSION = 1
+VERSION = 2
 """Version of the words; an index with another one is built again."""
+
+LENGTH_WEIGHT = 0.5
+"""The `b` of BM25, for which 0.75 is usual: chunks are of like length, and what is longer says more. See docs/log.md."""
 
 # fmt: off
 STOP_WORDS = frozenset([
@@ -65,7 +68,7 @@ class Lexical:
         # empty one: an index without words cannot be made.
         vocabulary = {"": 0}
         ids = [[vocabulary.setdefault(word, len(vocabulary)) for word in words or [""]] for words in texts]
-        bm25 = bm25s.BM25()
+        bm25 = bm25s.BM25(b=LENGTH_WEIGHT)
         bm25.index((ids, vocabulary), show_progress=False)
         return cls(bm25)
 

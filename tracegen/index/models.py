@@ -5,6 +5,7 @@ Nothing is loaded here. A model's name becomes a folder on disk, and a folder is
 
 import hashlib
 import importlib.util
+import json
 from pathlib import Path
 
 from tracegen.errors import EmbedderError
@@ -28,6 +29,7 @@ HUB_TIMEOUT_S = 5.0
 # Files of a hub repository, as patterns. A cache that sentence-transformers filled itself has the essential ones only.
 ESSENTIAL = ["modules.json", "config.json", "*/config.json", "sentence_*config.json", "tokenizer.json", "tokenizer_config.json"]
 FILES = ["*.json", "*.txt", "*.model"]
+PROMPTS = "config_sentence_transformers.json"
 WEIGHTS = ["*.safetensors", "*.bin"]
 OTHER_RUNTIMES = ["onnx/*", "openvino/*"]
 
@@ -70,7 +72,7 @@ def resolve_model(name: str) -> Path:
 
 
 def fingerprint(folder: Path) -> str:
-    """Return the sha256 of a model's weights; of several files, that of their names and digests.
+    """Return the sha256 of a model's weights; of several files, or of weights with prompts, that of their names and digests.
 
     Raises EmbedderError where there are none or they cannot be read.
     """
@@ -78,7 +80,7 @@ def fingerprint(folder: Path) -> str:
     if not files:
         raise EmbedderError(f"There are no model weights in {folder}. Give the folder of a sentence-transformers model.")
     try:
-        digests = {file.relative_to(folder).as_posix(): _sha256(file) for file in files}
+        digests = {file.relative_to(folder).as_posix(): _sha256(file) for file in files} | _prompts(folder)
     except OSError as error:
         raise EmbedderError(
             f"Cannot read the model in {folder}: {error.strerror}. Check its permissions, or get it again."
@@ -86,6 +88,17 @@ def fingerprint(folder: Path) -> str:
     if len(digests) == 1:
         return next(iter(digests.values()))
     return hashlib.sha256("".join(f"{name} {digest}\n" for name, digest in digests.items()).encode()).hexdigest()
+
+
+def _prompts(folder: Path) -> dict[str, str]:
+    """Return the digest of a model's prompts, where it has any: with others the same weights give other vectors."""
+    file = folder / PROMPTS
+    try:
+        prompts = json.loads(file.read_text(encoding="utf-8")).get("prompts") if file.is_file() else None
+    except (ValueError, AttributeError):
+        return {}  # sentence-transformers will say what is wrong with it
+    wanted = sorted((name, text) for name, text in (prompts or {}).items() if text)
+    return {PROMPTS: hashlib.sha256(json.dumps(wanted).encode()).hexdigest()} if wanted else {}
 
 
 def _weights(folder: Path) -> list[Path]:

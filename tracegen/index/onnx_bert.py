@@ -1,6 +1,6 @@
 """The default model without torch: a BERT with mean pooling, run by onnxruntime on the weights as they lie on disk.
 
-    ids, mask, positions -> embeddings -> layers x (attention, feed-forward) -> pooling -> vectors, each of length 1
+    ids, positions -> embeddings -> layers x (attention, feed-forward) -> pooling -> vector of length 1
 
 The vectors are those of sentence-transformers (within 1e-6, see the tests), so an index made one way is searched the other way.
 Only models that are understood in full are run like this, see `supports`; sentence-transformers runs all others.
@@ -24,8 +24,8 @@ import numpy as np
 
 from tracegen.errors import EmbedderError
 from tracegen.index import models
-from tracegen.index.embedder import BATCH_SIZE, QUERY_CACHE, WINDOW, Vectors, well_formed
-from tracegen.index.onnx_file import FLOAT, INT32, INT64, Graph
+from tracegen.index.embedder import QUERY_CACHE, WINDOW, Vectors, well_formed
+from tracegen.index.onnx_file import FLOAT, INT64, Graph
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -74,18 +74,15 @@ class OnnxBert:
     def embed_documents(self, texts: Sequence[str], progress: Callable[[int, int], None] | None = None) -> Vectors:
         """Return one vector of length 1 for each text, shape (n, dimension); progress gets texts done and in all."""
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
-        # A thread for each core, each running whole batches, is faster than all cores on one batch. The longest come first,
-        # so that no core is left alone with a long batch at the end of a window.
+        # One text at a time, on a thread for each core: of batches of 8, with texts of like length, a CPU second makes 3,900
+        # tokens, of single ones 4,180, for padding and larger intermediate results cost more than a batch saves (2026-11).
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for start in range(0, len(texts), WINDOW):
-                tokens = list(pool.map(self._encode, texts[start : start + WINDOW]))
-                order = sorted(range(len(tokens)), key=lambda place: -len(tokens[place]))
-                batches = [order[at : at + BATCH_SIZE] for at in range(0, len(order), BATCH_SIZE)]
-                inputs = [[tokens[place] for place in batch] for batch in batches]
-                for batch, found in zip(batches, pool.map(self._run, inputs), strict=True):
-                    vectors[start + np.array(batch)] = found
+                end = min(start + WINDOW, len(texts))
+                for place, vector in enumerate(pool.map(self._embed, texts[start:end]), start):
+                    vectors[place] = vector
                 if progress:
-                    progress(start + len(tokens), len(texts))
+                    progress(end, len(texts))
         return vectors
 
     def embed_query(self, text: str) -> Vectors:
@@ -93,23 +90,16 @@ class OnnxBert:
         return self._cached_query(text)
 
     def _embed_query(self, text: str) -> Vectors:
-        # Alone and unpadded, on one thread: the same bits every time.
-        vector: Vectors = self._run([self._encode(text)])[0]
+        vector = self._embed(text)
         vector.setflags(write=False)  # it is shared by all who ask the same
         return vector
 
-    def _encode(self, text: str) -> list[int]:
-        ids: list[int] = self._tokenizer.encode(well_formed(text)).ids
-        return ids
-
-    def _run(self, tokens: Sequence[Sequence[int]]) -> Vectors:
-        """Return the vectors of some texts, given as token ids with the special ones, in one batch."""
-        positions = np.arange(max(map(len, tokens)))
-        mask = positions < np.array([[len(ids)] for ids in tokens])
-        padded = np.zeros(mask.shape, dtype=np.int64)
-        padded[mask] = [token for ids in tokens for token in ids]
-        inputs = {"ids": padded, "mask": mask.astype(np.int32), "positions": positions.astype(np.int64)}
-        return np.asarray(self._session.run(["vectors"], inputs)[0], dtype=np.float32)
+    def _embed(self, text: str) -> Vectors:
+        """Return the vector of a text: alone and on one thread it has the same bits every time."""
+        ids = self._tokenizer.encode(well_formed(text)).ids
+        inputs = {"ids": np.array([ids], dtype=np.int64), "positions": np.arange(len(ids), dtype=np.int64)}
+        vector: Vectors = np.asarray(self._session.run(["vectors"], inputs)[0], dtype=np.float32)[0]
+        return vector
 
 
 def _load(folder: Path) -> "InferenceSession":
@@ -247,12 +237,12 @@ def _bert(folder: Path) -> bytes:
     for layer in range(config["num_hidden_layers"]):
         name = f"encoder.layer.{layer}"
         attended = (linear(x, f"{name}.attention.self.{part}", size, size) for part in ("query", "key", "value"))
-        # onnxruntime's own operator (docs/ContribOperators.md): no bias; 0 in the mask hides a token from all others.
-        y = op("MultiHeadAttention", *attended, "", "mask", domain="com.microsoft", num_heads=heads)
+        # onnxruntime's own operator (docs/ContribOperators.md): no bias, and no mask, for a text is alone and without padding.
+        y = op("MultiHeadAttention", *attended, domain="com.microsoft", num_heads=heads)
         x = norm(op("Add", linear(y, f"{name}.attention.output.dense", size, size), x), f"{name}.attention.output")
         y = op("Gelu", linear(x, f"{name}.intermediate.dense", inner, size))
         x = norm(op("Add", linear(y, f"{name}.output.dense", size, inner), x), f"{name}.output")
-    # The sum of the tokens that are no padding: divided by their number or not, it becomes the same vector of length 1.
-    pooled = op("Einsum", op("Cast", "mask", to=FLOAT), x, equation="bt,bth->bh")
+    # The sum of the tokens: divided by their number or not, it becomes the same vector of length 1.
+    pooled = op("Einsum", x, equation="bth->bh")
     op("LpNormalization", pooled, output="vectors", axis=-1, p=2)
-    return graph.encode({"ids": (INT64, 2), "mask": (INT32, 2), "positions": (INT64, 1)}, {"vectors": (FLOAT, 2)})
+    return graph.encode({"ids": (INT64, 2), "positions": (INT64, 1)}, {"vectors": (FLOAT, 2)})

@@ -17,7 +17,7 @@ from tracegen.corpus import embedded_text
 from tracegen.errors import EmbedderError
 from tracegen.index import models
 from tracegen.index.embedder import import_torch, one_thread, quiet
-from tracegen.index.ranking import Found
+from tracegen.index.ranking import DEFINITION, Found
 from tracegen.index.sidecar import Sidecar
 
 if TYPE_CHECKING:
@@ -51,9 +51,11 @@ class Reranker:
             said = np.asarray(self._model.predict(pairs, batch_size=BATCH_SIZE, show_progress_bar=False), dtype=np.float64)
         if said.shape != (len(first),) or not np.isfinite(said).all():
             raise EmbedderError(f"The reranking model {self.id} gives no score for a text. Choose another one with --rerank.")
-        # Between 0 and 1, and above the scores of what was not reranked, each kind of name one step higher.
+        # Between 0 and 1, and above the scores of what was not reranked (1 and the bonus), each kind of name one step higher.
         likely = 1 / (1 + np.exp(-np.clip(said, -30, 30)))
-        again = [found._replace(score=2 + 2 * found.bonus + float(one)) for found, one in zip(first, likely, strict=True)]
+        again = [
+            found._replace(score=1 + DEFINITION + found.bonus + float(one)) for found, one in zip(first, likely, strict=True)
+        ]
         return [*sorted(again, key=lambda found: (-found.score, found.number)), *others]
 
 

@@ -117,7 +117,10 @@ class Index:
         ranked = rank(sidecar, query, vector, max(CANDIDATES, CANDIDATES_EACH * k), only)
         if self._reranker:
             ranked = self._reranker.rerank(query, ranked, sidecar)
-        hits = find_passages(ranked, sidecar, k, self.tool.max_chars or tool.RETURN_CHARS)
+        if self.tool.max_tokens and not self.tool.max_chars:
+            hits = find_passages(ranked, sidecar, k, self.tool.max_tokens, self._embedder.count_tokens)
+        else:
+            hits = find_passages(ranked, sidecar, k, self.tool.max_chars)
         self._count(embedded - started, time.perf_counter() - embedded)
         return hits
 

@@ -1,20 +1,23 @@
 """The retrieval function as the model sees it: the same file serves research, training and production.
 
 What a model reads is trained on: whoever changes the definition or the text of a return changes what a tuned model expects.
-Raise RENDERING when `render` or `within_budget` gives another text for the same hits and the same tool.
+Raise RENDERING when `render` or `within_budget` gives another text for the same hits and the same tool, or when passages are
+joined in another way.
 """
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 
-from tracegen.records import Hit, Tool
+from tracegen.records import Chunk, Hit, Tool
 
-RENDERING = 2
+RENDERING = 3
 
-RETURN_CHARS = 6000
-"""Characters of the passages of one return, heads not counted; what is there beside the best chunks fills it."""
-SECTION_CHARS = 2400
-"""Characters that one passage may grow to: a section of this size is returned whole."""
+PASSAGE_CHARS = 1200
+"""Characters that a return has for each passage on average, where the tool has no budget of its own."""
+WHOLE_SECTION = 2.0
+"""How many times its even share of a return a passage may have: a section of this size is returned whole."""
+SHORT_PASSAGE = 2 / 3
+"""And how much of its share it has at least, where sections follow that belong to it: a line or two alone say little."""
 
 DEFAULT_TOOL = Tool(
     name="search_docs",
@@ -73,7 +76,10 @@ def render(hits: Sequence[Hit], nothing_found: str = DEFAULT_TOOL.nothing_found)
     return "\n\n".join(map(_passage, hits)) or nothing_found
 
 
+def head(rank: int, chunk: Chunk) -> str:
+    """Return the line above a passage."""
+    return f"[{rank}] {chunk.path}:{chunk.start_line}-{chunk.end_line} {' > '.join(chunk.headings) or chunk.title}"
+
+
 def _passage(hit: Hit) -> str:
-    chunk = hit.chunk
-    where = f"{chunk.path}:{chunk.start_line}-{chunk.end_line}"
-    return f"[{hit.rank}] {where} {' > '.join(chunk.headings) or chunk.title}\n{chunk.text}"
+    return f"{head(hit.rank, hit.chunk)}\n{hit.chunk.text}"

@@ -3,7 +3,6 @@
 import heapq
 from array import array
 from collections.abc import Iterator
-from hashlib import blake2b
 from typing import Any, Generic, TypeVar
 
 from tracegen.review.figures import Bar, Spread
@@ -77,35 +76,3 @@ class Counts:
     def most_common(self) -> dict[str, int]:
         """Return the counts, largest first."""
         return dict(sorted(self._counts.items(), key=lambda entry: -entry[1]))
-
-
-class Digests:
-    """One 8-byte digest per row: which rows share a text, without keeping the texts."""
-
-    def __init__(self) -> None:
-        self._digests = array("Q")
-
-    def add(self, text: str) -> None:
-        """Add the text of the next row."""
-        digest = blake2b(text.encode("utf-8", errors="surrogatepass"), digest_size=8).digest()
-        self._digests.append(int.from_bytes(digest, "big"))
-
-    def firsts(self) -> Any:
-        """Return per row the index of the first row with the same text, as an array of integers."""
-        import numpy as np
-
-        if not self._digests:
-            return np.zeros(0, dtype="int64")
-        digests = np.frombuffer(self._digests, dtype="Q")
-        _, first, group = np.unique(digests, return_index=True, return_inverse=True)
-        return first[group]
-
-    def usual(self) -> int:
-        """Return the index of the first row with the most frequent text; 0 where there are no rows."""
-        import numpy as np
-
-        return int(np.bincount(self.firsts()).argmax()) if self._digests else 0
-
-    def different(self) -> int:
-        """Return how many different texts there are."""
-        return len(set(self._digests))

@@ -5,11 +5,11 @@ from typing import Any
 
 import click
 
+from tracegen.findings import check_chat
 from tracegen.records import Source
 from tracegen.review.terminal import finding_lines
 from tracegen.review.text import clip, columns, json_page, layout, wrap
 from tracegen.traces.chat import Call, Chat, Passage, Return, Turn, compact, estimate_tokens, read_chat, split_passages, visible
-from tracegen.traces.findings import check_chat
 
 TRAINED, CONTEXT = "▌ ", "  "
 """The margin of messages that are trained on, and of all others."""

@@ -53,6 +53,28 @@ class Returns(Record):
     """Those that begin with `Error:`."""
 
 
+class Searches(Record):
+    """What became of the searches of all rows."""
+
+    failed: int
+    """Returns that say that nothing was found, or of which nothing was used."""
+    rows_with_failed: int
+    """Rows with such a return."""
+    rows_with_honest: int
+    """Rows with such a return after which a later search found something that was used."""
+
+
+class Copied(Record):
+    """How much of the desired outputs stands in the returns of their rows."""
+
+    rows: int
+    """Rows with returns and an output that is long enough to tell."""
+    percent: Spread
+    """Percent of the output in runs of at least 8 words and signs that a return has, over these rows."""
+    open_book: int
+    """Rows whose output is such a copy, by the check `answer-in-return`."""
+
+
 class CheckCount(Record):
     """One check, and where in the file it struck."""
 
@@ -108,6 +130,10 @@ class Summary(Record):
     """Rows above the lengths that trainers cut at, estimated."""
     returns: Returns
     """The returns."""
+    searches: Searches
+    """What became of the searches."""
+    copied: Copied
+    """How much of the desired outputs was there to copy."""
     roles: dict[str, int]
     """Messages by role."""
     tools: dict[str, int]

@@ -117,7 +117,29 @@ def _returns(summary: Summary, width: int) -> list[str]:
         return fact("returns", "none", width)
     text = f"{returns.count:,}, median {returns.characters.median:,} characters, longest {returns.characters.max:,}"
     kinds = {"repeated in their row": returns.repeated, "empty": returns.empty, "in error": returns.errors}
-    return fact("returns", f"{text}; {', '.join(f'{count:,} {kind}' for kind, count in kinds.items())}", width)
+    lines = fact("returns", f"{text}; {', '.join(f'{count:,} {kind}' for kind, count in kinds.items())}", width)
+    return lines + _searches(summary, width) + _copied(summary, width)
+
+
+def _searches(summary: Summary, width: int) -> list[str]:
+    searches = summary.searches
+    if not searches.failed:
+        return fact("failed searches", "none", width)
+    text = f"{searches.failed:,} in {_share(searches.rows_with_failed, summary.rows)} of the rows; "
+    honest = _share(searches.rows_with_honest, summary.rows)
+    return fact("failed searches", f"{text}honest ones, after which another found what was used, in {honest}", width)
+
+
+def _copied(summary: Summary, width: int) -> list[str]:
+    copied = summary.copied
+    if not copied.rows:
+        return []
+    text = f"of the output median {copied.percent.median} %, most {copied.percent.max} %"
+    return fact("copied", f"{text}; open-book copies: {_share(copied.open_book, summary.rows)} of the rows", width)
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part:,} ({part / whole:.0%})" if whole else f"{part:,}"
 
 
 def _findings(summary: Summary, width: int) -> list[str]:

@@ -9,6 +9,8 @@ from tracegen.teacher.faults import clean
 from tracegen.teacher.wire import Conversation, to_json, without_returns
 
 PATH = "/chat/completions"
+NO_TOOLS = b"[]"
+"""No tools, as JSON: then the key has to be left out, since servers refuse an empty list."""
 
 
 def write_tools(tools: Sequence[Mapping[str, Any]]) -> bytes:
@@ -17,12 +19,15 @@ def write_tools(tools: Sequence[Mapping[str, Any]]) -> bytes:
 
 
 def write_body(messages: Sequence[Mapping[str, Any]], tools: bytes, fields: Mapping[str, Any], left_out: int) -> bytes:
-    """Return the body of a request, without the text of the oldest `left_out` returns."""
+    """Return the body of a request, without the text of the oldest `left_out` returns; without any tool it offers none."""
+    if tools == NO_TOOLS:
+        fields = {name: value for name, value in fields.items() if name != "tool_choice"}
     if isinstance(messages, Conversation) and not left_out:
         parts = messages.parts()
     else:
         parts = [to_json(message) for message in without_returns(messages, left_out)]
-    return b"".join((to_json(fields)[:-1], b',"messages":[', b",".join(parts), b'],"tools":', tools, b"}"))
+    offered = b"" if tools == NO_TOOLS else b',"tools":' + tools
+    return b"".join((to_json(fields)[:-1], b',"messages":[', b",".join(parts), b"]", offered, b"}"))
 
 
 def read_completion(body: bytes) -> Response:

@@ -43,10 +43,11 @@ class Connection:
         self._key = _usable_key(model, base_url, api_key)
         self._secrets = [text for text in (self._key, *asking.extra_headers.values()) if len(text) >= SECRET_CHARS]
         self._timeout_s = asking.timeout_s
-        # Given with each request, or the SDK copies its defaults deeply each time; Omit takes away what it would add.
+        # Given with each request, or the SDK copies its defaults deeply each time; Omit takes away what it would add. The key
+        # is never sent: the SDK would make up another for each request, and leave it out.
         omit = openai.Omit()
         headers = {"X-Stainless-Retry-Count": omit, "X-Stainless-Read-Timeout": omit}
-        self._options: Any = {"headers": headers, "params": {}, "max_retries": 0}
+        self._options: Any = {"headers": headers, "params": {}, "max_retries": 0, "idempotency_key": "none"}
         try:
             self.client = _client(self._key, base_url, asking, connections, http_client)
             url = httpx2.URL(str(self.client.base_url))
@@ -55,6 +56,8 @@ class Connection:
         if url.scheme not in ("http", "https") or not url.host or url.userinfo or url.query:
             # Not repeated here: it may hold a password.
             raise TeacherError(f"The base URL is no plain http address. {_GOOD_URL}")
+        # Whole addresses, which the SDK need not put together each time.
+        self._address = str(url).rstrip("/")
 
     @property
     def base_url(self) -> str:
@@ -74,7 +77,9 @@ class Connection:
         try:
             # The SDK's own limit is for the wait between two bytes: a server that trickles would hold a row for ever.
             async with asyncio.timeout(self._timeout_s):
-                response = await self.client.post(path, content=body, cast_to=httpx2.Response, options=self._options)
+                response = await self.client.post(
+                    f"{self._address}{path}", content=body, cast_to=httpx2.Response, options=self._options
+                )
         except openai.APIConnectionError as error:
             fault = fault_of_connection(error)
         except openai.APIStatusError as error:
@@ -115,11 +120,13 @@ def _client(
     import httpx2
     import openai
 
+    from tracegen.teacher.http import HttpClient
+
     timeout_s = asking.timeout_s
     if http_client is None:
         # As many connections as requests, all kept: a new one costs a handshake.
         limits = httpx2.Limits(max_connections=connections + 8, max_keepalive_connections=connections + 8, keepalive_expiry=30)
-        http_client = openai.DefaultAioHttpClient(limits=limits)
+        http_client = HttpClient(limits=limits)
     return openai.AsyncOpenAI(
         api_key=key or "none",
         base_url=base_url,

@@ -67,7 +67,7 @@ class Loop:
         self._usage = Usage()
         self._model: str | None = None
         self._answer: str | None = None
-        self._ended: tuple[Ending, str] | None = None
+        self._ended: tuple[Ending, str] | None = None if row.search else ("answered", "")
 
     @property
     def searched(self) -> bool:

@@ -8,8 +8,10 @@ none, in 16.4 s against an ideal 16.0 (2026-11).
     succeed     it was answered                  overload  the server has too much to do (429, 503, 529)
     fail        the server or the way to it is broken      leave  it ended in a way that says nothing about the server
 
-Concurrency follows TCP: it doubles while that gives more answers per second, then grows slowly, and halves on overload, once
-for all the requests that were in flight together.
+Concurrency follows TCP (slow start, then additive increase and multiplicative decrease): it doubles with every round until the
+cap, an overload, or two rounds in a row that gave no more answers per second: one alone may be the client's own machine at
+other work. Then it stays, and doubling is tried again now and then. An overload halves it, once for all the requests that were
+in flight together, and from then on it grows slowly.
 """
 
 import random
@@ -17,7 +19,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 START_AT = 16
-"""Requests in flight at first."""
+"""Requests in flight at first, or an eighth of the cap where that is more: a cap says something of the endpoint's size."""
+START_AT_MOST = 64
+"""However high the cap is."""
 FIRST_WAIT_S = 0.5
 """The first pause after a failure; each further one without a success between is twice as long."""
 LONGEST_WAIT_S = 30.0
@@ -30,6 +34,10 @@ FEW_FAILURES = 4
 """Fewer rounds are never too many, once the endpoint has worked."""
 HELPS = 1.1
 """Doubling helps if a round brings so many times the answers per second of the best round before."""
+MISSES = 2
+"""So many rounds in a row may bring no more, then doubling ends."""
+LOOK_AGAIN = 8
+"""After so many rounds that brought no more, doubling is tried once, and goes on if it helps."""
 
 
 class Pace(NamedTuple):
@@ -60,7 +68,7 @@ class Pacer:
     def __init__(self, pace: Pace, *, jitter: Callable[[], float] = random.random) -> None:
         """Start low; `jitter` gives numbers between 0 and 1."""
         self.most = max(1, pace.concurrency)
-        self.limit = min(START_AT, self.most)
+        self.limit = min(self.most, max(START_AT, min(self.most // 8, START_AT_MOST)))
         self.active = 0
         self.proven = False
         """Whether anything was ever answered."""
@@ -114,7 +122,7 @@ class Pacer:
         self.failures, self._failing_since = 0, None
         if self._tokens and tokens is not None:
             self._tokens.take(now, tokens - ticket.prompt_tokens - ticket.answer_tokens)
-        self.limit = min(self.most, self._growth.after_answer(now, self.limit, full=full))
+        self.limit = self._growth.after_answer(now, self.limit, self.most, full=full)
 
     def overload(self, ticket: Ticket, now: float, asked_s: float | None = None) -> float:
         """Note that the server has too much to do, and asked for a pause or did not; return the pause for all, in seconds."""
@@ -177,46 +185,61 @@ class _Growth:
 
     def __init__(self) -> None:
         self._fast = True
+        self._overloaded = False
         self._began: float | None = None
         self._size = 0
         self._answers = 0
         self._full = False
-        self._best = 0.0
-        self._idle = 0
+        self._best, self._best_size = 0.0, 0
+        self._misses, self._misses_allowed = 0, MISSES
 
     def slow_down(self) -> None:
         """Note an overload: from now on growth is slow, and what was best before counts no longer."""
-        self._fast = False
-        self._began, self._best = None, 0.0
+        self._fast, self._overloaded = False, True
+        self._began, self._best, self._misses = None, 0.0, 0
 
     def before_request(self, now: float, limit: int) -> None:
         """Begin a round, where none is going on."""
         if self._began is None:
             self._began, self._size, self._answers, self._full = now, limit, 0, False
 
-    def after_answer(self, now: float, limit: int, *, full: bool) -> int:
-        """Return the new limit after an answer; `full` says whether the limit was used up."""
+    def after_answer(self, now: float, limit: int, most: int, *, full: bool) -> int:
+        """Return the new limit after an answer, `most` at most; `full` says whether the limit was used up."""
+        if limit >= most:
+            self._began = None
+            return most
         self._answers += 1
         self._full |= full
         # One more for each answer doubles the limit in a round.
         grown = limit + 1 if self._fast and self._full else limit
         if self._answers >= self._size and self._began is not None:
-            grown = self._judge(max(now - self._began, 1e-6), grown)
-            self._began, self._size, self._answers, self._full = now, grown, 0, False
-        return grown
+            if self._full:
+                grown = self._judge(max(now - self._began, 1e-6), grown)
+            self._began, self._size, self._answers, self._full = now, min(most, grown), 0, False
+        return min(most, grown)
 
     def _judge(self, seconds: float, limit: int) -> int:
         """Return the limit after a round that took so long."""
         rate = self._answers / seconds
-        helped, self._best = rate >= self._best * HELPS, max(rate, self._best)
-        if (helped and self._fast) or not self._full:
-            return limit
+        helped = rate >= self._best * HELPS
+        self._misses = 0 if helped else self._misses + 1
+        if helped:
+            self._best_size = self._size
+        self._best = max(rate, self._best)
         if self._fast:
-            self._fast = False
-            return self._size
+            if self._misses < self._misses_allowed:
+                return limit
+            self._fast, self._misses = False, 0
+            return self._best_size
+        if self._misses >= LOOK_AGAIN and not self._overloaded:
+            # The round that begins now is as large as this one: only the next can bring more.
+            self._fast, self._misses, self._misses_allowed = True, -1, 1
+            self._best, self._best_size = rate, self._size
+            return limit
+        if not self._overloaded:
+            return limit
         # Where more in flight has brought nothing, look again now and then, since rounds differ.
-        self._idle = 0 if helped else self._idle + 1
-        return limit + max(1, limit // 16) if self._idle % 2 == 0 else limit
+        return limit + max(1, limit // 16) if self._misses % 2 == 0 else limit
 
 
 class _Rate:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tracegen.records import RawCall, Response, Usage
+from tracegen.teacher.completion import NO_TOOLS
 from tracegen.teacher.faults import clean
 from tracegen.teacher.wire import to_json, without_returns
 
@@ -25,7 +26,11 @@ def write_tools(tools: Sequence[Mapping[str, Any]]) -> bytes:
 def write_body(messages: Sequence[Mapping[str, Any]], tools: bytes, fields: Mapping[str, Any], left_out: int) -> bytes:
     """Return the body of a request, without the text of the oldest `left_out` returns."""
     items = [item for message in without_returns(messages, left_out) for item in _items(message)]
-    return b"".join((to_json(_fields(fields))[:-1], b',"input":', to_json(items), b',"tools":', tools, b"}"))
+    named = _fields(fields)
+    if tools == NO_TOOLS:
+        named.pop("tool_choice", None)
+    offered = b"" if tools == NO_TOOLS else b',"tools":' + tools
+    return b"".join((to_json(named)[:-1], b',"input":', to_json(items), offered, b"}"))
 
 
 def _fields(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -99,7 +99,7 @@ def _read_turn(number: int, message: Any) -> Turn:
     return Turn(
         number=number,
         role=role,
-        text=_read_text(fields.get("content")),
+        text=read_text(fields.get("content")),
         calls=tuple(map(_read_call, calls)) if role == "assistant" and isinstance(calls, list) else (),
         answers=_text(fields, "tool_call_id"),
         message=message,
@@ -111,7 +111,8 @@ def _text(fields: dict[str, Any], name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _read_text(content: Any) -> str | None:
+def read_text(content: Any) -> str | None:
+    """Return the content of a message as one text, or None where it has none."""
     if isinstance(content, list):
         parts = [part.get("text") if isinstance(part, dict) else part for part in content]
         return "\n".join(part for part in parts if isinstance(part, str))

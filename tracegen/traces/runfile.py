@@ -156,11 +156,11 @@ class RunFile:
         with explained(self.path), self._connection:
             self._connection.execute("BEGIN")
             self._connection.execute("DELETE FROM input")
-            for line, raw in lines:
-                row_id, reason = (line.id, None) if isinstance(line, Row) else (None, line.reason)
-                self._connection.execute("INSERT INTO input VALUES (?, ?, ?, ?)", (line.line, row_id, reason, raw))
-                if isinstance(line, Row):
-                    self._connection.execute("INSERT OR IGNORE INTO rows VALUES (?, ?)", (line.id, line.model_dump_json()))
+            remaining = iter(lines)
+            while page := list(itertools.islice(remaining, 256)):
+                self._connection.executemany("INSERT INTO input VALUES (?, ?, ?, ?)", (_input_line(*entry) for entry in page))
+                rows = ((line.id, line.model_dump_json()) for line, _ in page if isinstance(line, Row))
+                self._connection.executemany("INSERT OR IGNORE INTO rows VALUES (?, ?)", rows)
 
     def counts(self) -> dict[str, int]:
         """Return how many lines the input has: `lines`, `rows`, `finished`, `rejected` (lines that are no row)."""
@@ -300,6 +300,10 @@ class RunFile:
         # In the writer's thread, so that a reader never sees a transaction of the same connection half done.
         with explained(self.path):
             return self._thread.submit(lambda: self._connection.execute(query, values).fetchall()).result()
+
+
+def _input_line(line: Row | Rejected, raw: str) -> tuple[int, str | None, str | None, str]:
+    return (line.line, line.id, None, raw) if isinstance(line, Row) else (line.line, None, line.reason, raw)
 
 
 def _row_on(line: int, text: str) -> Row:

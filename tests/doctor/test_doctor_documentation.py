@@ -1,0 +1,104 @@
+"""The documentation against the dataset, on a small documentation of a made-up language."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from tests.doctor.conftest import row
+from tracegen.doctor.documentation import Needs, examine_documentation, needs_of
+from tracegen.doctor.figures import support_figures
+from tracegen.doctor.records import Documentation
+from tracegen.errors import SettingsError
+from tracegen.records import Chunk, Row
+from tracegen.traces.support import Vocabulary
+
+
+def chunk(path: str, headings: Sequence[str], text: str) -> Chunk:
+    return Chunk(
+        id=f"{path}-{'-'.join(headings)}",
+        path=path,
+        title=headings[0],
+        headings=tuple(headings),
+        text=text,
+        start_line=1,
+        end_line=9,
+    )
+
+
+CHUNKS = [
+    chunk("list.md", ("list", "fold"), "Folds a list.\n\n```\nlist.fold(xs, 0, add)\n```"),
+    chunk("list.md", ("list", "window"), "All windows of a list.\n\n```\nlist.window(xs, 2)\n```"),
+    chunk("text.md", ("text", "trim"), "Trims a text.\n\n```\ntext.trim(t)\n```"),
+    chunk("hash.md", ("hash", "sha"), "The digest of a text.\n\n```\nhash.sha(t)\n```"),
+    chunk("hash.md", ("hash", "Thanks"), "Thanks go to all who helped."),
+    chunk("guide.md", ("Guide", "Installation"), "Get the program from the download page, and put it somewhere on the path."),
+]
+ROWS = [
+    row(1, "Sum up xs, please, with a fold.", "list.fold(xs, 0, add)"),
+    row(2, "The sum of the numbers.", "list.fold(xs, 0, add)"),
+    row(3, "Trim all texts of the list.", "list.fold(xs, '', text.trim(t))"),
+    row(4, "Draw something round on the screen, please.", "import canvas\ncanvas.circle(10)\ncanvas.show(1)"),
+]
+
+
+def examine(rows: Sequence[Row]) -> tuple[Documentation, list[Needs]]:
+    needs = needs_of(rows, Vocabulary(CHUNKS), None)
+    return examine_documentation("id", CHUNKS, needs), needs
+
+
+def test_what_is_documented_nowhere_comes_by_rows() -> None:
+    found, needs = examine([*ROWS, row(5, "Something with four corners.", "import canvas\ncanvas.square(10)\ncanvas.show(1)")])
+    undocumented = {term.text: (term.rows, term.lines) for term in found.undocumented}
+    assert undocumented["canvas.show"] == (2, (4, 5))
+    assert undocumented["canvas.circle"] == (1, (4,))
+    assert [term.rows for term in found.undocumented] == sorted((term.rows for term in found.undocumented), reverse=True)
+    assert "list.fold" not in undocumented
+    assert needs[3].best == 0
+
+
+def test_nothing_is_undocumented_where_all_is_documented() -> None:
+    found, needs = examine(ROWS[:3])
+    assert found.undocumented == ()
+    assert [each.best for each in needs] == [1, 1, 1]
+    assert (found.best.mean, found.best.above, found.best.worst) == (1, 3, ())
+
+
+def test_parts_that_no_output_uses_are_named() -> None:
+    found, _ = examine(ROWS)
+    assert found.unused_pages == ("hash.md",)
+    assert [(part.path, part.heading) for part in found.unused_sections] == [("list.md", "list > window")]
+    assert found.judged == 3  # the guide has no section that is named for a term
+
+
+def test_every_part_is_used_where_every_name_is() -> None:
+    rows = [*ROWS, row(5, "Windows and digests.", "list.window(xs, 2)\nhash.sha(t)")]
+    found, _ = examine(rows)
+    assert (found.unused_pages, found.unused_sections) == ((), ())
+
+
+def test_what_a_prompt_gives_is_not_needed() -> None:
+    given = row(1, "Call list.fold(xs, 0, add) for me.", "list.fold(xs, 0, add)")
+    found, needs = examine([given])
+    assert "list.fold" not in {term.text for term in needs[0].not_given}
+    assert found.needing == (1 if needs[0].not_given else 0)
+
+
+def test_terms_are_counted_by_rows() -> None:
+    found, _ = examine(ROWS)
+    assert found.needing == 4
+    assert found.distinct >= 4
+    assert 0 < found.rare <= found.distinct
+
+
+def test_a_language_that_nobody_knows_is_refused() -> None:
+    with pytest.raises(SettingsError, match="Pygments"):
+        needs_of(ROWS, Vocabulary(CHUNKS), "zorp")
+
+
+def test_figures_leave_out_what_needs_nothing() -> None:
+    figures = support_figures([(1, None), (2, 1.0), (3, 0.0), (4, 0.8), (5, 0.85)])
+    assert (figures.rows, figures.above) == (4, 2)
+    assert figures.mean == pytest.approx(0.6625)
+    assert figures.histogram == (1, 0, 0, 0, 0, 0, 0, 0, 2, 1)
+    assert figures.worst == ((3, 0.0), (4, 0.8))
+    assert support_figures([]).mean == 0
