@@ -44,8 +44,6 @@ class Passes:
         if not trace.hops or (trace.further and trace.detail):
             # A row that is to be answered without a search, or one where searching on has failed.
             return None
-        if not trace.hops:
-            return None  # nothing was to be searched
         # What ended early because it was enough then may be gone on with when more is wanted.
         done = {further.kind for further in (trace.further[:-1] if trace.enough else trace.further)}
         further = Further(
