@@ -329,6 +329,6 @@ def test_an_unknown_fault_is_refused(endpoint: "Endpoint") -> None:
 
 
 def test_every_fault_has_a_test(bench_endpoint: ModuleType) -> None:
-    files = [Path(__file__), Path(__file__).parents[1] / "test_manners.py"]
+    files = [Path(__file__), *(Path(__file__).parents[1] / name for name in ("test_manners.py", "test_varying.py"))]
     words = set(re.findall(r"\w+", " ".join(file.read_text(encoding="utf-8") for file in files)))
     assert [name for name in bench_endpoint.FAULTS if name not in words] == []

@@ -68,8 +68,8 @@ async def test_a_conversation_becomes_items_and_output_a_response() -> None:
         "max_output_tokens": 100,
         "reasoning": {"effort": "low"},
         "input": [
-            {"role": "system", "content": "Search."},
-            {"role": "user", "content": "Print 1 to 3"},
+            {"type": "message", "role": "system", "content": "Search."},
+            {"type": "message", "role": "user", "content": "Print 1 to 3"},
             {"type": "function_call", "call_id": "call_1", "name": "search_docs", "arguments": '{"query": "a"}'},
             {"type": "function_call_output", "call_id": "call_1", "output": "Found."},
         ],

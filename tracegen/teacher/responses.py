@@ -49,7 +49,8 @@ def _items(message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         return
     calls = message.get("tool_calls", ())
     if message["content"] or not calls:
-        yield {"role": message["role"], "content": message["content"]}
+        # OpenAI can do without the type; llama.cpp's server refuses what an assistant said without it.
+        yield {"type": "message", "role": message["role"], "content": message["content"]}
     for call in calls:
         yield {"type": "function_call", "call_id": call["id"], **call["function"]}
 
