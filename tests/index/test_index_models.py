@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 from sentence_transformers import SentenceTransformer
 
+from tracegen.corpus.chunks import embedded_text
 from tracegen.errors import EmbedderError, SettingsError, StoreError
 from tracegen.index import DEFAULT_MODEL, Embedder, build_index, load_embedder, models, open_index, store
-from tracegen.corpus.chunks import embedded_text
 
 PACKAGED = Path(str(models._find_packaged()))
 
