@@ -169,9 +169,9 @@ def test_int8_vectors_are_near_those_of_float32(bert: OnnxBert, int8: OnnxBert) 
     found, expected = int8.embed_documents(TEXTS), bert.embed_documents(TEXTS)
     cosines = (found * expected).sum(axis=1)
     assert np.abs(np.linalg.norm(found, axis=1) - 1).max() < 1e-6
-    # Measured: 0.981 at least, of texts without words, 0.989 in the mean. Never float32's own: it would not be int8 then.
-    assert cosines.min() > 0.97
-    assert cosines.mean() > 0.985
+    # Measured: 0.985 at least, of texts without words, 0.994 in the mean. Never float32's own: it would not be int8 then.
+    assert cosines.min() > 0.975
+    assert cosines.mean() > 0.99
     assert cosines.max() < 0.9999
 
 
@@ -197,7 +197,7 @@ def test_a_row_of_weights_that_are_all_zero_stays_zero_in_int8(copy: Path, folde
     (copy / WEIGHTS).unlink()
     (copy / WEIGHTS).write_bytes(weights)
     found, expected = (OnnxBert("pruned", copy, precision).embed_query(SENTENCE) for precision in models.PRECISIONS)
-    assert found @ expected > 0.985
+    assert found @ expected > 0.98
 
 
 # --- which models are understood -----------------------------------------------------------------------------------------
