@@ -155,13 +155,14 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
         with kept_vectors(args.cache) as vectors:
             answers |= by_task(asked, partial(ask_variants, docs, wanted=wanted, cache=vectors, reranker=args.reranker))
         for rival, python in args.rivals.items():
-            if rival == OWN and docs is copy:
+            own = rival.partition(":")[0] == OWN
+            if own and docs is copy:
                 continue
             note(f"{', '.join(asked)}: {rival}")
-            found, speed = ask_rival(asked, rival, python, docs, args.cache if rival != OWN else None)
+            found, speed = ask_rival(asked, rival, python, docs, None if own else args.cache)
             if docs is args.docs:
                 speeds.append(speed)
-            for task in asked if rival != OWN else ():
+            for task in () if own else asked:
                 answers[task] |= found[task]
     return {
         "docs": docs_name(args.docs),
@@ -277,7 +278,7 @@ def main() -> None:
         args.cache.mkdir(parents=True, exist_ok=True)
     args.rivals = dict(rival.split("=", 1) for rival in args.rival)
     if args.rivals:
-        args.rivals = {OWN: sys.executable} | args.rivals
+        args.rivals = {OWN: sys.executable, f"{OWN}:int8": sys.executable} | args.rivals
     if args.docs is None:
         args.docs, args.rows = ROOT / "docs_corpus", args.rows or ROOT / "examples/train.jsonl"
     with tempfile.TemporaryDirectory() as folder:

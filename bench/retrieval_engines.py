@@ -21,6 +21,7 @@ import numpy as np
 
 from tracegen import build_index, load_embedder, open_index
 from tracegen.index import DEFAULT_MAX_TOKENS
+from tracegen.index.models import FLOAT32, INT8
 from tracegen.index.passages import find_passages
 from tracegen.index.ranking import Found, rank
 from tracegen.index.sidecar import Sidecar, read_sidecar
@@ -59,6 +60,8 @@ class Variant:
     order: str = "fused"
     """What ranks the chunks before they become passages: `fused` (the search as it is), `dense` (cosine alone), `lexical`
     (BM25 of the words alone), `reranked` (the search with a cross-encoder)."""
+    precision: str = FLOAT32
+    """What the model calculates in."""
 
 
 def variants(sizes: Sequence[int], reranker: bool) -> list[Variant]:
@@ -72,15 +75,17 @@ def variants(sizes: Sequence[int], reranker: bool) -> list[Variant]:
         Variant("dense only", order="dense"),
         Variant("dense only, no headings embedded", headings=False, order="dense"),
         Variant("lexical only", order="lexical"),
+        Variant("int8", precision=INT8),
+        Variant("int8, dense only", precision=INT8, order="dense"),
         *([Variant("reranked", order="reranked")] if reranker else []),
     ]
 
 
 class CachedEmbedder:
-    """The default model, which embeds a text once for all variants."""
+    """The default model, which embeds a text once for all variants of a precision."""
 
-    def __init__(self, cache: dict[str, Any], headings: bool = True, embedder: Any = None) -> None:
-        self._embedder = embedder or load_embedder()
+    def __init__(self, cache: dict[str, Any], headings: bool = True, embedder: Any = None, precision: str = FLOAT32) -> None:
+        self._embedder = embedder or load_embedder(precision=precision)
         self._cache = cache
         self._headings = headings
 
@@ -134,13 +139,13 @@ def ask_variants(
 ) -> dict[str, list[Answer]]:
     """Return the answers to each query by the name of the variant; one index serves all orders of its chunks."""
     found: dict[str, list[Answer]] = {}
-    for setting in dict.fromkeys((variant.max_tokens, variant.headings) for variant in wanted):
-        cached = CachedEmbedder(cache, setting[1], embedder)
+    for setting in dict.fromkeys((variant.max_tokens, variant.headings, variant.precision) for variant in wanted):
+        cached = CachedEmbedder(cache, setting[1], embedder, setting[2])
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "index")
             build_index([docs], path, max_tokens=setting[0], embedder=cached)
             for variant in wanted:
-                if (variant.max_tokens, variant.headings) == setting:
+                if (variant.max_tokens, variant.headings, variant.precision) == setting:
                     found[variant.name] = answers(path, queries, variant.order, cached, reranker)
     return {variant.name: found[variant.name] for variant in wanted}
 

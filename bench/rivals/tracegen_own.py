@@ -1,4 +1,4 @@
-"""tracegen by the rivals' protocol: the default index and search, in a process of its own."""
+"""tracegen by the rivals' protocol: the default index and search, in a process of its own; the setting may be `int8`."""
 
 import sys
 from pathlib import Path
@@ -14,7 +14,8 @@ from tracegen import __version__, build_index, load_embedder, open_index
 def main() -> None:
     """Do the job."""
     contest = Contest()
-    embedder = load_embedder()
+    setting = contest.job["setting"]
+    embedder = load_embedder(precision=None if setting == "documented" else setting)
     embedder.embed_query("warm up")
     store = Path(contest.job["store"])
     contest.loaded()

@@ -1,5 +1,6 @@
 """Where the model comes from, what is refused, and the real model through the whole way."""
 
+import json
 import os
 import shutil
 import socket
@@ -15,8 +16,9 @@ import numpy as np
 import pytest
 from sentence_transformers import SentenceTransformer
 
+from tracegen.corpus.chunks import embedded_text
 from tracegen.errors import EmbedderError, SettingsError, StoreError
-from tracegen.index import DEFAULT_MODEL, Embedder, build_index, load_embedder, models, open_index
+from tracegen.index import DEFAULT_MODEL, Embedder, build_index, load_embedder, models, open_index, store
 
 PACKAGED = Path(str(models._find_packaged()))
 
@@ -229,6 +231,52 @@ def test_the_same_weights_in_a_folder_are_the_same_model(docs: Path, tmp_path: P
         build_index([docs], tmp_path / "index", model=str(folder))
     with pytest.raises(StoreError, match="Use the same model"):
         open_index(tmp_path / "index", model=str(folder))
+
+
+def test_an_index_in_int8_is_searched_and_built_on_in_int8(docs: Path, tmp_path: Path, real_embedder: Embedder) -> None:
+    index, weights = tmp_path / "index", real_embedder.fingerprint
+    plain = build_index([docs], tmp_path / "plain", precision="float32")
+    built = build_index([docs], index, precision="int8")
+    assert built.id != plain.id
+    assert store.read_manifest(index, store.current_generation(index)).fingerprint == f"{weights}-int8"
+    (docs / "new.md").write_text("# Joining\n\nConcatenating text is joining it.\n", encoding="utf-8")
+    again = build_index([docs], index)
+    assert (again.embedded, again.reused) == (1, built.chunks)
+    vectors = np.load(store.current_generation(index) / store.VECTORS)
+    with open_index(index) as opened:
+        assert opened.manifest.fingerprint == f"{weights}-int8"
+        assert opened.search("concatenating text")[0].chunk.path == "new.md"
+        texts = [embedded_text(chunk) for chunk in opened.chunks()]
+    assert np.array_equal(vectors, load_embedder(precision="int8").embed_documents(texts))
+    with pytest.raises(SettingsError, match=r"precision int8, not float32\. Use --precision int8 or leave it out"):
+        build_index([docs], index, precision="float32")
+    with pytest.raises(SettingsError, match="built with precision float32, not int8"):
+        build_index([docs], tmp_path / "plain", precision="int8")
+    with pytest.raises(StoreError, match=r"weights 53aa51172d14-int8., not with .* .weights 53aa51172d14.\."):
+        open_index(index, embedder=real_embedder)
+
+
+def test_int8_weights_in_a_folder_are_the_same_model(docs: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(PACKAGED, folder)
+    build_index([docs], tmp_path / "index", precision="int8")
+    assert not build_index([docs], tmp_path / "index", model=str(folder)).changed
+    with open_index(tmp_path / "index", model=str(folder)) as index:
+        assert index.search("concatenating text")
+
+
+def test_a_precision_that_cannot_be_had_is_refused(docs: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "cased"
+    shutil.copytree(PACKAGED, folder)
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings | {"do_lower_case": False}))
+    with pytest.raises(EmbedderError, match=r"cased cannot be had in int8: .* and this is none. Build the index without"):
+        build_index([docs], tmp_path / "index", model=str(folder), precision="int8")
+    with pytest.raises(EmbedderError, match="openai:any cannot be had in int8: an endpoint runs it"):
+        load_embedder("openai:any", embeddings_url="http://127.0.0.1:9/v1", precision="int8")
+    with pytest.raises(SettingsError, match=r"There is no precision int4\. Give one of float32, int8\."):
+        load_embedder(precision="int4")
+    build_index([docs], tmp_path / "index", model=str(folder))  # the refusal left nothing in the way
 
 
 def test_a_model_whose_folder_has_moved(docs: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import click
 
 from tracegen.cli.options import chroma_url_option, collection_option, embeddings_url_option, index_option, quiet_option
 from tracegen.cli.progress import Bar
+from tracegen.index.models import PRECISIONS
 
 if TYPE_CHECKING:
     from tracegen.index import IndexSummary
@@ -26,6 +27,13 @@ SKIPPED_SHOWN = 10
     "endpoint, such as openai:text-embedding-3-small.  [default: all-MiniLM-L6-v2]",
 )
 @embeddings_url_option
+@click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    default=None,
+    help="What the model calculates in: int8 embeds more than twice as fast and finds nearly the same (docs/retrieval.md); "
+    "for the default model and others of its kind.  [default: as before, at first float32]",
+)
 @click.option(
     "--tool",
     type=click.Path(path_type=Path),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tracegen.index.models import short
 from tracegen.review.accumulate import histogram, spread
 from tracegen.review.terminal import fact, histogram_lines, spread_text
 from tracegen.review.text import wrap
@@ -36,7 +37,7 @@ def status_page(status: "IndexStatus", index: Path, all_skipped: bool) -> str:
     facts = {
         "documents": f"{status.documents:,} from {', '.join(map(visible, status.roots))}",
         "chunks": f"{status.chunks:,}, {budget}{asked}",
-        "model": f"{visible(status.model)}, {status.dimension} numbers a vector, weights {status.fingerprint[:12]}",
+        "model": f"{visible(status.model)}, {status.dimension} numbers a vector, weights {short(status.fingerprint)}",
         "built": f"{status.built} by tracegen {status.version}",
         "size on disk": ", ".join(f"{name} {_size(size)}" for name, size in status.bytes.items()),
     }

@@ -71,6 +71,7 @@ def build_index(
     *,
     model: str = DEFAULT_MODEL,
     embeddings_url: str | None = None,
+    precision: str | None = None,
     max_tokens: int = DEFAULT_MAX_TOKENS,
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
@@ -83,12 +84,14 @@ def build_index(
     """Build the index of some folders or files, or bring it up to date: only new text is embedded.
 
     `embeddings_url` is where a model behind an endpoint, `openai:NAME`, is asked.
+    `precision` is float32 or int8, by default that of the index, or else float32.
     `max_tokens` bounds a chunk, in tokens of the model; `include` and `exclude` are patterns as in `.gitignore`. `tool` is the
     retrieval function as models see it, by default the one that the index has, or else tracegen's own; a change of it embeds
     nothing. An index that needs no change is not touched, and the model not loaded.
     While another process builds it, `on_wait` is called once and the index is awaited for `wait_s` seconds.
-    Raises InputError where there is nothing to read, SettingsError where the index was built with another model, EmbedderError
-    where the model cannot be had, OutputError where the index cannot be written, BusyError where it does not become free.
+    Raises InputError where there is nothing to read, SettingsError where the index was built with another model or precision,
+    EmbedderError where the model cannot be had, OutputError where the index cannot be written, BusyError where it does not
+    become free.
     """
     started = time.perf_counter()
     if max_tokens < SMALLEST_MAX_TOKENS:
@@ -98,7 +101,7 @@ def build_index(
     with store.locked(path, wait_s, on_wait):
         previous = read_previous(path)
         if previous:
-            _refuse_other_model(path, previous.manifest, embedder, model)
+            _refuse_other_model(path, previous.manifest, embedder, model, precision)
         tool = _tool(tool, previous)
         scan = scan_files(found, _paths_in_roots(path, roots), _comparable(previous, max_tokens, embedder))
         skipped = scan.without_documents() if previous and _has_all_files(previous) else None
@@ -110,7 +113,7 @@ def build_index(
                 raise _nothing_to_read(roots, [])
             if embedder is None:
                 known = previous.manifest.fingerprint if previous else ""
-                embedder = load_embedder(model, embeddings_url=embeddings_url, known=known)
+                embedder = load_embedder(model, embeddings_url=embeddings_url, known=known, precision=precision)
             manifest, counts = _build(path, roots, scan, previous, embedder, max_tokens, tool, progress or _silent)
     return IndexSummary(
         id=manifest.id,
@@ -159,8 +162,14 @@ def _noted(previous: Previous, scan: Scan, skipped: Sequence[Skipped], tool: Too
     return manifest
 
 
-def _refuse_other_model(path: Path, manifest: Manifest, embedder: Embedder | None, model: str) -> None:
+def _refuse_other_model(path: Path, manifest: Manifest, embedder: Embedder | None, model: str, precision: str | None) -> None:
     """Raise SettingsError where the model wanted is not the one the index was built with; nothing is loaded or downloaded."""
+    own = models.precision_of(manifest.fingerprint)
+    if embedder is None and precision not in (None, own):
+        raise SettingsError(
+            f"The index {path} was built with precision {own}, not {precision}. Use --precision {own} or leave it out, "
+            "or use another place (--index), or delete the folder and build it again."
+        )
     name = embedder.name if embedder else models.canonical_name(model)
     if name == manifest.model:
         return
@@ -168,7 +177,7 @@ def _refuse_other_model(path: Path, manifest: Manifest, embedder: Embedder | Non
         same = embedder.fingerprint == manifest.fingerprint
     else:
         folder = models.find_model(name)
-        same = folder is not None and models.fingerprint(folder) == manifest.fingerprint
+        same = folder is not None and models.at_precision(models.fingerprint(folder), own) == manifest.fingerprint
     if not same:
         raise SettingsError(
             f"The index {path} was built with the model {manifest.model}, not with {name}. Use --model {manifest.model}, "

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tracegen.errors import EmbedderError
+from tracegen.errors import EmbedderError, SettingsError
 from tracegen.index import models
 from tracegen.index.models import DEFAULT_MODEL
 
@@ -42,7 +42,7 @@ class Embedder(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Digest of the weights; vectors of two embedders can be compared where it is equal."""
+        """Digest of the weights, with the precision if it is not float32; where equal, vectors can be compared."""
 
     @property
     def max_tokens(self) -> int:
@@ -62,21 +62,40 @@ class Embedder(Protocol):
         """Return the query's vector of length 1, shape (dimension,): the same for the same text, whatever else runs."""
 
 
-def load_embedder(model: str = DEFAULT_MODEL, *, embeddings_url: str | None = None, known: str = "") -> Embedder:
+def load_embedder(
+    model: str = DEFAULT_MODEL, *, embeddings_url: str | None = None, known: str = "", precision: str | None = None
+) -> Embedder:
     """Find a model and return its embedder.
 
     `model` is a folder, a name on the hub, or `openai:NAME` for a model behind an OpenAI-compatible endpoint, which is at
     `embeddings_url`, or else OPENAI_BASE_URL, or else OpenAI's own; `known` is the fingerprint of the index it is for. A folder
     comes first; then, for the default model, the packaged weights of tracegen[offline]; then the hub's cache; then the hub.
-    Raises EmbedderError where it cannot be had; never another model.
+    `precision` is float32 or int8, by default that of `known`.
+    Raises EmbedderError where it cannot be had, or not in int8; never another model. SettingsError for another precision.
     """
     from tracegen.index import endpoint, onnx_bert  # here, because they import this module
 
     name = models.canonical_name(model)
-    if name.startswith(models.ENDPOINT):
+    precision = precision or models.precision_of(known)
+    if precision not in models.PRECISIONS:
+        raise SettingsError(f"There is no precision {precision}. Give one of {', '.join(models.PRECISIONS)}.")
+    is_endpoint = name.startswith(models.ENDPOINT)
+    folder = None if is_endpoint else models.resolve_model(name)
+    if folder and onnx_bert.supports(folder):
+        return onnx_bert.OnnxBert(name, folder, precision)
+    if precision != models.FLOAT32:
+        why = (
+            "an endpoint runs it"
+            if is_endpoint
+            else "tracegen itself runs BERT models with mean pooling only, and this is none"
+        )
+        raise EmbedderError(
+            f"The model {name} cannot be had in {precision}: {why}. Build the index without --precision {precision}, "
+            f"or with the default model, {DEFAULT_MODEL}."
+        )
+    if folder is None:
         return endpoint.EndpointEmbedder(name, url=embeddings_url, known=known)
-    folder = models.resolve_model(name)
-    return onnx_bert.OnnxBert(name, folder) if onnx_bert.supports(folder) else SentenceEmbedder(name, folder)
+    return SentenceEmbedder(name, folder)
 
 
 class SentenceEmbedder:

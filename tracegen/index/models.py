@@ -11,6 +11,9 @@ from pathlib import Path
 from tracegen.errors import EmbedderError
 
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+FLOAT32, INT8 = "float32", "int8"
+PRECISIONS = (FLOAT32, INT8)
+"""What the linear layers of a model calculate in; `int8` is for the models that tracegen.index.onnx_bert runs."""
 ENDPOINT = "openai:"
 """Stands before the name of a model that is behind an OpenAI-compatible endpoint."""
 
@@ -88,6 +91,21 @@ def fingerprint(folder: Path) -> str:
     if len(digests) == 1:
         return next(iter(digests.values()))
     return hashlib.sha256("".join(f"{name} {digest}\n" for name, digest in digests.items()).encode()).hexdigest()
+
+
+def at_precision(fingerprint: str, precision: str) -> str:
+    """Return the fingerprint of a model that calculates in a precision: its vectors are others than those of float32."""
+    return fingerprint if precision == FLOAT32 else f"{fingerprint}-{precision}"
+
+
+def precision_of(fingerprint: str) -> str:
+    """Return the precision that a fingerprint tells, see `at_precision`."""
+    return fingerprint.partition("-")[2] or FLOAT32
+
+
+def short(fingerprint: str) -> str:
+    """Return a fingerprint as people read it: the first digits, and the precision where it is not float32."""
+    return at_precision(fingerprint[:12], precision_of(fingerprint))
 
 
 def _prompts(folder: Path) -> dict[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 # Numbers from onnx.proto3 (github.com/onnx/onnx, read 2026-11): data types, and the fields of each message below.
-FLOAT, INT64 = 1, 7
+FLOAT, UINT8, INT8, INT64 = 1, 2, 3, 7
 EXTERNAL = 1
 
 

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from tracegen.errors import BusyError, OutputError, SettingsError, StoreError
-from tracegen.index import chroma, store
+from tracegen.index import chroma, models, store
 from tracegen.index.chroma import Part
 from tracegen.index.previous import Previous
 from tracegen.index.store import Manifest
@@ -144,8 +144,8 @@ def _open_for_writing(client: Any, url: str, name: str, manifest: Manifest) -> R
     if MAKER in kept and kept[MAKER].split()[0] != manifest.fingerprint:
         other = Manifest.model_validate_json(kept[MANIFEST]).model if MANIFEST in kept else "another one"
         raise SettingsError(
-            f"{_capital(remote)} was built with the model {other} (weights {kept[MAKER][:12]}), this index with "
-            f"{manifest.model} (weights {manifest.fingerprint[:12]}). "
+            f"{_capital(remote)} was built with the model {other} (weights {models.short(kept[MAKER].split()[0])}), "
+            f"this index with {manifest.model} (weights {models.short(manifest.fingerprint)}). "
             "Choose another name with --collection, or the same --model."
         )
     return remote

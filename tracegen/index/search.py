@@ -11,7 +11,7 @@ from threading import Lock
 from typing import NamedTuple, Self
 
 from tracegen.errors import StoreError
-from tracegen.index import tool
+from tracegen.index import models, tool
 from tracegen.index.embedder import Embedder, load_embedder, well_formed
 from tracegen.index.passages import find_passages
 from tracegen.index.ranking import CANDIDATES, rank
@@ -44,8 +44,8 @@ def open_index(
         embedder = load_embedder(model or manifest.model, embeddings_url=embeddings_url, known=manifest.fingerprint)
     if embedder.fingerprint != manifest.fingerprint:
         raise StoreError(
-            f"The index {path} was built with the model {manifest.model} (weights {manifest.fingerprint[:12]}), not with "
-            f"{embedder.name} (weights {embedder.fingerprint[:12]}). Use the same model, "
+            f"The index {path} was built with the model {manifest.model} (weights {models.short(manifest.fingerprint)}), "
+            f"not with {embedder.name} (weights {models.short(embedder.fingerprint)}). Use the same model, "
             f"or delete the folder and build it again: tracegen index DOCS --index {path}"
         )
     return Index(sidecar, embedder, load_reranker(rerank) if rerank else None)

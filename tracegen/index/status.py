@@ -23,7 +23,7 @@ class IndexStatus(Record):
     model: str
     """Embedding model."""
     fingerprint: str
-    """Digest of the model's weights."""
+    """Digest of the model's weights, with `-int8` after it where it calculates in int8."""
     dimension: int
     """Length of a vector."""
     roots: tuple[str, ...]

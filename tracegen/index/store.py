@@ -63,7 +63,7 @@ class Manifest(Record):
     model: str
     """Canonical name of the embedding model."""
     fingerprint: str
-    """Digest of the model's weights."""
+    """Digest of the model's weights, with `-int8` after it where it calculates in int8."""
     dimension: int
     """Length of a vector."""
     version: str
