@@ -19,7 +19,10 @@ from tracegen.errors import BudgetError, SettingsError, TeacherError
 from tracegen.index.sidecar import read_sidecar
 from tracegen.records import Row
 from tracegen.teacher.asking import Asking
+from tracegen.traces.ratings import figures
+from tracegen.traces.runfile import RunFile
 from tracegen.varying import Varied
+from tracegen.varying import variants as varied
 
 TEXTS = (
     st.sampled_from(["Please write the function that sorts these numbers.", "How do I join the names with a comma?"])
@@ -29,6 +32,10 @@ TEXTS = (
 
 def made(path: Path) -> list[dict[str, object]]:
     return [row for line in path.read_bytes().splitlines() if "variant" in (row := json.loads(line))]
+
+
+def last_message(row: Any) -> Any:
+    return row["messages"][-1]
 
 
 def test_each_row_is_followed_by_its_variant_with_its_own_output(dataset: Path, tmp_path: Path) -> None:
@@ -106,6 +113,41 @@ def test_rows_without_search_and_rows_that_find_nothing_are_generated(
         if row["variant"] == "nothing-found":
             name = str(row["messages"][-1]["content"]).split()[1]  # type: ignore[index]
             assert name.split(".")[-1].casefold() not in documentation
+
+
+def test_what_variants_made_is_not_what_checks_look_for(
+    tracegen: Callable[..., Ended], dataset: Path, tmp_path: Path, sample_index: Path
+) -> None:
+    made_of = {"per_row": 2, "no_search": 0.2, "nothing_found": 0.1, "index": sample_index}
+    found = varied(dataset, tmp_path / "messy.jsonl", **made_of)
+    assert found.made["no-search"] > 0
+    assert found.made["nothing-found"] > 0
+    output = tmp_path / "augmented.jsonl"
+    checks = "near-duplicate,duplicate-prompt,differing-outputs,no-search"
+    options = ["--index", sample_index, "--drop", checks, "--max-hops", 2]
+    ended = tracegen("generate", tmp_path / "messy.jsonl", "-o", output, *options)
+    assert (ended.code, (tmp_path / "augmented.rejected.jsonl").read_text()) == (0, "")
+    rows, examples = read_jsonl(tmp_path / "messy.jsonl"), read_jsonl(output)
+    assert [last_message(example) for example in examples] == [last_message(row) for row in rows]
+    for file in (output, tmp_path / "augmented.run.db"):
+        struck = {count["check"] for count in json.loads(tracegen("inspect", file, "--json").out)["findings"]}
+        assert not struck & {"near-duplicate", "no-search"}
+    # Of the examples alone nobody can tell.
+    (tmp_path / "elsewhere").mkdir()
+    alone = (tmp_path / "elsewhere/augmented.jsonl").resolve()
+    alone.write_bytes(output.read_bytes())
+    struck = {count["check"] for count in json.loads(tracegen("inspect", alone, "--json").out)["findings"]}
+    assert {"near-duplicate", "no-search"} <= struck
+    with RunFile.open_run(tmp_path / "augmented.run.db") as run:
+        assert figures(run).needing <= sum(row.get("variant") not in ("no-search", "nothing-found") for row in rows)
+
+
+def test_what_could_not_be_made_is_told(tracegen: Callable[..., Ended], tmp_path: Path, sample_index: Path) -> None:
+    row = {"messages": [{"role": "user", "content": "One, please."}, {"role": "assistant", "content": "1\n"}]}
+    (tmp_path / "one.jsonl").write_text(json.dumps(row) + "\n")
+    options = ["--per-row", 0, "--nothing-found", 0.5, "--index", sample_index]
+    ended = tracegen("variants", tmp_path / "one.jsonl", "-o", tmp_path / "messy.jsonl", *options)
+    assert "nothing-found: 1 fewer than wanted" in ended.err
 
 
 # --- with a teacher ------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from tracegen.records import Example, Tool
 from tracegen.targets import Target, write_openai
 from tracegen.traces.below import LOW_SUPPORT, Floor, reason_of, short_rows
 from tracegen.traces.chat import read_chat
+from tracegen.traces.marks import marks_in
 from tracegen.traces.runfile import Result, RunFile
 from tracegen.traces.splice import splice
 
@@ -98,7 +99,7 @@ def judge_examples(run: RunFile, choice: Choice, floor: Floor | None = None) -> 
         for outcome in outcomes(run, floor):
             if outcome.example is not None:
                 example = _without(outcome.example, left_out.get(outcome.line, frozenset()))
-                yield Candidate(outcome.line, example.row.id, read_chat(write_openai(example)))
+                yield Candidate(outcome.line, example.row.id, read_chat(write_openai(example) | marks_in(outcome.raw)))
 
     return judge(candidates, choice) if choice else Verdict({}, {}, frozenset())
 

@@ -5,6 +5,9 @@ All are frozen pydantic models: a stage returns new records and never edits thos
 each target writes the shape it needs.
 """
 
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -183,6 +186,10 @@ class ToolReturn(Record):
 # --- dataset -------------------------------------------------------------------------------------------------------------
 
 
+NOTHING_FOUND = "nothing-found"
+"""The `variant` of rows that ask about names which are documented nowhere."""
+
+
 class Message(BaseModel):
     """One message of a row, in OpenAI's chat format; fields that tracegen does not know are kept as they are."""
 
@@ -205,6 +212,8 @@ class Row(Record):
     """System (optional), user and assistant turns; the last is the desired output, the one before it a user turn."""
     variant_of: str | None = None
     """Id of the row that this one says in other words, as `tracegen variants` marks it; such rows stay together in a split."""
+    variant: str | None = None
+    """How it came about, where `tracegen variants` made it: `typos`, `no-search`, `nothing-found`."""
     search: bool = True
     """False for a row that is answered from its prompt alone: it is not researched, and its example has no hop."""
 
@@ -214,9 +223,19 @@ class Row(Record):
         return self.messages[:-1]
 
     @property
+    def is_rated(self) -> bool:
+        """Whether its support says anything: not where nothing is to be searched for, or nothing is to be found."""
+        return self.search and self.variant != NOTHING_FOUND
+
+    @property
     def desired_output(self) -> str:
         """The content of the last message; never changed, not one byte."""
         return self.messages[-1].content
+
+
+def content_digest(messages: Sequence[Mapping[str, Any]]) -> str:
+    """Return the digest of messages that a row's id begins with, 16 hex digits."""
+    return hashlib.sha256(json.dumps(messages, sort_keys=True).encode()).hexdigest()[:16]
 
 
 class Rejected(Record):

@@ -1,19 +1,15 @@
 """The lines of a dataset or of finished examples, as splitting and selecting see them. Joins dataset and traces."""
 
 import contextlib
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from tracegen.dataset.rows import content_digest
 from tracegen.errors import InputError
 from tracegen.jsonl import Line, read_lines
-from tracegen.records import Row
-from tracegen.traces.chat import Chat, read_chat, read_text
+from tracegen.traces.chat import Chat, read_chat
+from tracegen.traces.marks import family_of, key_of, marks_of
 from tracegen.traces.runfile import RunFile
-
-_ROW_ID = re.compile(r"([0-9a-f]{16})-\d+")
 
 
 class Sample(NamedTuple):
@@ -93,37 +89,10 @@ def opened_run(file: Path, run: Path | str | None) -> Iterator[RunFile | None]:
         yield opened
 
 
-def key_of(messages: Iterable[Any]) -> str:
-    """Return the digest of messages without their trace; it is the first part of the id of the row that they are."""
-    kept = []
-    for message in messages:
-        fields = message if isinstance(message, dict) else {}
-        if fields.get("role") != "tool" and not fields.get("tool_calls"):
-            set_fields = {name: value for name, value in fields.items() if value is not None}
-            kept.append(set_fields | {"content": read_text(fields.get("content"))})
-    return content_digest(kept)
-
-
-def keys_of(row: Row) -> Iterator[str]:
-    """Yield the keys that a row's line may have: in its dataset, and as an example of one of the targets."""
-    messages = [message.model_dump() for message in row.messages]
-    yield key_of(messages)
-    # No target has the role `developer`.
-    yield key_of([message | {"role": "system"} if message["role"] == "developer" else message for message in messages])
-
-
-def family_of(variant_of: Any) -> str | None:
-    """Return the family that the field `variant_of` of a row names, or None where it names none."""
-    if not isinstance(variant_of, str):
-        return None
-    found = _ROW_ID.fullmatch(variant_of)
-    return found[1] if found else variant_of
-
-
 def _families(run: RunFile) -> dict[str, str]:
     """Return the families of the variants of a run, by key."""
-    rows = [result.row for result in run.results() if result.row is not None and result.row.variant_of is not None]
-    return {key: family for row in rows if (family := family_of(row.variant_of)) for key in keys_of(row)}
+    named = {key: family_of(marks.get("variant_of")) for key, marks in marks_of(run).items()}
+    return {key: family for key, family in named.items() if family}
 
 
 def _read(line: Line, families: dict[str, str]) -> Sample | Unusable:

@@ -11,7 +11,8 @@ from tracegen.errors import SettingsError
 from tracegen.jsonl import replacing
 from tracegen.pipeline import check_output
 from tracegen.proof import make_rater, rate_run
-from tracegen.samples import Unusable, keys_of, opened_run, read_samples
+from tracegen.samples import Unusable, opened_run, read_samples
+from tracegen.traces.marks import keys_of
 from tracegen.traces.runfile import RunFile
 
 

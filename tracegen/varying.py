@@ -8,6 +8,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -19,7 +20,7 @@ from tracegen.errors import SettingsError, TracegenError
 from tracegen.jsonl import dump, replacing
 from tracegen.pipeline import BUILTIN, DEFAULT_INDEX, check_output, price_of
 from tracegen.prompts import read_prompt
-from tracegen.records import Chunk, Response, Row, Usage
+from tracegen.records import NOTHING_FOUND, Chunk, Response, Row, Usage
 from tracegen.teacher import Failure
 from tracegen.teacher.asking import Asking
 from tracegen.teacher.budget import Budget
@@ -55,6 +56,8 @@ class Varied(NamedTuple):
     """Variants that the teacher made and that were left out, by reason."""
     bare: int
     """Rows that got fewer variants than wanted."""
+    missing: Counter[str]
+    """Rows without a search or a find that could not be made, by kind: there are too few rows, or too few names in them."""
     unusable: tuple[str, ...]
     """Why lines of the dataset were left out."""
     usage: Usage
@@ -137,7 +140,7 @@ async def variants_async(
             else:
                 planned[job.row.id].append((job.kind, text))
     made = Counter(kind for each in planned.values() for kind, _ in each)
-    extra = _extra(parents, len(rows) + made.total(), no_search, nothing_found, not_documented, Path(index), seed)
+    extra, missing = _extra(parents, len(rows) + made.total(), no_search, nothing_found, not_documented, Path(index), seed)
     with replacing(output) as file:
         for row, raw in rows:
             file.write(raw + "\n")
@@ -152,6 +155,7 @@ async def variants_async(
         made=made,
         refused=refused,
         bare=sum(len(planned[row.id]) < per_row for row in parents),
+        missing=missing,
         unusable=tuple(outcome.reason for outcome, _ in entries if not isinstance(outcome, Row)),
         usage=usage,
     )
@@ -300,21 +304,19 @@ def _run_path(output: Path) -> Path:
 
 def _extra(
     parents: Sequence[Row], others: int, no_search: float, nothing_found: float, answer: str, index: Path, seed: int
-) -> list[dict[str, Any]]:
-    """Return rows that need no search and rows whose search finds nothing, by their shares of all rows."""
+) -> tuple[list[dict[str, Any]], Counter[str]]:
+    """Return rows that need no search and rows whose search finds nothing, by their shares of all rows, and how many lack."""
     random = Random(f"{seed}:extra")
     in_all = others / (1 - no_search - nothing_found)
-    values: list[dict[str, Any]] = []
-    for row in random.sample(parents, len(parents)):
-        if len(values) >= round(in_all * no_search):
-            break
-        if (value := without_search(row, random)) is not None:
-            values.append(value)
-    wanted = round(in_all * nothing_found)
-    if wanted:
-        names = invented_names(parents, frozenset(_words(index)), random)
-        values += [about_nothing(name, parents, answer, random) for _, name in zip(range(wanted), names, strict=False)]
-    return values
+    unsearched, unfound = round(in_all * no_search), round(in_all * nothing_found)
+    values = [without_search(row, random) for row in random.sample(parents, len(parents))[:unsearched]]
+    missing = Counter({"no-search": unsearched - len(values)})
+    if unfound:
+        names = islice(invented_names(parents, frozenset(_words(index)), random), unfound)
+        found = [about_nothing(name, parents, answer, random) for name in names]
+        missing[NOTHING_FOUND] = unfound - len(found)
+        values += found
+    return values, +missing
 
 
 def _words(index: Path) -> Iterator[str]:

@@ -3,6 +3,8 @@
 import json
 from random import Random
 
+import pytest
+
 from tracegen.dataset.extra import NOT_DOCUMENTED, about_nothing, invented_names, without_search
 from tracegen.records import Message, Row
 
@@ -17,7 +19,6 @@ def test_the_answer_stands_in_the_prompt() -> None:
     answers = set()
     for seed in range(40):
         value = without_search(row(text), Random(seed))
-        assert value is not None
         prompt, answer = (message["content"] for message in value["messages"])
         assert f"````\n{text}\n````" in prompt
         assert (value["search"], value["variant_of"], value["variant"]) == (False, "0123456789abcdef-1", "no-search")
@@ -27,9 +28,17 @@ def test_the_answer_stands_in_the_prompt() -> None:
 
 def test_with_instructions_the_answer_is_the_text_and_nothing_else() -> None:
     values = [without_search(row("x", system="Only code."), Random(seed)) for seed in range(40)]
-    assert {value["messages"][-1]["content"] for value in values if value} == {"x"}
-    assert {value["messages"][0]["content"] for value in values if value} == {"Only code."}
-    assert without_search(row("\nx"), Random(0)) is None
+    assert {value["messages"][-1]["content"] for value in values} == {"x"}
+    assert {value["messages"][0]["content"] for value in values} == {"Only code."}
+
+
+@pytest.mark.parametrize("output", ["x\n", "\n\n  x\n\n", "`x`\n"])
+def test_empty_lines_around_the_text_are_left_out(output: str) -> None:
+    for seed in range(10):
+        value = without_search(row(output, system="Only code."), Random(seed))
+        prompt, answer = (message["content"] for message in value["messages"][1:])
+        assert answer == output.strip("\n")
+        assert f"```\n{answer}\n```" in prompt
 
 
 def test_invented_names_are_nowhere() -> None:

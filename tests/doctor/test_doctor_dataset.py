@@ -26,6 +26,17 @@ def test_nothing_is_found_in_different_rows() -> None:
     assert (found.exact, found.near, found.contradictions, found.near_contradictions, found.repeated) == ((), (), (), (), 0)
 
 
+def test_variants_of_a_row_do_not_repeat_it() -> None:
+    marks = {"variant_of": "row-2", "variant": "typos"}
+    messy = row(4, SORT.replace("median", "middle"), CODE[SORT]).model_copy(update=marks)
+    about = [row(n, f"Is there something to watch out for with std.a{n}?", "It is not documented.") for n in (5, 6)]
+    rows = [*clean(), messy, *(each.model_copy(update={"variant": "nothing-found"}) for each in about)]
+    found = find_repetitions(rows)
+    assert (found.exact, found.near, found.contradictions, found.near_contradictions, found.repeated) == ((), (), (), (), 0)
+    # Without their row, the first of its variants stands for it.
+    assert [group.lines for group in find_repetitions([*rows[2:3], messy, row(7, SORT, CODE[SORT])]).near] == [(4, 7)]
+
+
 def test_rows_that_differ_in_white_space_alone_repeat() -> None:
     rows = [*clean(), row(4, JOIN.replace(" ", "  "), CODE[JOIN] + "\n")]
     found = find_repetitions(rows)

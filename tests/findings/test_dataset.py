@@ -10,6 +10,7 @@ from tests.findings.rows_of_checks import FOLD, TOOLS, talk
 from tests.findings.test_checks import ROWS
 from tracegen.findings import CHECKS, Rows
 from tracegen.traces.chat import read_chat
+from tracegen.traces.marks import key_of
 
 WORDS = "the quick brown fox jumps over the lazy dog while nine small cats sit on a red mat and watch it go by".split()  # noqa: SIM905
 
@@ -33,6 +34,30 @@ def strikes(check: str, rows: list[Any]) -> dict[int, str]:
     find = next(each.find_over for each in CHECKS if each.name == check)
     assert find is not None
     return {seen.lines[place]: message for place, message in find(seen)}
+
+
+def test_a_row_and_its_variants_are_no_near_duplicates_of_one_another() -> None:
+    parent = simple(3, prompt=CHANGED)
+    key = key_of(parent["messages"])
+    variant = simple(3, prompt=f"Please {CHANGED}") | {"variant_of": f"{key}-1", "variant": "typos"}
+    sibling = simple(3, prompt=f"{CHANGED} thanks") | {"variant_of": f"{key}-1", "variant": "rambling"}
+    assert strikes("near-duplicate", [*NINE[:3], parent, variant, sibling]) == {}
+    # Another row is one of each of them, whatever they are to one another.
+    other = simple(3, prompt=f"{CHANGED} now")
+    assert list(strikes("near-duplicate", [other, parent, variant, sibling])) == [2, 3, 4]
+
+
+def test_rows_about_names_that_are_nowhere_are_meant_to_be_alike() -> None:
+    rows = [
+        talk(
+            ("x", FOLD),
+            prompt=f"Is there something that one has to watch out for with std.a{n} here?",
+            output=f"The documentation does not mention std.a{n}.",
+        )
+        for n in "bc"
+    ]
+    assert list(strikes("near-duplicate", rows)) == [2]
+    assert strikes("near-duplicate", [row | {"variant": "nothing-found"} for row in rows]) == {}
 
 
 NINE = [simple(number) for number in range(9)]

@@ -163,6 +163,28 @@ def test_before_anything_was_told_it_is_knowledge_and_a_refused_one_is_in_no_exa
     assert refused not in trace(refused).good_hops
 
 
+def test_rare_words_of_prose_are_no_leaks() -> None:
+    chunks = [
+        *CHUNKS,
+        *(chunk(10 + n, f"p{n}.md", ("Other",), f"Something else {n}.") for n in range(30)),
+        chunk(50, "u.md", ("Union",), "The union of both sets."),
+    ]
+    rater = Rater(lambda: chunks, "index")
+    asked = row("You should take the union of both, and then it is sorted.", "How do I do that?")
+    terms = rater.rate(asked, trace(hop("sets"))).support.terms
+    assert [(term.text, term.kind, term.status) for term in terms if term.text == "union"] == [("union", "word", "documented")]
+    assert not rater.leaks(asked, (), "union of sets")
+
+
+def test_rows_without_a_search_or_a_find_have_no_support(rater: Rater) -> None:
+    asked = row("std.foldl(add, x, 0)", "Sum these.")
+    assert rater.rate(asked, trace()).support.retrievable == 0
+    for unrated in (asked.model_copy(update={"search": False}), asked.model_copy(update={"variant": "nothing-found"})):
+        rating = rater.rate(unrated, trace())
+        assert (rating.support.support, rating.support.retrievable) == (None, None)
+        assert not rating.is_below(1)
+
+
 def test_words_of_sentences_are_no_leaks(rater: Rater, tmp_path: Path) -> None:
     keywords = (chunk(7, "loops.md", ("Keywords",), "`for x in y` and `if a then b`."),)
     assert not Rater(lambda: keywords, "index").leaks(row("[x for x in y if z]", "Make a list."), (), "loops in a list")

@@ -50,10 +50,12 @@ def _print_summary(path: Path, name: str, as_json: bool, error: tuple[str, ...],
     from tracegen.review.supported import Watch
     from tracegen.review.terminal import render_summary
     from tracegen.review.text import json_page
+    from tracegen.traces.marks import marked, marks_of
 
     gates = check_names(error)
     # Shown on a terminal only, and only where reading takes more than a moment.
-    lines = tqdm(read_lines(path), desc="reading", unit=" rows", disable=None, delay=2, leave=False)
+    read = tqdm(read_lines(path), desc="reading", unit=" rows", disable=None, delay=2, leave=False)
+    lines = marked(read, marks_of(run)) if run else iter(read)
     watch = Watch(run, _least(run)) if run else None
     summary = summarise(watch.along(lines) if watch else lines)
     summary = summary.model_copy(update={"supported": watch.supported()}) if watch else summary
@@ -69,12 +71,15 @@ def _row_page(path: Path, name: str, row: int, full: bool, as_json: bool, run: "
     from tracegen.review.pick import pick_line
     from tracegen.review.supported import first_call
     from tracegen.review.text import json_page
+    from tracegen.traces.marks import marked, marks_of
     from tracegen.traces.ratings import TOP, rating_of_call
 
     line = pick_line(path, row, name=_shown(name))
     if as_json:
         return json_page(line.value, line.text)
     common: dict[str, Any] = {"name": _shown(name), "line": row, "width": page_width(), "full": full}
+    if run is not None:
+        line = next(marked([line], marks_of(run)))
     call = first_call(line.value) if run else None
     if run is None or call is None:
         return render_row(line.value, **common)

@@ -90,6 +90,7 @@ def _summary_text(found: "Varied") -> str:
     ]
     if found.bare:
         lines.append(f"  {found.bare} rows have fewer variants than wanted: nothing else in them may be changed")
+    lines += [f"  {kind}: {count} fewer than wanted, see docs/datasets.md" for kind, count in sorted(found.missing.items())]
     lines += [f"  left out, {reason}: {count}" for reason, count in found.refused.most_common()]
     usage = found.usage
     if usage.requests:

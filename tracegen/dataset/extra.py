@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from random import Random
 from typing import Any, NamedTuple
 
-from tracegen.records import Row
+from tracegen.records import NOTHING_FOUND, Row
 
 NOT_DOCUMENTED = "The documentation does not mention `{name}`."
 """The desired output about a name that is nowhere; its user may give another, with {name} in it."""
@@ -37,16 +37,14 @@ _CALLED = re.compile(r"((?:[^\W\d]\w*(?:\.|::))*)([^\W\d]\w*)\(")
 _PART = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
 
 
-def without_search(row: Row, random: Random) -> dict[str, Any] | None:
+def without_search(row: Row, random: Random) -> dict[str, Any]:
     """Return a row that is answered from its prompt alone: it has the desired output of another row, and asks for it again.
 
     Where the row has instructions of its own, the output is that text and nothing else, as they may want it; else it may also
-    be something counted or copied from it. `search` is false, so that it is not researched. None where the text cannot be
-    fenced.
+    be something counted or copied from it. `search` is false, so that it is not researched. Empty lines around the text are
+    left out, as the fence would hide them.
     """
-    text = row.desired_output
-    if text != text.strip("\n"):
-        return None
+    text = row.desired_output.strip("\n")
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     fenced = f"{fence}\n{text}\n{fence}"
@@ -105,4 +103,4 @@ def about_nothing(name: str, rows: Sequence[Row], answer: str, random: Random) -
         {"role": "user", "content": random.choice(_ASKED).format(name=name)},
         {"role": "assistant", "content": answer.replace("{name}", name)},
     ]
-    return {"messages": messages, "variant": "nothing-found"}
+    return {"messages": messages, "variant": NOTHING_FOUND}

@@ -5,9 +5,7 @@ it stands, with two exceptions that no trainer minds: keys whose value is null a
 becomes the string of its text.
 """
 
-import hashlib
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +13,7 @@ from typing import Any, NamedTuple
 from tracegen.dataset.repetitions import Repetitions
 from tracegen.errors import InputError
 from tracegen.jsonl import Line, dump, read_lines
-from tracegen.records import Message, Rejected, Row
+from tracegen.records import Message, Rejected, Row, content_digest
 
 ROLES = ("system", "developer", "user", "assistant")
 MAX_SHOWN = 40
@@ -75,19 +73,15 @@ def parse_row(line: Line, repetitions: Repetitions) -> Row:
     messages = tuple(_messages(line.value))
     _check_turns(messages)
     digest = content_digest([message.model_dump() for message in messages])
-    variant_of = line.value.get("variant_of")
+    variant_of, variant = line.value.get("variant_of"), line.value.get("variant")
     return Row(
         id=f"{digest}-{repetitions.count(digest)}",
         line=line.number,
         messages=messages,
         variant_of=variant_of if isinstance(variant_of, str) else None,
+        variant=variant if isinstance(variant, str) else None,
         search=line.value.get("search") is not False,
     )
-
-
-def content_digest(messages: Sequence[Mapping[str, Any]]) -> str:
-    """Return the digest of messages that a row's id begins with, 16 hex digits."""
-    return hashlib.sha256(json.dumps(messages, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _refuse_array(path: Path, line: Line) -> None:

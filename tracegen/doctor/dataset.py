@@ -9,10 +9,11 @@ from tracegen.dataset.similar import near_duplicate_groups
 from tracegen.doctor.records import Group, Repetitions, Size, Sizes, SystemPrompt, ThinPrompt
 from tracegen.doctor.tasks import shape_of
 from tracegen.doctor.texts import asked, first_lines, instructions, squeezed
-from tracegen.records import Row
+from tracegen.records import NOTHING_FOUND, Row
 from tracegen.review.accumulate import spread
 from tracegen.review.figures import Bar
 from tracegen.review.text import excerpt
+from tracegen.traces.marks import family_of
 
 CHARACTERS_PER_TOKEN = 4
 """Of English prose; code has up to half as many more tokens."""
@@ -56,7 +57,8 @@ def _doubling(values: Sequence[int]) -> Iterator[Bar]:
 
 
 def find_repetitions(rows: Sequence[Row]) -> Repetitions:
-    """Return what stands twice, and what contradicts itself."""
+    """Return what stands twice, and what contradicts itself; what `tracegen variants` made of a row is neither."""
+    rows = list(_without_variants(rows))
     prompts, outputs = [asked(row) for row in rows], [row.desired_output for row in rows]
     same = {row.id: (squeezed(instructions(row)), squeezed(asked(row))) for row in rows}
     near_prompt = dict(zip((row.id for row in rows), near_duplicate_groups(prompts), strict=True))
@@ -80,6 +82,17 @@ def find_repetitions(rows: Sequence[Row]) -> Repetitions:
             if len({same[row.id] for row in group}) > 1 and len({near_output[row.id] for row in group}) > 1
         ),
     )
+
+
+def _without_variants(rows: Iterable[Row]) -> Iterator[Row]:
+    rows = list(rows)
+    families = {family_of(row.id) for row in rows if row.variant_of is None}
+    for row in rows:
+        family = family_of(row.variant_of)
+        if row.variant == NOTHING_FOUND or (family is not None and family in families):
+            continue
+        families.add(family)
+        yield row
 
 
 def _grouped(rows: Iterable[Row], key: Callable[[Row], Hashable]) -> list[list[Row]]:

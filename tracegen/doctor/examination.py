@@ -124,12 +124,13 @@ def _against_documentation(rows: Sequence[Row], path: Path, sidecar: "Sidecar", 
     embedder = load_embedder(manifest.model, embeddings_url=settings.embeddings_url, known=manifest.fingerprint)
     chunks = [Chunk.model_validate_json(line) for line in sidecar.lines]
     vocabulary = Vocabulary(chunks)
-    needs = needs_of(rows, vocabulary, settings.language, _stage(settings.progress, "read outputs"))
+    rated = [row for row in rows if row.is_rated]
+    needs = needs_of(rated, vocabulary, settings.language, _stage(settings.progress, "read outputs"))
     documentation = examine_documentation(manifest.id, chunks, needs)
     with open_index(path, embedder=embedder) as index:
         variety = _variety(rows, embedder, settings)
         retrieval = examine_retrieval(
-            rows,
+            rated,
             index,
             [chunk.path for chunk in chunks],
             vocabulary,

@@ -42,7 +42,8 @@ def near_duplicate(rows: Rows) -> Iterator[tuple[int, str]]:
 
     Example: line 31 is line 30 with another name for its variable.
 
-    To do: keep the better one, or keep both on one side of a split. Rows of a template (`add 3`, `add 4`) are struck, too.
+    To do: keep the better one, or keep both on one side of a split. Rows of a template (`add 3`, `add 4`) are struck, too; a
+    row and what names it in `variant_of` are not, nor are two variants of one row.
     """
     prompts = rows.prompts.firsts()
     near = rows.near()

@@ -5,7 +5,9 @@ from hashlib import blake2b
 from typing import Any
 
 from tracegen.minhash import Sketches, words
+from tracegen.records import NOTHING_FOUND
 from tracegen.traces.chat import Chat, Turn, compact, estimate_tokens
+from tracegen.traces.marks import family_of, key_of
 
 SIMILARITY = 0.6
 """Rows with so large a share of common runs of three words (Jaccard), or a larger one, are near-duplicates: 20 words with
@@ -49,11 +51,12 @@ class Digests:
 
 
 class Rows:
-    """The rows of a dataset as they were added: about 400 bytes each, most of it for finding near-duplicates."""
+    """The rows of a dataset as they were added: about 410 bytes each, most of it for finding near-duplicates."""
 
     def __init__(self) -> None:
         self.lines, self.hops, self.tokens = array("Q"), array("I"), array("Q")
         self.prompts, self.outputs, self.systems, self.toolsets = Digests(), Digests(), Digests(), Digests()
+        self.families = Digests()
         self._sketches: Sketches | None = None
         self._signatures, self._sketched = array("I"), array("Q")
 
@@ -68,6 +71,7 @@ class Rows:
         self.outputs.add(chat.desired_output)
         self.systems.add(compact([turn.text for turn in chat.turns if turn.role in ("system", "developer")]))
         self.toolsets.add(compact(chat.row.get("tools")) if isinstance(chat.row, dict) else "")
+        self.families.add(_family(chat))
         self._sketch(chat)
         self.lines.append(line)
         self.hops.append(chat.hops)
@@ -75,6 +79,8 @@ class Rows:
 
     def near(self) -> Any:
         """Return per row the index of the first row that is nearly the same, as an array of integers; its own for most.
+
+        Rows of one family, such as a row and its variants, are meant to be alike: they do not count.
 
         Signatures are compared where all hashes of a band are equal, each with the first row of that band, so that time stays
         linear in the rows (but for sorting them) where everything is a little alike.
@@ -84,12 +90,14 @@ class Rows:
         firsts = np.arange(len(self))
         if not self._sketched:
             return firsts
+        families = self.families.firsts()
         places = np.frombuffer(self._sketched, dtype="Q").astype("int64")
         signatures = np.frombuffer(self._signatures, dtype="I").reshape(len(places), -1)
         for start in range(0, _BANDS * _ROWS, _ROWS):
             _, first, group = np.unique(signatures[:, start : start + _ROWS], axis=0, return_index=True, return_inverse=True)
             candidates = first[group.ravel()]
             alike = (signatures == signatures[candidates]).mean(axis=1) >= SIMILARITY
+            alike &= families[places] != families[places[candidates]]
             firsts[places[alike]] = np.minimum(firsts[places[alike]], places[candidates[alike]])
         return firsts
 
@@ -103,6 +111,14 @@ class Rows:
             )
             self._signatures.frombytes(self._sketches.sketch(text).signature.tobytes())
             self._sketched.append(len(self))
+
+
+def _family(chat: Chat) -> str:
+    """Return what a row shares with its variants alone; rows about names that are nowhere are a family of their own."""
+    fields = chat.row if isinstance(chat.row, dict) else {}
+    if fields.get("variant") == NOTHING_FOUND:
+        return NOTHING_FOUND
+    return family_of(fields.get("variant_of")) or key_of(turn.message for turn in chat.turns)
 
 
 def prompt_of(chat: Chat) -> tuple[Turn, ...]:

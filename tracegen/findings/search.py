@@ -7,6 +7,7 @@ from tracegen.findings.evidence import cached_terms, evidence_of, needed_terms, 
 from tracegen.findings.languages import language_name, language_of
 from tracegen.findings.passages import passages_in
 from tracegen.findings.rows import prompt_of
+from tracegen.records import NOTHING_FOUND
 from tracegen.traces.chat import Call, Chat, Turn, compact, estimate_tokens, quoted, visible
 from tracegen.traces.support import passage_of
 
@@ -27,9 +28,10 @@ def no_search(chat: Chat) -> Iterator[str]:
 
     Example: the row defines `search_docs`, and goes from the user's message straight to the answer.
 
-    To do: research the row again (`tracegen generate --redo LINE`). A few such rows, whose prompt needs no search, do good.
+    To do: research the row again (`tracegen generate --redo LINE`). A few such rows, whose prompt needs no search, do good:
+    those that say so, with `"search": false` in the dataset, are not struck.
     """
-    if chat.tools and chat.turns and not chat.hops:
+    if chat.tools and chat.turns and not chat.hops and not _says(chat, "search", False):
         yield "the row has tools, and no message calls one"
 
 
@@ -99,8 +101,10 @@ def unused_evidence(chat: Chat) -> Iterator[str]:
     Example: the row asks how to append to a list, and neither appends nor asks about anything it read there.
 
     To do: nothing, for a few: a search that fails and is made again is honest, see `--keep-failed-searches` below. Where most
-    rows have it, the teacher asks too much.
+    rows have it, the teacher asks too much. Rows that `tracegen variants` made to find nothing are not struck.
     """
+    if _says(chat, "variant", NOTHING_FOUND):
+        return
     unused = [str(found.returned.turn.number) for found in evidence_of(chat) if found.use == "unused"]
     if unused:
         which = f"messages {', '.join(unused)}" if len(unused) > 1 else f"message {unused[0]}"
@@ -206,6 +210,10 @@ def very_long(chat: Chat) -> Iterator[str]:
     tokens = estimate_tokens(chat)
     if tokens > VERY_LONG_TOKENS:
         yield f"about {tokens:,} tokens (estimated)"
+
+
+def _says(chat: Chat, field: str, value: object) -> bool:
+    return isinstance(chat.row, dict) and chat.row.get(field) == value
 
 
 def _query(call: Call) -> str:

@@ -49,11 +49,14 @@ class Leak(Record):
 def leaking_terms(query: str, only: Sequence[Term], seen: Sequence[Passage]) -> tuple[str, ...]:
     """Return the terms of a query that only the desired output has: of `only`, those that nothing seen so far shows.
 
-    Of a qualified name the last part is enough where it is no word of a spoken language, such as `flat_map` or `foldLeft`.
+    Words of prose are no leaks, however rare they are in the documentation: everybody may ask with them. Of a qualified name
+    the last part is enough where it is no word of a spoken language, such as `flat_map` or `foldLeft`.
     """
     asked = passage_of(query)
     found = []
     for term in only:
+        if term.kind == "word":
+            continue
         forms: list[tuple[str, Kind]] = [(term.text, term.kind)]
         if term.kind == "qualified" and _MADE_UP.search(last := _LAST.split(term.text)[-1]):
             forms.append((last, "name"))

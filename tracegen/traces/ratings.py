@@ -90,9 +90,11 @@ class Rater:
         return self._read
 
     def rate(self, row: Row, trace: Trace) -> Rating:
-        """Return the rating of a row."""
+        """Return the rating of a row; where none can be found, there is no support to speak of."""
         prompt = prompt_of(row)
         support = rate(row.desired_output, prompt, passages_of(trace.hops), self.vocabulary, self.language)
+        if not row.is_rated:
+            support = support.model_copy(update={"support": None, "retrievable": None})
         only = [term for term in support.terms if term.status != "given"]
         return Rating(support=support, leaks=leaks_of(trace, only, prompt))
 
