@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import stat
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ from hypothesis import strategies as st
 
 from tracegen import jsonl
 from tracegen.errors import InputError, OutputError
+from tracegen.jsonl import read_lines, write_lines
+from tracegen.traces.runfile import RunFile
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -229,3 +232,15 @@ def test_nothing_is_seen_at_the_place_before_the_end(tmp_path: Path) -> None:
         file.flush()
         assert not path.exists()
     assert path.read_bytes() == b"1\n"
+
+
+def test_a_dash_is_standard_output(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    assert write_lines(Path("-"), ["ä", 1]) == 2
+    sys.stdout.write("later\n")
+    assert capfdbinary.readouterr().out == '"ä"\n1\nlater\n'.encode()
+
+
+def test_a_run_file_is_told_from_bad_lines(tmp_path: Path) -> None:
+    RunFile.create_or_resume(tmp_path / "a.run.db", {}, {}).close()
+    with pytest.raises(InputError, match=r"is a run file, not a JSONL file.*tracegen export"):
+        list(read_lines(tmp_path / "a.run.db"))

@@ -1,5 +1,6 @@
 """Selecting rows of files."""
 
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,8 +56,20 @@ def test_what_cannot_be_selected_is_refused(tmp_path: Path, sample_index: Path) 
         tracegen.select(dataset, tmp_path / "best.jsonl", 2, run=tmp_path / "none.run.db")
     tracegen.generate(dataset, tmp_path / "augmented.jsonl", index=sample_index, teacher="builtin")
     with pytest.raises(StoreError):
-        tracegen.select(tmp_path / "augmented.jsonl", tmp_path / "best.jsonl", 2, index=tmp_path / "nowhere")
+        tracegen.select(tmp_path / "augmented.jsonl", tmp_path / "best.jsonl", 2, index=tmp_path / "nowhere", language="python")
     assert not (tmp_path / "best.jsonl").exists()
+
+
+def test_stored_support_needs_no_index(tmp_path: Path, sample_index: Path) -> None:
+    examples = tmp_path / "augmented.jsonl"
+    tracegen.generate(write(tmp_path / "rows.jsonl", STRINGS), examples, index=sample_index, teacher="builtin", max_hops=1)
+    with_index = tracegen.select(examples, tmp_path / "best.jsonl", 4, index=sample_index)
+    assert tracegen.select(examples, tmp_path / "best.jsonl", 4, index=tmp_path / "gone") == with_index
+    with sqlite3.connect(tmp_path / "augmented.run.db") as run:
+        run.execute("UPDATE support SET measure = 1 WHERE row_id = (SELECT row_id FROM input WHERE line = 2)")
+    with pytest.raises(StoreError):
+        tracegen.select(examples, tmp_path / "best.jsonl", 4, index=tmp_path / "gone")
+    assert tracegen.select(examples, tmp_path / "best.jsonl", 4, index=sample_index) == with_index
 
 
 def test_the_command(tracegen: Callable[..., Ended], dataset: Path, tmp_path: Path) -> None:

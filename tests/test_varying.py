@@ -227,6 +227,10 @@ def test_wrong_settings_are_refused(dataset: Path, tmp_path: Path) -> None:
             tracegen.variants(dataset, tmp_path / "messy.jsonl", **options)
     with pytest.raises(SettingsError, match="the dataset itself"):
         tracegen.variants(dataset, dataset)
+    with pytest.raises(SettingsError, match="kept beside the output"):
+        tracegen.variants(dataset, "-", teacher="scripted", base_url="http://127.0.0.1:9/v1")
+    with pytest.raises(SettingsError, match="beside standard output"):
+        tracegen.generate(dataset, "-", teacher="builtin")
 
 
 def test_the_command(tracegen: Callable[..., Ended], dataset: Path, tmp_path: Path) -> None:

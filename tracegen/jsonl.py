@@ -1,14 +1,19 @@
 """JSON lines: read with line numbers, write whole files at once."""
 
 import contextlib
+import io
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tracegen.errors import InputError, OutputError
+
+SQLITE = b"SQLite format 3\0"
+"""What an SQLite database, such as a run file, starts with: https://www.sqlite.org/fileformat.html."""
 
 
 class Line(NamedTuple):
@@ -28,12 +33,17 @@ def read_lines(path: Path) -> Iterator[Line]:
     """Yield the non-empty lines of a JSONL file; a bad line is a value, not an exception.
 
     A byte-order mark and CRLF are accepted. Bytes that are not UTF-8 make the line bad.
-    Raises InputError where the file cannot be read at all.
+    Raises InputError where the file cannot be read at all, or is a run file.
     """
     try:
         with path.open("rb") as file:
             for number, raw in enumerate(file, start=1):
                 if number == 1:
+                    if raw.startswith(SQLITE):
+                        raise InputError(
+                            f"{path} is a run file, not a JSONL file. Give the examples beside it, or write them first: "
+                            f"tracegen export {path} -o FILE"
+                        )
                     raw = raw.removeprefix(b"\xef\xbb\xbf")
                 line = raw.rstrip(b"\r\n")
                 if line.strip():
@@ -92,8 +102,17 @@ def write_lines(path: Path, values: Iterable[Any]) -> int:
 def replacing(path: Path) -> Iterator[Any]:
     """Open a text file that takes its place only when the block ends well; a pipe or device is written as it comes.
 
-    Raises OutputError where it cannot be written.
+    `-` is standard output. Raises OutputError where it cannot be written.
     """
+    if str(path) == "-":
+        # As a file would have it, whatever the locale.
+        file = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="\n")
+        try:
+            yield file
+            file.flush()
+        finally:
+            file.detach()
+        return
     temporary: str | None = None
     try:
         if path.exists() and not path.is_file() and not path.is_dir():

@@ -338,7 +338,12 @@ def make_research(
 
 
 def run_path(output: Path) -> Path:
-    """Return the run file of an output: `augmented.run.db` beside `augmented.jsonl`."""
+    """Return the run file of an output: `augmented.run.db` beside `augmented.jsonl`.
+
+    Raises SettingsError where the output is standard output, beside which nothing can stand.
+    """
+    if str(output) == "-":
+        raise SettingsError("-o -: the run file cannot stand beside standard output. Give a file, such as augmented.jsonl.")
     return output.with_name(f"{output.name.removesuffix('.jsonl')}.run.db")
 
 

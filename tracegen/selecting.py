@@ -13,6 +13,7 @@ from tracegen.pipeline import check_output
 from tracegen.proof import make_rater, rate_run
 from tracegen.samples import Unusable, opened_run, read_samples
 from tracegen.traces.marks import keys_of
+from tracegen.traces.ratings import stored_supports
 from tracegen.traces.runfile import RunFile
 
 
@@ -55,9 +56,9 @@ def select(
     """Write the `best` rows of a dataset, or of finished examples, to `output`, in the order of their choice.
 
     The first n lines are what `best=n` gives. Rows are chosen for the variety of their prompts, each counting as much as its
-    support in the run file: `run`, or the one beside the dataset, rated with its `index`. A row that the run knows no support
-    of counts as the mean of the others. Without a run, or without `by_support`, variety alone decides. Lines are copied as they
-    stand. The same input gives the same output.
+    support in the run file: `run`, or the one beside the dataset, rated with its `index` where none is stored. A row that the
+    run knows no support of counts as the mean of the others. Without a run, or without `by_support`, variety alone decides.
+    Lines are copied as they stand. The same input gives the same output.
 
     Raises InputError where the file cannot be read, StoreError where the index is not that of the run.
     """
@@ -92,13 +93,18 @@ def select(
 def supports(run: RunFile, index: Path, language: str | None = None) -> Mapping[str, float]:
     """Return the support of the finished rows of a run by the keys of `tracegen.samples`; those without any are left out.
 
-    Raises StoreError where the index is not the one of the run.
+    What is stored is taken as it is, unless a language is named; else the rows are rated with the index. Raises StoreError
+    where that is not the one of the run.
     """
-    rater = make_rater(run, index, language)
-    rated = {row.line: row.rating.support.support for row in rate_run(run, rater, store=False) if row.rating}
+    stored = stored_supports(run) if language is None else None
+    if stored is None:
+        rater = make_rater(run, index, language)
+        stored = {
+            row.row_id: row.rating.support.support for row in rate_run(run, rater, store=False) if row.row_id and row.rating
+        }
     found = {}
     for result in run.results():
-        support = rated.get(result.line)
+        support = stored.get(result.row.id) if result.row else None
         if result.row is not None and support is not None:
             found.update(dict.fromkeys(keys_of(result.row), support))
     return found

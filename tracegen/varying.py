@@ -296,6 +296,8 @@ def _question(job: _Job, prompt: str) -> list[dict[str, Any]]:
 
 
 def _run_path(output: Path) -> Path:
+    if str(output) == "-":
+        raise SettingsError("-o -: the teacher's answers are kept beside the output, for the next start. Give a file.")
     return output.with_name(f"{output.name.removesuffix('.jsonl')}.variants.db")
 
 

@@ -123,11 +123,13 @@ def _readable(file: Path) -> "Iterator[tuple[Path, RunFile | None]]":
 
 
 def _is_run(file: Path) -> bool:
-    """Return whether a file is an SQLite database, which starts so: https://www.sqlite.org/fileformat.html."""
+    """Return whether a file is an SQLite database."""
+    from tracegen.jsonl import SQLITE
+
     if not file.is_file():
         return False
     with contextlib.suppress(OSError), file.open("rb") as opened:
-        return opened.read(16) == b"SQLite format 3\0"
+        return opened.read(len(SQLITE)) == SQLITE
     return False
 
 

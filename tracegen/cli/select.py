@@ -18,7 +18,11 @@ EXIT_WITH_REJECTED = 3
 @click.argument("dataset", type=click.Path(path_type=Path))
 @click.option("--best", type=click.IntRange(min=1), required=True, metavar="N", help="So many rows.")
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), required=True, help="File of the selected rows, such as best.jsonl."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="File of the selected rows, such as best.jsonl; - is standard output.",
 )
 @click.option(
     "--run",

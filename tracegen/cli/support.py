@@ -27,7 +27,11 @@ TERMS_SHOWN = 6
 @language_option
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON line for each row, with all its terms.")
 @click.option(
-    "--csv", "csv_file", type=click.Path(path_type=Path), default=None, help="Write a table with a line for each row."
+    "--csv",
+    "csv_file",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Write a table with a line for each row; - is standard output.",
 )
 @click.option("--all", "all_rows", is_flag=True, help="Show every row, not only the least supported ones.")
 @judge_options

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from tracegen.doctor.records import Documentation, Importance, Retrieval
 from tracegen.doctor.weighing import Findings, Weighed, good, weighed
-from tracegen.doctor.wording import NAMED, are, count, listed, of
+from tracegen.doctor.wording import NAMED, are, come, count, listed, of
 
 
 def advise_on_documentation(findings: Findings) -> Iterator[Weighed]:
@@ -102,8 +102,7 @@ def _hubs(retrieval: Retrieval) -> Iterator[Weighed]:
         yield good("hubs", "No page comes up whatever is asked.")
         return
     pages = listed([f"{page.path} ({page.share:.0%})" for page in retrieval.hubs[:NAMED]], len(retrieval.hubs))
-    one = len(retrieval.hubs) == 1
-    problem = f"{count(len(retrieval.hubs), 'page')} {'comes' if one else 'come'} up for half of the rows or more: {pages}."
+    problem = f"{count(len(retrieval.hubs), 'page')} {come(len(retrieval.hubs))} up for half of the rows or more: {pages}."
     remedy = (
         "Good where most rows need it; else it takes the place of what they need: leave it out of the index (.tracegenignore), "
         "or split it into pages on one topic each."

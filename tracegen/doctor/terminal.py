@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import click
 
 from tracegen.doctor.records import Advice, Documentation, Report, Retrieval, Size, SupportFigures, Variety
-from tracegen.doctor.wording import count, named_lines
+from tracegen.doctor.wording import come, count, named_lines
 from tracegen.review.text import clip, wrap
 from tracegen.traces.chat import visible
 
@@ -120,7 +120,8 @@ def _pages(retrieval: Retrieval, width: int) -> Iterator[str]:
     looked = f"{retrieval.sampled:,} of {count(retrieval.rows, 'row')}"
     sampled = f", drawn with seed {retrieval.seed}" if retrieval.sampled < retrieval.rows else ""
     yield from _fact("searched for", f"{looked}{sampled}; {retrieval.searches:.1f} searches each", width)
-    yield from _fact("hubs", count(len(retrieval.hubs), "page") + " come up for half of the rows or more", width)
+    hubs = len(retrieval.hubs)
+    yield from _fact("hubs", f"{count(hubs, 'page')} {come(hubs)} up for half of the rows or more", width)
     yield from _listed([f"{page.share:>4.0%}  {visible(page.path)}" for page in retrieval.hubs], width)
     yield from _fact("never found", count(len(retrieval.never), "page"), width)
     yield from _listed([visible(page) for page in retrieval.never], width)

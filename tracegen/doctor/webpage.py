@@ -14,6 +14,8 @@ TEMPLATE = Path(__file__).with_name("page.html.j2")
 
 def check_place(file: Path, dataset: Path) -> None:
     """Raise OutputError where the page cannot go there: before the examination, which takes its time."""
+    if str(file) == "-":
+        raise OutputError("--html -: standard output has the report already. Name a file, such as doctor.html.")
     if file.resolve() == dataset.resolve():
         raise OutputError(f"--html {file} is the dataset itself. Name another file.")
     if file.is_dir():

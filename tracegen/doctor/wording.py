@@ -32,6 +32,11 @@ def do(number: int) -> str:
     return "does" if number == 1 else "do"
 
 
+def come(number: int) -> str:
+    """Return `comes` or `come`."""
+    return "comes" if number == 1 else "come"
+
+
 def listed(names: Sequence[str], total: int | None = None) -> str:
     """Return the first few names, and how many more there are; `total` where the others were left out before."""
     more = (len(names) if total is None else total) - len(names[:NAMED])

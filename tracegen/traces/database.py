@@ -141,7 +141,8 @@ def explained(path: Path) -> Iterator[None]:
         elif "readonly" in text or "unable to open" in text:
             reason = f"{text}. Check the folder and its permissions, or choose another place with -o."
         elif "not a database" in text or "malformed" in text:
-            raise InputError(f"{path} is not a run file, or a damaged one ({text}). Choose another -o.") from None
+            advice = "Give the .run.db file beside an output or, where that is damaged, start anew with another -o."
+            raise InputError(f"{path} is not a run file, or a damaged one ({text}). {advice}") from None
         elif "locked" in text:
             raise BusyError(f"{path} is in use by another program ({text}). Close it and run again.") from None
         else:

@@ -168,6 +168,17 @@ def read_rating(run: RunFile, row_id: str) -> Rating | None:
     return Rating.model_validate_json(found[0][0]) if found else None
 
 
+def stored_supports(run: RunFile) -> dict[str, float | None] | None:
+    """Return the stored support of the finished rows of the input by id; None where some have none of this measure."""
+    if run.format < 3:
+        return None
+    query = """SELECT traces.row_id, support.row_id IS NULL, support.support
+               FROM traces JOIN input ON input.row_id = traces.row_id
+               LEFT JOIN support ON support.row_id = traces.row_id AND measure = ?"""
+    found = run.fetch(query, MEASURE)
+    return None if any(is_missing for _, is_missing, _ in found) else {row_id: support for row_id, _, support in found}
+
+
 def rating_of_call(run: RunFile, call_id: str) -> Rating | None:
     """Return the stored rating of the row whose example begins with this call, or None."""
     if run.format < 3:
