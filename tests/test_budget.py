@@ -102,6 +102,14 @@ def test_the_command_line_says_so_with_a_code_of_its_own(
     assert "cost" not in ended.err  # nothing was asked
 
 
+def test_the_built_in_researcher_has_no_cost(
+    tracegen: Callable[..., Ended], dataset: Path, tmp_path: Path, sample_index: Path
+) -> None:
+    words = ["generate", dataset, "-o", tmp_path / "out.jsonl", "--index", sample_index, "--teacher", "builtin"]
+    ended = tracegen(*words)
+    assert (ended.code, "Done in" in ended.err, "cost" in ended.err) == (0, True, False)
+
+
 def estimated(dataset: Path, output: Path, **options: Any) -> Estimate:
     return asyncio.run(estimate_async(dataset, output, **options))
 

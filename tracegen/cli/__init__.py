@@ -67,7 +67,7 @@ def main() -> NoReturn:
         error.show()
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("\nInterrupted. What was finished is kept: run the same command again to go on.", err=True)
+        click.echo("\nInterrupted. What a run or an index had finished is kept: run the same command again to go on.", err=True)
         code = 130
     except BrokenPipeError:
         # The reader, such as `head`, has gone. Python must not complain about it when it flushes at exit.

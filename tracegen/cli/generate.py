@@ -176,7 +176,8 @@ def _summary_text(summary: "Summary") -> str:
         f"  this start  {summary.calls} calls, {usage.requests} answers of the teacher, "
         f"{usage.prompt_tokens:,} tokens sent, {usage.completion_tokens:,} received",
     ]
-    if usage.requests:
+    # The built-in researcher answers too, and uses nothing that has a price.
+    if usage.prompt_tokens or usage.completion_tokens:
         price = (
             "price not known (--price-in, --price-out)" if summary.usd is None else f"{summary.usd:,.4f} USD by the price list"
         )
