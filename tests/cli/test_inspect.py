@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from tracegen.cli.inspect import command
+from tracegen.cli import group
 from tracegen.errors import InputError
 
 PARAMETERS = {"type": "object", "properties": {"query": {"type": "string"}}, "required": ["query"]}
@@ -34,7 +34,7 @@ def file(tmp_path: Path) -> Path:
 
 def run(*words: Any, **more: Any) -> Result:
     """Run the command."""
-    return CliRunner().invoke(command, list(map(str, words)), **more)
+    return CliRunner().invoke(group, ["inspect", *map(str, words)], prog_name="tracegen", **more)
 
 
 def test_summary(file: Path) -> None:
@@ -75,7 +75,7 @@ def test_colours_only_where_they_are_wanted(file: Path, monkeypatch: pytest.Monk
 
 
 def test_output_that_cannot_write_the_marks(file: Path) -> None:
-    result = CliRunner(charset="ascii").invoke(command, [str(file), "1"])
+    result = CliRunner(charset="ascii").invoke(group, ["inspect", str(file), "1"])
     assert result.exit_code == 0
     assert '|    search_docs(query="loops")' in result.stdout
     assert "\\u65e5\\u672c" in result.stdout
