@@ -162,6 +162,18 @@ class Research:
         if first:
             self._proven.set()
 
+    async def _give_unasked(self, row: Row, loop: Loop, step: Ask | Search | Finish) -> tuple[Given | None, Rating | None]:
+        """Return what a loop is given without asking the teacher, and the rating of finished research.
+
+        Nothing is given where the teacher is to be asked, and where the research of the row is at its end.
+        """
+        if isinstance(step, Finish):
+            rating, further = await self._judge(row, step.trace)
+            return further, rating
+        if isinstance(step, Ask):
+            return await self._enough(row, loop), None
+        return await self._look_up(row, loop, step.query), None
+
     async def _research(self, row: Row) -> Trace | None:
         """Research one row, from where it was left, and return its trace; None where the run stops before its end."""
         loop = Loop(row, self._tool, max_hops=self._max_hops, prompt=self._prompt)
@@ -173,31 +185,25 @@ class Research:
         try:
             while True:
                 step = loop.step()
-                if isinstance(step, Finish):
-                    rating, further = await self._judge(row, step.trace)
-                    if further is None:
+                given, rating = await self._give_unasked(row, loop, step)
+                if given is None:
+                    if not isinstance(step, Ask):
                         break
-                    given: Given = further
-                elif isinstance(step, Ask) and (enough := await self._enough(row, loop)):
-                    given = enough
-                elif isinstance(step, Ask):
                     # On disk before the next request is sent; until then, searching and writing go on side by side.
                     await _written(writing)
                     if self._stopped is not None:
                         return None
                     given = await self._ask(row.id, step)
-                else:
-                    given = await self._look_up(row, loop, step.query)
                 writing.append(self._run.submit(row.id, seq, event_of(given)))
                 _give(loop, given)
                 seq += 1
                 self._report()
-            writing.append(self._run.submit_trace(row.id, step.trace, *self._rated(row, step.trace, rating)))
+            writing.append(self._run.submit_trace(row.id, loop.trace, *self._rated(row, loop.trace, rating)))
             await _written(writing)
         finally:
             if writing:
                 await asyncio.wait(writing)
-        return step.trace
+        return loop.trace
 
     async def _judge(self, row: Row, trace: Trace) -> tuple[Rating | None, Further | None]:
         """Return the rating of a row that the teacher is done with, and what it is told so that it goes on, if anything."""

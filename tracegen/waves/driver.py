@@ -16,11 +16,11 @@ from typing import TypeVar
 
 from tracegen.errors import AnswersPending, BudgetError, SettingsError, TeacherError
 from tracegen.records import Row, Tool
-from tracegen.research import Given, Progress, Research, SearchFunction, event_of, take_event
+from tracegen.research import Progress, Research, SearchFunction, event_of, take_event
 from tracegen.teacher import Failure
 from tracegen.teacher.batch import Passing, Service, Status
 from tracegen.teacher.chat import ChatTeacher
-from tracegen.teacher.loop import Ask, Finish, Loop
+from tracegen.teacher.loop import Ask, Loop
 from tracegen.teacher.size import ANSWER_TOKENS, BYTES_PER_TOKEN
 from tracegen.traces import batches
 from tracegen.traces.batches import Batch, Request
@@ -332,25 +332,19 @@ class Waves(Research):
             seq += 1
         while True:
             step = loop.step()
-            if isinstance(step, Finish):
-                rating, further = await self._judge(row, step.trace)
-                if further is None:
+            given, rating = await self._give_unasked(row, loop, step)
+            if given is None:
+                if not isinstance(step, Ask):
                     break
-                given: Given = further
-            elif isinstance(step, Ask) and (enough := await self._enough(row, loop)):
-                given = enough
-            elif isinstance(step, Ask):
                 if batches.tries(self._run, row.id, seq) < MAX_TRIES:
                     fields = self._chat.fields(step.tool_choice)
                     return Request(row.id, seq, fields), self._chat.body(step.messages, [self._tool.definition], fields)
                 given = Failure(detail=f"{MAX_TRIES} batches ended without an answer to the request")
-            else:
-                given = await self._look_up(row, loop, step.query)
             event = event_of(given)
             await self._run.record(row.id, seq, event)
             take_event(loop, event)
             seq += 1
-        await self._run.finish(row.id, step.trace, *self._rated(row, step.trace, rating))
+        await self._run.finish(row.id, loop.trace, *self._rated(row, loop.trace, rating))
         self.finished += 1
         self._report()
         return None
