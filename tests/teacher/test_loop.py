@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tracegen.records import Message, RawCall, Response, Row, Source, Tool, ToolReturn, Trace, Usage
 from tracegen.teacher import Failure
-from tracegen.teacher.loop import NUDGE, Ask, Finish, Loop, Search
+from tracegen.teacher.loop import ANSWER_CUT, NUDGE, Ask, Finish, Loop, Search
 from tracegen.tool_call import MAX_QUERY_CHARS
 
 SECRET = "THE-DESIRED-OUTPUT"
@@ -520,7 +520,12 @@ def test_any_responses_end_soon_with_valid_requests_and_without_the_desired_outp
         assert after.messages[: len(before.messages)] == before.messages
     responses = [thing for thing in given if isinstance(thing, Response)]
     assert trace.usage == sum((response.usage for response in responses), Usage())
-    assert (trace.ended in ("answered", "max_hops")) == (not trace.detail) or trace.ended == "error"
+    # Of the kept endings only an answer that was cut off, as the last response says, has a detail: that sentence.
+    cut = trace.ended == "answered" and responses[-1].finish_reason == "length"
+    if cut:
+        assert trace.detail == ANSWER_CUT
+    else:
+        assert (trace.ended in ("answered", "max_hops")) == (not trace.detail) or trace.ended == "error"
     if trace.ended in ("answered", "max_hops"):
         assert trace.good_hops
     if trace.ended == "no_calls":
