@@ -29,7 +29,7 @@ CHUNKS_EACH = 3
 class RandomEmbedder:
     """Vectors from the digest of a text."""
 
-    name, fingerprint, dimension, max_tokens = "bench/random", "0" * 64, DIMENSION, 250
+    name, fingerprint, dimension, max_tokens, queries_at_once = "bench/random", "0" * 64, DIMENSION, 250, 2
 
     def embed_query(self, text: str) -> Any:
         """Return a vector of length 1."""

@@ -358,20 +358,13 @@ def versions() -> dict[str, str]:
     return {"tracegen": tracegen.__version__} | {package: version(package) for package in packages}
 
 
-SEARCH_THREADS = min(8, max(2, (os.cpu_count() or 2) - 1))
-"""A core is left for the requests; a query keeps a core busy for some milliseconds, nearly all of them for its embedding."""
-
-
 class Searcher:
-    """An open index, searched in threads of its own so that the event loop goes on meanwhile.
-
-    Queries are embedded one by one: in batches the last bits of a vector depend on the queries beside it, see docs/log.md.
-    """
+    """An open index, searched in threads of its own so that the event loop goes on meanwhile."""
 
     def __init__(self, index: "Index") -> None:
         """Take an open index; it stays the caller's."""
         self._index = index
-        self._threads = ThreadPoolExecutor(SEARCH_THREADS, thread_name_prefix="search")
+        self._threads = ThreadPoolExecutor(index.searches_at_once, thread_name_prefix="search")
 
     def __enter__(self) -> Self:
         """Return itself."""

@@ -66,6 +66,7 @@ class WordEmbedder:
     fingerprint = "w" * 64
     max_tokens = 254
     dimension = 64
+    queries_at_once = 2
 
     def __init__(self) -> None:
         self.embedded: list[str] = []

@@ -47,6 +47,7 @@ class FakeEmbedder:
         self.fingerprint = fingerprint
         self.dimension = dimension
         self.max_tokens = 254
+        self.queries_at_once = 2
         self.embedded: list[str] = []
 
     def count_tokens(self, text: str) -> int:

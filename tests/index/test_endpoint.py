@@ -2,8 +2,11 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import httpx2
@@ -152,6 +155,44 @@ def test_an_endpoint_that_fails_once_is_asked_again(server: Server) -> None:
 
     server.answer = once
     assert load_embedder(MODEL).embed_query("word").shape == (48,)
+
+
+def test_queries_of_many_conversations_go_together(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoint, "REQUESTS_AT_A_TIME", 1)
+    embedder = EndpointEmbedder(MODEL)
+    began, may_end = Event(), Event()
+
+    def slowly() -> httpx2.Response:
+        server.answer = None
+        began.set()
+        assert may_end.wait(30)
+        return httpx2.Response(200, json={"data": [{"index": 0, "embedding": [1.0] + [0.0] * 47}]})
+
+    server.answer = slowly
+    queries = [f"query {number}" for number in range(40)]
+    with ThreadPoolExecutor(embedder.queries_at_once) as pool:
+        first = pool.submit(embedder.embed_query, "first")
+        assert began.wait(30)
+        others = pool.map(embedder.embed_query, queries)
+        deadline = time.monotonic() + 30
+        while len(embedder._queries._waiting) < len(queries):
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+        may_end.set()
+        vectors = list(others)
+    assert first.result()[0] == 1
+    assert [len(request["input"]) for request in server.requests] == [1, 40]
+    for query, vector in zip(queries, vectors, strict=True):
+        assert np.array_equal(vector, load_embedder(MODEL).embed_query(query))
+        assert not vector.flags.writeable
+
+
+def test_a_query_that_is_too_long_is_cut_off(server: Server) -> None:
+    embedder = load_embedder(MODEL)
+    embedder.embed_query("word " * 50_000)
+    assert server.requests[-1]["input"] == ["word " * embedder.max_tokens]
+    embedder.embed_query("short enough")
+    assert server.requests[-1]["input"] == ["short enough"]
 
 
 def test_fingerprints_agree_about_one_model_only() -> None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from tracegen.errors import EmbedderError, SettingsError
 from tracegen.index import models
+from tracegen.index.batching import MicroBatcher
 from tracegen.index.models import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ BATCH_SIZE = 8
 # progress in between is even, as it would not be with one sort of everything.
 WINDOW = 256
 QUERY_CACHE = 4096
+QUERY_BATCH = 32
 
 
 class Embedder(Protocol):
@@ -52,6 +54,10 @@ class Embedder(Protocol):
     def dimension(self) -> int:
         """Length of a vector."""
 
+    @property
+    def queries_at_once(self) -> int:
+        """Number of threads that are worth embedding queries at the same time."""
+
     def count_tokens(self, text: str) -> int:
         """Return the number of tokens of a text, without special tokens and however long it is."""
 
@@ -59,7 +65,11 @@ class Embedder(Protocol):
         """Return one vector of length 1 for each text, shape (n, dimension); progress gets texts done and in all."""
 
     def embed_query(self, text: str) -> Vectors:
-        """Return the query's vector of length 1, shape (dimension,): the same for the same text, whatever else runs."""
+        """Return the query's vector of length 1, shape (dimension,).
+
+        It is the same for the same text, whatever else is asked at the time; where queries of several threads are embedded
+        together, in micro-batches, its last bits may differ.
+        """
 
 
 def load_embedder(
@@ -105,9 +115,10 @@ class SentenceEmbedder:
         self.name = name
         self.fingerprint = models.fingerprint(folder)
         self._folder = folder
-        # One text at a time: tokenizers are not safe in several threads ("Already borrowed").
+        # One thread at a time: tokenizers are not safe in several ("Already borrowed").
         self._lock = RLock()
-        self._cached_query = lru_cache(QUERY_CACHE)(self._embed_query)
+        self._queries: MicroBatcher[str, Vectors] = MicroBatcher(self._embed_queries, largest=QUERY_BATCH, at_once=1)
+        self._cached_query = lru_cache(QUERY_CACHE)(self._queries)
 
     @cached_property
     def _model(self) -> "SentenceTransformer":
@@ -151,6 +162,11 @@ class SentenceEmbedder:
         """Length of a vector."""
         return int(self._model.get_embedding_dimension() or 0)
 
+    @property
+    def queries_at_once(self) -> int:
+        """Number of threads that are worth embedding queries at the same time: those of one micro-batch."""
+        return QUERY_BATCH
+
     def count_tokens(self, text: str) -> int:
         """Return the number of tokens of a text, without special tokens and however long it is."""
         return len(self._tokenizer.encode(well_formed(text), add_special_tokens=False).ids)
@@ -176,12 +192,12 @@ class SentenceEmbedder:
         """Return the query's vector of length 1, shape (dimension,); the last few thousand queries are remembered."""
         return self._cached_query(well_formed(text))
 
-    def _embed_query(self, text: str) -> Vectors:
+    def _embed_queries(self, texts: list[str]) -> Vectors:
         with self._lock, one_thread():
-            vector = self._model.encode_query(text, normalize_embeddings=True, show_progress_bar=False)
-        vector = np.asarray(vector, dtype=np.float32)
-        vector.setflags(write=False)  # it is shared by all who ask the same
-        return vector
+            said = self._model.encode_query(texts, batch_size=QUERY_BATCH, normalize_embeddings=True, show_progress_bar=False)
+        vectors: Vectors = np.asarray(said, dtype=np.float32)
+        vectors.setflags(write=False)  # they are shared by all who ask the same
+        return vectors
 
 
 def well_formed(text: str) -> str:

@@ -10,12 +10,14 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, lru_cache
+from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tracegen.errors import EmbedderError
+from tracegen.index.batching import MicroBatcher
 from tracegen.index.embedder import QUERY_CACHE, Vectors, well_formed
 from tracegen.index.models import ENDPOINT
 
@@ -30,6 +32,7 @@ BATCH_TOKENS = 50_000
 BATCH_TEXTS = 256
 """Limits of one request. OpenAI takes 300,000 tokens and 2,048 texts (2026-11), other servers less."""
 REQUESTS_AT_A_TIME = 4
+QUERIES_AT_ONCE = 128
 OPENAI_MAX_TOKENS = 8191
 OTHER_MAX_TOKENS = 500
 """What a model reads where nothing is known about it."""
@@ -79,7 +82,10 @@ class EndpointEmbedder:
             raise EmbedderError("The address for embeddings is none. Give it as http://localhost:8000/v1, without a password.")
         self.max_tokens = OPENAI_MAX_TOKENS if self._model.startswith("text-embedding-") else OTHER_MAX_TOKENS
         self._lock = Lock()
-        self._cached_query = lru_cache(QUERY_CACHE)(self._embed_query)
+        self._queries: MicroBatcher[str, Vectors] = MicroBatcher(
+            self._embed_queries, largest=BATCH_TEXTS, at_once=REQUESTS_AT_A_TIME
+        )
+        self._cached_query = lru_cache(QUERY_CACHE)(self._queries)
 
     @cached_property
     def _probe_vector(self) -> Vectors:
@@ -102,6 +108,11 @@ class EndpointEmbedder:
         found = fingerprint(self._model, self._probe)
         return self._known if agree(found, self._known) else found
 
+    @property
+    def queries_at_once(self) -> int:
+        """Number of threads that are worth embedding queries at the same time: they wait for the endpoint."""
+        return QUERIES_AT_ONCE
+
     def count_tokens(self, text: str) -> int:
         """Return about as many tokens as the model makes of a text, rather more than fewer: its tokenizer is not known."""
         return len(_TOKEN.findall(text))
@@ -120,12 +131,17 @@ class EndpointEmbedder:
 
     def embed_query(self, text: str) -> Vectors:
         """Return the query's vector of length 1, shape (dimension,); the last few thousand queries are remembered."""
-        return self._cached_query(well_formed(text))
+        return self._cached_query(self._readable(well_formed(text)))
 
-    def _embed_query(self, text: str) -> Vectors:
-        vector: Vectors = self._request([text])[0]
-        vector.setflags(write=False)  # it is shared by all who ask the same
-        return vector
+    def _embed_queries(self, texts: list[str]) -> Vectors:
+        vectors: Vectors = np.concatenate([self._request(batch) for batch in self._batches(texts)])
+        vectors.setflags(write=False)  # they are shared by all who ask the same
+        return vectors
+
+    def _readable(self, text: str) -> str:
+        """Return the beginning of a text that the model reads: longer ones are refused, and whatever is asked with them."""
+        rest = next(islice(_TOKEN.finditer(text), self.max_tokens, None), None)
+        return text[: rest.start()] if rest else text
 
     def _batches(self, texts: Sequence[str]) -> Iterator[list[str]]:
         batch: list[str] = []

@@ -74,6 +74,15 @@ class OnnxBert:
         tokenizer.enable_truncation(self._limit)
         return tokenizer
 
+    @property
+    def queries_at_once(self) -> int:
+        """Number of threads that are worth embedding queries at the same time: a query keeps a core busy for milliseconds.
+
+        They are embedded one by one, and a core is left for what asks. In micro-batches of 8 queries of 10 to 16 tokens took
+        15 % less CPU in int8, 28 % less in float32 (2026-11), but in int8 all texts of a batch would share their scales.
+        """
+        return min(8, max(2, (os.cpu_count() or 2) - 1))
+
     def count_tokens(self, text: str) -> int:
         """Return the number of tokens of a text, without special tokens and however long it is."""
         return len(self._counter.encode(well_formed(text), add_special_tokens=False).ids)

@@ -84,6 +84,11 @@ class Index:
     def __len__(self) -> int:
         return self.manifest.chunks
 
+    @property
+    def searches_at_once(self) -> int:
+        """Number of threads that are worth searching at the same time; queries of several may be embedded together."""
+        return self._embedder.queries_at_once
+
     def __enter__(self) -> Self:
         return self
 
