@@ -119,10 +119,14 @@ def test_a_closed_index_says_so(index: Index, docs: Path, tmp_path: Path, embedd
         opened.search("map")
 
 
-@given(scores=st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0]), min_size=1, max_size=40), count=st.integers(1, 10))
-def test_the_best_are_those_of_a_stable_sort(scores: list[float], count: int) -> None:
-    expected = sorted(range(len(scores)), key=lambda i: (-scores[i], i))[:count]
-    assert _best(np.array(scores, dtype=np.float32), count) == expected
+@given(
+    scores=st.lists(st.sampled_from([-np.inf, 0.0, 0.25, 0.5, 1.0]), min_size=1, max_size=40),
+    count=st.integers(1, 10),
+    above=st.sampled_from([-np.inf, 0.0, 0.25]),
+)
+def test_the_best_are_those_of_a_stable_sort(scores: list[float], count: int, above: float) -> None:
+    expected = sorted((i for i, score in enumerate(scores) if score > above), key=lambda i: (-scores[i], i))[:count]
+    assert _best(np.array(scores, dtype=np.float32), count, above=above).tolist() == expected
 
 
 @given(scores=st.lists(st.floats(-1, 100, width=32), min_size=1))

@@ -77,8 +77,9 @@ class Catalogue(NamedTuple):
     def section(self, chunk: int) -> range:
         """Return the numbers of the chunks of a chunk's section."""
         number = self.sections[chunk]
-        first, end = np.searchsorted(self.sections, [number, number + 1])
-        return range(int(first), int(end))
+        # Of the same type: for another one numpy would copy all sections, each time.
+        first, end = self.sections.searchsorted(np.array([number, number + 1], dtype=self.sections.dtype)).tolist()
+        return range(first, end)
 
     def originals(self) -> NDArray[np.bool_] | None:
         """Return which chunks are no repetitions, or None where none is: in one search the same passage stands once."""

@@ -78,7 +78,12 @@ class Lexical:
         """Read an index. Raises OSError or ValueError where its files are damaged."""
         import bm25s
 
-        return cls(bm25s.BM25.load(folder, mmap=True, show_progress=False))
+        bm25 = bm25s.BM25.load(folder, mmap=True, show_progress=False)
+        # Still mapped into memory, but as plain arrays: every slice of numpy's own kind of them costs microseconds.
+        bm25.scores.update(
+            {name: array.view(np.ndarray) for name, array in bm25.scores.items() if isinstance(array, np.memmap)}
+        )
+        return cls(bm25)
 
     def save(self, folder: Path) -> None:
         """Write the index. Raises OSError."""

@@ -55,8 +55,9 @@ def find_passages(
 
 def _by_section(ranked: Sequence[Found], sidecar: Sidecar) -> Iterator[Passage]:
     groups: dict[int, list[Found]] = {}
-    for found in ranked:
-        groups.setdefault(int(sidecar.catalogue.sections[found.number]), []).append(found)
+    sections = sidecar.catalogue.sections[[found.number for found in ranked]].tolist()
+    for section_number, found in zip(sections, ranked, strict=True):
+        groups.setdefault(section_number, []).append(found)
     for best, *others in groups.values():
         section = sidecar.catalogue.section(best.number)
         numbers = tuple(other.number for other in others)

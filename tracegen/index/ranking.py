@@ -68,21 +68,20 @@ def rank(sidecar: Sidecar, query: str, vector: Vectors, count: int, only: NDArra
     fused = DENSE_WEIGHT * _shares(dense) + WORDS_WEIGHT * _shares(words) + NAMES_WEIGHT * _shares(names)
     # A product of the same vectors differs in its last bits from machine to machine: what differs by less is equal.
     fused = np.round(np.where(sidecar.catalogue.thin, THIN * fused, fused) + named, SCORE_DIGITS)
-    dense_ranks = _ranks([i for i in _best(dense, count) if np.isfinite(dense[i])])
-    word_ranks = _ranks(_positive(words, count))
-    return [
-        Found(
-            number=i,
-            score=round(float(fused[i]), SCORE_DIGITS),
-            dense_rank=dense_ranks.get(i),
-            dense_score=float(dense[i]),
-            lexical_rank=word_ranks.get(i),
-            lexical_score=float(words[i]),
-            bonus=float(named[i]),
-        )
-        for i in _best(fused, count)
-        if np.isfinite(fused[i])
-    ]
+    dense_ranks = _ranks(_best(dense, count, above=-np.inf))
+    word_ranks = _ranks(_best(words, count, above=0))
+    best = _best(fused, count, above=-np.inf)
+    numbers = best.tolist()
+    columns = (
+        numbers,
+        np.round(fused[best].astype(np.float64), SCORE_DIGITS).tolist(),
+        [dense_ranks.get(number) for number in numbers],
+        dense[best].tolist(),
+        [word_ranks.get(number) for number in numbers],
+        words[best].tolist(),
+        named[best].tolist(),
+    )
+    return [Found(*values) for values in zip(*columns, strict=True)]
 
 
 def _shares(scores: Scores) -> Scores:
@@ -103,25 +102,20 @@ def _named(names: Lexical, wanted: Sequence[str]) -> Scores:
     return np.where(defined, DEFINITION, np.where(spoken_of, IN_HEADING, 0)).astype(np.float32)
 
 
-def _positive(scores: Scores, count: int) -> list[int]:
-    return [i for i in _best(scores, count) if scores[i] > 0]
-
-
-def _best(scores: Scores, count: int) -> list[int]:
-    """Return the positions of the largest scores, largest first, of equal ones the first first."""
+def _best(scores: Scores, count: int, *, above: float) -> NDArray[np.intp]:
+    """Return the positions of the largest scores, largest first, of equal ones the first first; only those above a value."""
     if len(scores) <= count:
-        positions = np.arange(len(scores))
+        positions = np.flatnonzero(scores > above)
     else:
         # Of the negative scores the smallest: where nearly all of 100,000 scores are the same, numpy 2.4 takes 8 ms for the
         # largest and 0.3 for the smallest (2026-11).
         threshold = -np.partition(-scores, count - 1)[count - 1]
-        above = np.flatnonzero(scores > threshold)
+        larger = np.flatnonzero(scores > max(threshold, above))
         # A word of every chunk gives them all one score: of those only as many as are needed are put in order.
-        equal = np.flatnonzero(scores == threshold)[: count - len(above)]
-        positions = np.sort(np.concatenate([above, equal]))
-    order = np.argsort(-scores[positions], kind="stable")
-    return [int(i) for i in positions[order]]
+        equal = np.flatnonzero(scores == threshold)[: count - len(larger)] if threshold > above else larger[:0]
+        positions = np.sort(np.concatenate([larger, equal]))
+    return positions[np.argsort(-scores[positions], kind="stable")]
 
 
-def _ranks(positions: Sequence[int]) -> Mapping[int, int]:
-    return {position: rank for rank, position in enumerate(positions, start=1)}
+def _ranks(positions: NDArray[np.intp]) -> Mapping[int, int]:
+    return {position: rank for rank, position in enumerate(positions.tolist(), start=1)}
