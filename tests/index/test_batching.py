@@ -38,13 +38,13 @@ def waiting(batcher: MicroBatcher[int, int], count: int) -> None:
 
 def test_what_comes_while_a_call_is_under_way_goes_together_in_the_next_ones() -> None:
     function = Gated()
-    batcher = MicroBatcher(function, largest=4, at_once=1)
+    batcher = MicroBatcher[int, int](largest=4, at_once=1)
     with ThreadPoolExecutor(8) as pool:
-        first = pool.submit(batcher, 0)
+        first = pool.submit(batcher.call, function, 0)
         assert function.began.wait(WAIT_S)
         others = []
         for number in range(1, 8):
-            others.append(pool.submit(batcher, number))
+            others.append(pool.submit(batcher.call, function, number))
             waiting(batcher, number)
         function.may_end.set()
         assert [future.result(WAIT_S) for future in (first, *others)] == [number * number for number in range(8)]
@@ -66,9 +66,9 @@ def test_so_many_calls_are_under_way_at_once_and_no_more() -> None:
             running -= 1
         return numbers
 
-    batcher = MicroBatcher(function, largest=1, at_once=2)
+    batcher = MicroBatcher[int, int](largest=1, at_once=2)
     with ThreadPoolExecutor(6) as pool:
-        assert list(pool.map(batcher, range(20))) == list(range(20))
+        assert list(pool.map(lambda number: batcher.call(function, number), range(20))) == list(range(20))
     assert most == 2
 
 
@@ -81,13 +81,13 @@ def test_a_batch_that_fails_fails_for_all_in_it_and_for_nobody_else() -> None:
             raise ValueError("no threes")
         return squares
 
-    batcher = MicroBatcher(function, largest=2, at_once=1)
+    batcher = MicroBatcher[int, int](largest=2, at_once=1)
     with ThreadPoolExecutor(6) as pool:
-        first = pool.submit(batcher, 1)
+        first = pool.submit(batcher.call, function, 1)
         assert gate.began.wait(WAIT_S)
         others = []
         for waits, number in enumerate((2, 3, 4, 5), 1):
-            others.append(pool.submit(batcher, number))
+            others.append(pool.submit(batcher.call, function, number))
             waiting(batcher, waits)
         gate.may_end.set()
         assert first.result(WAIT_S) == 1
@@ -95,7 +95,7 @@ def test_a_batch_that_fails_fails_for_all_in_it_and_for_nobody_else() -> None:
             with pytest.raises(ValueError, match="no threes"):
                 future.result(WAIT_S)
         assert [future.result(WAIT_S) for future in others[2:]] == [16, 25]
-    assert batcher(3 + 3) == 36
+    assert batcher.call(function, 6) == 36
 
 
 def test_a_function_that_returns_too_little_is_an_error_for_all_in_the_batch() -> None:
@@ -103,7 +103,7 @@ def test_a_function_that_returns_too_little_is_an_error_for_all_in_the_batch() -
         return []
 
     with pytest.raises(ValueError, match="shorter"):
-        MicroBatcher(nothing, largest=2, at_once=1)(1)
+        MicroBatcher[int, int](largest=2, at_once=1).call(nothing, 1)
 
 
 @given(st.lists(st.integers(), min_size=1, max_size=60), st.integers(1, 9), st.integers(1, 4), st.integers(1, 12))
@@ -114,8 +114,8 @@ def test_every_value_gets_its_own_result(numbers: list[int], largest: int, at_on
         sizes.append(len(batch))
         return [str(number) for number in batch]
 
-    batcher = MicroBatcher(function, largest=largest, at_once=at_once)
+    batcher = MicroBatcher[int, str](largest=largest, at_once=at_once)
     with ThreadPoolExecutor(threads) as pool:
-        assert list(pool.map(batcher, numbers)) == [str(number) for number in numbers]
+        assert list(pool.map(lambda number: batcher.call(function, number), numbers)) == [str(number) for number in numbers]
     assert sum(sizes) == len(numbers)
     assert max(sizes) <= largest

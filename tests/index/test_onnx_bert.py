@@ -1,10 +1,12 @@
 """The default model run by onnxruntime, against sentence-transformers: the same vectors, and `supports` in doubt says no."""
 
+import gc
 import json
 import shutil
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -158,6 +160,21 @@ def test_torch_is_not_loaded(folder: Path) -> None:
 
 
 # --- int8 ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [OnnxBert, SentenceEmbedder])
+def test_an_embedder_that_nobody_has_is_let_go_at_once(kind: type[OnnxBert | SentenceEmbedder], folder: Path) -> None:
+    embedder = kind("any", folder)
+    embedder.embed_query("a query")
+    embedder.embed_documents(["a document"])
+    gone = weakref.ref(embedder)
+    gc.collect()
+    gc.disable()  # which does not know that there are 100 MB behind a few objects
+    try:
+        del embedder
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 @pytest.fixture(scope="module")

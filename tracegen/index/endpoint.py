@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property, lru_cache
+from functools import cached_property, partial
 from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ import numpy as np
 
 from tracegen.errors import EmbedderError
 from tracegen.index.batching import MicroBatcher
-from tracegen.index.embedder import QUERY_CACHE, Vectors, well_formed
+from tracegen.index.embedder import QueryCache, Vectors, well_formed
 from tracegen.index.models import ENDPOINT
 
 if TYPE_CHECKING:
@@ -82,10 +82,8 @@ class EndpointEmbedder:
             raise EmbedderError("The address for embeddings is none. Give it as http://localhost:8000/v1, without a password.")
         self.max_tokens = OPENAI_MAX_TOKENS if self._model.startswith("text-embedding-") else OTHER_MAX_TOKENS
         self._lock = Lock()
-        self._queries: MicroBatcher[str, Vectors] = MicroBatcher(
-            self._embed_queries, largest=BATCH_TEXTS, at_once=REQUESTS_AT_A_TIME
-        )
-        self._cached_query = lru_cache(QUERY_CACHE)(self._queries)
+        self._queries: MicroBatcher[str, Vectors] = MicroBatcher(largest=BATCH_TEXTS, at_once=REQUESTS_AT_A_TIME)
+        self._remembered = QueryCache()
 
     @cached_property
     def _probe_vector(self) -> Vectors:
@@ -131,7 +129,8 @@ class EndpointEmbedder:
 
     def embed_query(self, text: str) -> Vectors:
         """Return the query's vector of length 1, shape (dimension,); the last few thousand queries are remembered."""
-        return self._cached_query(self._readable(well_formed(text)))
+        query = self._readable(well_formed(text))
+        return self._remembered.get(query, partial(self._queries.call, self._embed_queries))
 
     def _embed_queries(self, texts: list[str]) -> Vectors:
         vectors: Vectors = np.concatenate([self._request(batch) for batch in self._batches(texts)])

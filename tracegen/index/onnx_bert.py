@@ -15,7 +15,7 @@ import os
 import struct
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ import numpy as np
 
 from tracegen.errors import EmbedderError
 from tracegen.index import models
-from tracegen.index.embedder import QUERY_CACHE, WINDOW, Vectors, well_formed
+from tracegen.index.embedder import WINDOW, QueryCache, Vectors, well_formed
 from tracegen.index.onnx_file import FLOAT, INT8, INT64, UINT8, Graph
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class OnnxBert:
         self._folder = folder
         self._precision = precision
         self._lock = Lock()
-        self._cached_query = lru_cache(QUERY_CACHE)(self._embed_query)
+        self._remembered = QueryCache()
 
     @cached_property
     def _loaded(self) -> "InferenceSession":
@@ -103,7 +103,7 @@ class OnnxBert:
 
     def embed_query(self, text: str) -> Vectors:
         """Return the query's vector of length 1, shape (dimension,); the last few thousand queries are remembered."""
-        return self._cached_query(text)
+        return self._remembered.get(text, self._embed_query)
 
     def _embed_query(self, text: str) -> Vectors:
         vector = self._embed(text)
