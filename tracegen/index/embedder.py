@@ -5,12 +5,11 @@ The model is loaded when it is first needed, not when the embedder is made: an i
 
 import contextlib
 import os
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 from importlib import import_module
 from pathlib import Path
-from threading import Lock, RLock
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -20,6 +19,7 @@ from tracegen.errors import EmbedderError, SettingsError
 from tracegen.index import models
 from tracegen.index.batching import MicroBatcher
 from tracegen.index.models import DEFAULT_MODEL
+from tracegen.lru import LRUCache
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -34,31 +34,6 @@ BATCH_SIZE = 8
 WINDOW = 256
 QUERY_CACHE = 4096
 QUERY_BATCH = 32
-
-
-class QueryCache:
-    """The vectors of the last few thousand queries. Safe to use from several threads.
-
-    It is no `lru_cache` of a method: that and its embedder would hold each other, and a model of 100 MB stay in memory until
-    the garbage collector comes by, which does not know how large it is.
-    """
-
-    def __init__(self) -> None:
-        self._vectors: OrderedDict[str, Vectors] = OrderedDict()
-        self._lock = Lock()
-
-    def get(self, query: str, embed: Callable[[str], Vectors]) -> Vectors:
-        """Return the vector of a query, from `embed` where it is not remembered."""
-        with self._lock:
-            if query in self._vectors:
-                self._vectors.move_to_end(query)
-                return self._vectors[query]
-        vector = embed(query)
-        with self._lock:
-            self._vectors[query] = vector
-            if len(self._vectors) > QUERY_CACHE:
-                self._vectors.popitem(last=False)
-        return vector
 
 
 class Embedder(Protocol):
@@ -144,7 +119,7 @@ class SentenceEmbedder:
         # One thread at a time: tokenizers are not safe in several ("Already borrowed").
         self._lock = RLock()
         self._queries: MicroBatcher[str, Vectors] = MicroBatcher(largest=QUERY_BATCH, at_once=1)
-        self._remembered = QueryCache()
+        self._remembered: LRUCache[str, Vectors] = LRUCache(QUERY_CACHE)
 
     @cached_property
     def _model(self) -> "SentenceTransformer":

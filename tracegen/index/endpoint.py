@@ -18,8 +18,9 @@ import numpy as np
 
 from tracegen.errors import EmbedderError
 from tracegen.index.batching import MicroBatcher
-from tracegen.index.embedder import QueryCache, Vectors, well_formed
+from tracegen.index.embedder import QUERY_CACHE, Vectors, well_formed
 from tracegen.index.models import ENDPOINT
+from tracegen.lru import LRUCache
 
 if TYPE_CHECKING:
     import httpx2
@@ -83,7 +84,7 @@ class EndpointEmbedder:
         self.max_tokens = OPENAI_MAX_TOKENS if self._model.startswith("text-embedding-") else OTHER_MAX_TOKENS
         self._lock = Lock()
         self._queries: MicroBatcher[str, Vectors] = MicroBatcher(largest=BATCH_TEXTS, at_once=REQUESTS_AT_A_TIME)
-        self._remembered = QueryCache()
+        self._remembered: LRUCache[str, Vectors] = LRUCache(QUERY_CACHE)
 
     @cached_property
     def _probe_vector(self) -> Vectors:

@@ -24,8 +24,9 @@ import numpy as np
 
 from tracegen.errors import EmbedderError
 from tracegen.index import models
-from tracegen.index.embedder import WINDOW, QueryCache, Vectors, well_formed
+from tracegen.index.embedder import QUERY_CACHE, WINDOW, Vectors, well_formed
 from tracegen.index.onnx_file import FLOAT, INT8, INT64, UINT8, Graph
+from tracegen.lru import LRUCache
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -52,7 +53,7 @@ class OnnxBert:
         self._folder = folder
         self._precision = precision
         self._lock = Lock()
-        self._remembered = QueryCache()
+        self._remembered: LRUCache[str, Vectors] = LRUCache(QUERY_CACHE)
 
     @cached_property
     def _loaded(self) -> "InferenceSession":

@@ -5,10 +5,10 @@ trace of a row takes its rating away, in the same transaction.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache
 from threading import Lock
 from typing import NamedTuple
 
+from tracegen.lru import LRUCache
 from tracegen.records import Chunk, Hop, Record, Row, Trace
 from tracegen.traces.leaks import Leak, leaking_terms, leaks_of, passages_of
 from tracegen.traces.runfile import Result, RunFile, Statement
@@ -68,7 +68,7 @@ class Rater:
         self._chunks = chunks
         self._lock = Lock()
         self._read: tuple[Vocabulary, list[Place]] | None = None
-        self._needs = lru_cache(maxsize=1024)(self._find_needs)
+        self._needs: LRUCache[Row, tuple[Term, ...]] = LRUCache(1024)
         self.index_id = index_id
         self.language = language
 
@@ -100,7 +100,7 @@ class Rater:
 
     def leaks(self, row: Row, hops: Sequence[Hop], query: str) -> bool:
         """Return whether a query, asked after these hops, holds what only the desired output of the row has."""
-        return bool(leaking_terms(query, self._needs(row), [prompt_of(row), *passages_of(hops)]))
+        return bool(leaking_terms(query, self._needs.get(row, self._find_needs), [prompt_of(row), *passages_of(hops)]))
 
     def _find_needs(self, row: Row) -> tuple[Term, ...]:
         terms = rate(row.desired_output, prompt_of(row), [], self.vocabulary, self.language).terms
