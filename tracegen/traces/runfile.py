@@ -122,6 +122,11 @@ class RunFile:
             check_format(connection, path)
         return cls(path, connection, None)
 
+    def copy_to(self, path: Path) -> None:
+        """Write a copy, as of the last transaction, to a file that does not exist. Raises OutputError where it cannot."""
+        with explained(path), contextlib.closing(sqlite3.connect(path)) as copy:
+            self._connection.backup(copy)
+
     def __enter__(self) -> Self:
         """Return itself."""
         return self
@@ -168,19 +173,6 @@ class RunFile:
                    WHERE requests.outcome = 'answered'"""
         ((requests, prompt_tokens, completion_tokens),) = self._fetch(query, ())
         return Usage(requests=requests, prompt_tokens=prompt_tokens, completion_tokens=completion_tokens)
-
-    def researched(self) -> tuple[int, int]:
-        """Return how many rows are researched, and how many hops they have."""
-        ((rows, hops),) = self._fetch("SELECT count(*), coalesce(sum(hops), 0) FROM traces", ())
-        return rows, hops
-
-    def seconds_per_row(self) -> float:
-        """Return the mean time between the first and the last answer of a researched row, pauses between starts left out."""
-        query = """SELECT avg(seconds) FROM (
-                     SELECT (julianday(max(at)) - julianday(min(at))) * 86400.0 * count(*) / max(count(*) - 1, 1) AS seconds
-                     FROM events WHERE row_id IN (SELECT row_id FROM traces) GROUP BY row_id) WHERE seconds < 3600"""
-        ((seconds,),) = self._fetch(query, ())
-        return seconds or 0.0
 
     def set_input(self, lines: Iterable[tuple[Row | Rejected, str]]) -> None:
         """Make these lines, each with its text in the dataset, the input of the run. Rows known already keep their research."""
