@@ -105,6 +105,7 @@ def test_rows_that_are_done_again_count_and_the_run_stays_as_it_is(
 def test_a_batch_is_half_the_price_and_has_waves(dataset: Path, output: Path, options: dict[str, Any]) -> None:
     priced = options | {"price_in": 1, "price_out": 2, "max_hops": 5}
     whole = estimated(dataset, output, **priced)
+    assert whole.usd is not None
     assert whole.usd == pytest.approx((whole.prompt_tokens + 2 * whole.completion_tokens) / 1e6)
     assert whole.waves is None
     half = estimated(dataset, output, **priced, batch=BatchOptions())

@@ -10,7 +10,7 @@ import ssl
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     import openai
@@ -31,6 +31,13 @@ _CONTEXT_WORDS = (
 )
 _QUOTA_WORDS = ("insufficient_quota", "insufficient balance", "credit balance", "billing_hard_limit", "out of credits")
 _CONTENT_WORDS = ("moderation", "flagged", "content_policy", "content policy", "content_filter", "safety")
+_STATUS_OF_WORDS = (
+    (("rate_limit", "too_many_requests"), 429),
+    (("invalid_api_key", "authentication"), 401),
+    (("overloaded",), 529),
+    (("model_not_found",), 404),
+)
+"""Words that stand for a status in the code of an error."""
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -90,7 +97,38 @@ def fault_of_status(error: "openai.APIStatusError") -> Fault:
     body = error.body
     said = body.get("message") or body.get("detail") or body if isinstance(body, dict) else error.response.text
     text = clean(" ".join(str(said).split())) or f"status {status}, and no text"
-    code = f"{error.code or ''} {error.type or ''}".strip()
+    return _fault(status, text, f"{error.code or ''} {error.type or ''}".strip(), headers)
+
+
+def fault_of_answer(error: "ErrorAnswer", headers: Mapping[str, str]) -> Fault | None:
+    """Return what an error means that came with status 200, or None where it does not say which.
+
+    Gateways that begin to answer before they know how it ends send errors so; the `code` is then the HTTP status it would have
+    had (openrouter.ai/docs/errors, 2026-11), or a word (OpenAI's Responses).
+    """
+    status = error.status or next((status for words, status in _STATUS_OF_WORDS if any(w in error.code for w in words)), None)
+    if status is None and any(word in f"{error.code} {error}".lower() for word in _QUOTA_WORDS):
+        status = 429
+    return None if status is None else _fault(status, clean(str(error)), error.code, headers)
+
+
+class ErrorAnswer(ValueError):
+    """The body of an answer holds an error in the place of a message; its text is what was said."""
+
+    def __init__(self, said: Any, finish_reason: str = "") -> None:
+        """Read an error, in whatever form."""
+        inner = said if isinstance(said, dict) else {}
+        text = inner.get("message") or said or f"finish_reason {finish_reason!r}"
+        super().__init__(" ".join(str(text).split()))
+        code = inner.get("code") or inner.get("status") or ""
+        number = int(code) if isinstance(code, int | str) and re.fullmatch(r"[45][0-9][0-9]", str(code)) else None
+        self.status = number
+        """The HTTP status that it would have had, or None."""
+        self.code = "" if number else f"{code} {inner.get('type') or ''}".strip()
+        """Its own code and type."""
+
+
+def _fault(status: int, text: str, code: str, headers: Mapping[str, str]) -> Fault:
     asked_s = pause_s(headers, datetime.now(UTC))
     fault = Fault("refused", text, status, code, exhausted_s(headers) if asked_s is None else asked_s)
     if fault.quota:
