@@ -311,7 +311,7 @@ async def test_another_refusal_stops_the_run_at_first_and_concerns_the_row_later
         assert at_first == f"http://fake.test/v1/ {text}. It has not answered once, so the run stops here."
         assert later == f"The request failed {TRIES} times: http://fake.test/v1/ {text}"
     else:
-        assert at_first == f"The request failed: http://fake.test/v1/ {text} It was the first answer, so the run stops here."
+        assert at_first == f"The request failed: http://fake.test/v1/ {text}. It was the first answer, so the run stops here."
         assert later == f"The request failed: http://fake.test/v1/ {text}"
 
 

@@ -115,6 +115,8 @@ def command(
     with Bar(quiet=quiet, unit="row") as progress:
 
         def report(state: "Progress") -> None:
+            if state.stopping:
+                progress.say_once("Stopping: waiting for the answers on their way, a minute at most. Ctrl-C again: at once.")
             progress.show("research", state.finished, state.rows, _progress_note(state))
 
         batch = read_batch_options(options, progress.say)

@@ -271,7 +271,7 @@ class ChatTeacher:
     def _for_this_row(self, detail: str) -> Failure:
         """Return a failure of this row; raise where the endpoint has not worked even once."""
         if not (self.gate.pacer.proven or self.known):
-            raise TeacherError(f"{detail} It was the first answer, so the run stops here.")
+            raise TeacherError(f"{detail}. It was the first answer, so the run stops here.")
         return Failure(detail=detail)
 
     def _said(self, fault: Fault) -> str:

@@ -5,6 +5,7 @@ servers, 2026-11): so status and words decide, in one place.
 """
 
 import contextlib
+import math
 import re
 import ssl
 from collections.abc import Iterator, Mapping
@@ -167,7 +168,7 @@ def _retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
         return None
     with contextlib.suppress(ValueError):
         seconds = float(said)
-        return max(0.0, seconds) if seconds == seconds else None  # not for nan
+        return max(0.0, seconds) if math.isfinite(seconds) else None
     with contextlib.suppress(ValueError, TypeError):
         return max(0.0, (parsedate_to_datetime(said) - now).total_seconds())
     return None
