@@ -644,5 +644,5 @@ def test_any_json_is_a_response_that_can_be_kept_or_a_value_error(value: Any) ->
 
 @given(st.binary(max_size=40))
 def test_any_bytes_are_a_response_or_a_value_error(body: bytes) -> None:
-    with pytest.raises(ValueError, match=r"not JSON|no choice"):
+    with pytest.raises(ValueError, match=r"not JSON|no choice|a stream of events"):
         read_completion(body)

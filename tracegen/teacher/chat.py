@@ -8,6 +8,7 @@ Its own retries are off: each row would wait for itself, and they know neither a
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tracegen.errors import TeacherError
@@ -171,8 +172,8 @@ class ChatTeacher:
             return fault
         self._size.learn(body, response.usage)
         self.gate.answered(ticket, response.usage.prompt_tokens or ticket.prompt_tokens, response.usage.completion_tokens)
-        if wait_s := exhausted_s(headers):
-            self.gate.pause(wait_s)
+        if wait_s := exhausted_s(headers, datetime.now(UTC)):
+            self.gate.pause(min(wait_s, LONGEST_PAUSE_S), "nothing is left of a rate limit, as the endpoint says")
         return response
 
     def _no_message(self, error: ValueError, headers: Mapping[str, str]) -> Fault:
