@@ -1,6 +1,7 @@
 """Killed, interrupted, started again: it ends with the same files and repeats no answered request."""
 
 import random
+import shlex
 import signal
 import sqlite3
 import subprocess
@@ -153,3 +154,11 @@ def test_two_at_once_the_second_says_so(many_rows: Path, tmp_path: Path, sample_
         first.kill()
     assert second.returncode == 1
     assert "Another process is writing the run file" in said
+
+
+def test_without_stderr_and_stdin_it_works_all_the_same(many_rows: Path, tmp_path: Path, sample_index: Path) -> None:
+    output = tmp_path / "out.jsonl"
+    words = ["generate", many_rows, "-o", output, "--index", sample_index, "--teacher", "builtin", "--limit", "3"]
+    command = shlex.join([sys.executable, "-m", "tracegen", *map(str, words)])
+    assert subprocess.run(["sh", "-c", f"{command} <&- 2>&-"], cwd=ROOT, stdout=subprocess.DEVNULL).returncode == 0
+    assert len(output.read_text(encoding="utf-8").splitlines()) == 3

@@ -32,6 +32,8 @@ BROKEN_ROWS = 5
 GC_THRESHOLDS = 20_000, 50, 50
 """Allocations before Python looks for garbage cycles, and how often it does before it looks among older objects too."""
 
+_OTHER_VERSION = "The run file does not fit this version of tracegen. Use the version that made it, or another -o."
+
 SearchFunction = Callable[[str], Awaitable[ToolReturn]]
 
 
@@ -328,8 +330,18 @@ def event_of(given: Given) -> Event:
 
 
 def take_event(loop: Loop, event: Event) -> None:
-    """Give the loop a recorded event. Raises InputError where it does not fit."""
-    _give(loop, next(kind for kind, name in _KINDS.items() if name == event.kind).model_validate_json(event.body))
+    """Give the loop a recorded event. Raises InputError where it does not fit, or cannot be read."""
+    record = next((kind for kind, name in _KINDS.items() if name == event.kind), None)
+    if record is None:
+        raise InputError(_OTHER_VERSION)
+    try:
+        given = record.model_validate_json(event.body)
+    except ValueError as error:
+        raise InputError(
+            f"The run file is damaged: a {event.kind} in it cannot be read ({' '.join(str(error).split())[:120]}). Put a copy "
+            "of it in its place, or start anew with another -o."
+        ) from None
+    _give(loop, given)
 
 
 def _give(loop: Loop, given: Given) -> None:
@@ -349,4 +361,4 @@ def _give(loop: Loop, given: Given) -> None:
     elif isinstance(given, Enough) and isinstance(step, Ask):
         loop.take_enough()
     else:
-        raise InputError("The run file does not fit this version of tracegen. Use the version that made it, or another -o.")
+        raise InputError(_OTHER_VERSION)

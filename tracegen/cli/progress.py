@@ -13,7 +13,8 @@ class Bar:
 
     def __init__(self, *, quiet: bool, unit: str) -> None:
         """Prepare; nothing is shown before the first `show`."""
-        self._quiet, self._unit = quiet, unit
+        # Python has no stderr where the caller has closed it.
+        self._quiet, self._unit = quiet or sys.stderr is None, unit
         self._stage: str | None = None
         self._bar: Any = None
         self._said = set[str]()

@@ -17,7 +17,7 @@ from tracegen.teacher import Failure, ToolChoice, completion, responses
 from tracegen.teacher.asking import Asking
 from tracegen.teacher.budget import Budget
 from tracegen.teacher.completion import read_completion as read_completion
-from tracegen.teacher.connection import Connection
+from tracegen.teacher.connection import Connection, proxies
 from tracegen.teacher.faults import ErrorAnswer, Fault, exhausted_s, fault_of_answer
 from tracegen.teacher.gate import Gate
 from tracegen.teacher.pacing import Pace, Ticket
@@ -254,6 +254,8 @@ class ChatTeacher:
             hint = _AT_FIRST
             if fault.status is None:
                 hint = " Is the address right and the server running?"
+                if names := proxies():
+                    hint = f"{hint} It is asked through a proxy, as {names} says, unless NO_PROXY names it."
             elif fault.status == 200 and "not JSON" in fault.text:
                 hint = " Does the URL end in /v1?"
             raise TeacherError(f"{said}.{hint} {_KEPT if fault.status is None else ''}".rstrip())

@@ -62,6 +62,12 @@ class Connection:
             url = httpx2.URL(str(self.client.base_url))
         except httpx2.InvalidURL as error:
             raise TeacherError(f"The base URL is no address ({error}). {_GOOD_URL}") from None
+        except ValueError as error:
+            if not proxies():
+                raise
+            raise TeacherError(
+                f"The proxy in {proxies()} cannot be used: {error}. Correct the variable, or unset it."
+            ) from None
         if url.scheme not in ("http", "https") or not url.host or url.userinfo or url.query:
             # Not repeated here: it may hold a password.
             raise TeacherError(f"The base URL is no plain http address. {_GOOD_URL}")
@@ -132,6 +138,12 @@ async def within(seconds: float) -> AsyncIterator[None]:
             yield
         finally:
             timers[-1].cancel()
+
+
+def proxies() -> str:
+    """Return the names of the environment variables that set a proxy, or "": their values may hold a password."""
+    names = ("http_proxy", "https_proxy", "all_proxy")
+    return ", ".join(sorted(name for name, value in os.environ.items() if value and name.lower() in names))
 
 
 def _usable_key(model: str, base_url: str | None, api_key: str | None) -> str:

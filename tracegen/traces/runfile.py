@@ -200,7 +200,9 @@ class RunFile:
         line = 0
         while page := self._fetch(query, (line,)):
             for line, row in page:
-                yield _row_on(line, row)
+                with explained(self.path):
+                    read = _row_on(line, row)
+                yield read
 
     def started_rows(self) -> set[str]:
         """Return the ids of the rows about which something was answered, but whose research is not finished."""
@@ -221,7 +223,8 @@ class RunFile:
         ((line, row),) = self._fetch(
             "SELECT input.line, rows.row FROM input JOIN rows ON rows.id = input.row_id WHERE rows.id = ?", (row_id,)
         )
-        return _row_on(line, row)
+        with explained(self.path):
+            return _row_on(line, row)
 
     def results(self) -> Iterator[Result]:
         """Yield the lines of the input in order, with what became of them."""
@@ -231,13 +234,10 @@ class RunFile:
         line = 0
         while page := self._fetch(query, (line,)):
             for line, raw, row, reason, trace in page:
-                yield Result(
-                    line,
-                    raw,
-                    None if row is None else _row_on(line, row),
-                    reason,
-                    None if trace is None else Trace.model_validate_json(trace),
-                )
+                with explained(self.path):
+                    read_row = None if row is None else _row_on(line, row)
+                    read_trace = None if trace is None else Trace.model_validate_json(trace)
+                yield Result(line, raw, read_row, reason, read_trace)
 
     def sources(self, call_id: str) -> dict[str, tuple[Source, ...]]:
         """Return where the passages came from, by call id, for all calls of the research that this call is part of."""
