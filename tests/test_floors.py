@@ -41,7 +41,7 @@ ALLOWED = {
     "selecting": COMMON | {"samples", "dataset", "index", "pipeline", "traces", "proof"},
     "doctor": COMMON | {"dataset", "index", "teacher", "traces", "review"},
     "judging": COMMON | {"prompts", "teacher", "traces"},
-    "estimating": COMMON | {"dataset", "teacher", "pipeline", "research"},
+    "estimating": COMMON | {"dataset", "teacher", "pipeline", "research", "traces", "waves"},
 }
 """What each module or package at the top of tracegen may import of the others; `cli` may import them all."""
 HEAVY = {

@@ -1,16 +1,19 @@
 """Killed, interrupted, started again: it ends with the same files and repeats no answered request."""
 
 import random
+import shlex
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bench.endpoint import Endpoint
+from bench.endpoint import start as start_endpoint
 from tests.conftest import ROOT
 
 ROWS = 30
@@ -26,10 +29,10 @@ def many_rows(tmp_path: Path) -> Path:
     return path
 
 
-def start(dataset: Path, output: Path, index: Path, endpoint: Endpoint) -> subprocess.Popen[str]:
+def start(dataset: Path, output: Path, index: Path, endpoint: Endpoint, *more: str) -> subprocess.Popen[str]:
     """Start `tracegen generate` as a process of its own."""
     words = ["generate", dataset, "-o", output, "--index", index, "--teacher", "scripted", "--base-url", endpoint.base_url]
-    command = [sys.executable, "-m", "tracegen", *map(str, words), "--concurrency", str(CONCURRENCY)]
+    command = [sys.executable, "-m", "tracegen", *map(str, words), "--concurrency", str(CONCURRENCY), *more]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -80,18 +83,64 @@ def test_killed_again_and_again_it_ends_with_the_same_files(
     assert endpoint.counts().repeated <= kills * CONCURRENCY
 
 
-def test_ctrl_c_says_how_to_go_on(many_rows: Path, tmp_path: Path, sample_index: Path, endpoint: Endpoint) -> None:
+@pytest.fixture(scope="module")
+def slow_process() -> Iterator[Endpoint]:
+    """Return an endpoint that takes its time, so that there is always something in flight."""
+    with start_endpoint(latency_ms=300) as endpoint:
+        yield endpoint
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_stopped_it_keeps_what_is_in_flight_and_says_how_to_go_on(
+    many_rows: Path, tmp_path: Path, sample_index: Path, slow_process: Endpoint, number: int, code: int
+) -> None:
     output, run_file = tmp_path / "out.jsonl", tmp_path / "out.run.db"
-    with start(many_rows, output, sample_index, endpoint) as process:
-        wait_for_events(process, run_file, 10)
-        process.send_signal(signal.SIGINT)
+    slow_process.reset()
+    with start(many_rows, output, sample_index, slow_process) as process:
+        wait_for_events(process, run_file, 20)
+        process.send_signal(number)
         _, said = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == code
+    assert "waiting for the answers on their way" in said
     assert "run the same command again" in said
     assert "Traceback" not in said
-    with start(many_rows, output, sample_index, endpoint) as process:
+    assert 0 < slow_process.counts().answered < ROWS * 4
+    with start(many_rows, output, sample_index, slow_process) as process:
         assert process.wait() == 0
     assert len(output.read_text(encoding="utf-8").splitlines()) == ROWS
+    assert (slow_process.counts().requests, slow_process.counts().repeated) == (ROWS * 4, 0)
+
+
+def test_ctrl_c_again_stops_at_once(many_rows: Path, tmp_path: Path, sample_index: Path, endpoint: Endpoint) -> None:
+    endpoint.fault("hang")
+    with start(many_rows, tmp_path / "out.jsonl", sample_index, endpoint) as process:
+        while process.poll() is None and endpoint.counts().requests == 0:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        said = iter(process.stderr.readline, "")
+        assert any("Ctrl-C again" in line for line in said)
+        for _ in range(3):
+            process.send_signal(signal.SIGINT)
+        rest = "".join(said)
+    assert process.returncode in (130, -signal.SIGINT)
+    assert "Interrupted." in rest
+    assert "Traceback" not in rest
+    assert "never retrieved" not in rest
+
+
+def test_stopped_for_longer_than_the_time_limit_nothing_is_asked_twice(
+    many_rows: Path, tmp_path: Path, sample_index: Path, slow_process: Endpoint
+) -> None:
+    output, run_file = tmp_path / "out.jsonl", tmp_path / "out.run.db"
+    slow_process.reset()
+    with start(many_rows, output, sample_index, slow_process, "--timeout", "4") as process:
+        wait_for_events(process, run_file, 20)
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(9)
+        process.send_signal(signal.SIGCONT)
+        assert process.wait() == 0
+    assert (slow_process.counts().requests, slow_process.counts().repeated) == (ROWS * 4, 0)
 
 
 def test_two_at_once_the_second_says_so(many_rows: Path, tmp_path: Path, sample_index: Path, endpoint: Endpoint) -> None:
@@ -105,3 +154,11 @@ def test_two_at_once_the_second_says_so(many_rows: Path, tmp_path: Path, sample_
         first.kill()
     assert second.returncode == 1
     assert "Another process is writing the run file" in said
+
+
+def test_without_stderr_and_stdin_it_works_all_the_same(many_rows: Path, tmp_path: Path, sample_index: Path) -> None:
+    output = tmp_path / "out.jsonl"
+    words = ["generate", many_rows, "-o", output, "--index", sample_index, "--teacher", "builtin", "--limit", "3"]
+    command = shlex.join([sys.executable, "-m", "tracegen", *map(str, words)])
+    assert subprocess.run(["sh", "-c", f"{command} <&- 2>&-"], cwd=ROOT, stdout=subprocess.DEVNULL).returncode == 0
+    assert len(output.read_text(encoding="utf-8").splitlines()) == 3

@@ -298,6 +298,7 @@ def remembering(run: RunFile, teacher: Teacher, research: Research) -> Iterator[
         return
     teacher.quirks = Quirks(run.meta().get(QUIRKS, ()))
     teacher.gate.notice = research.say
+    research.hold_back = teacher.gate.stop
     teacher.known = run.has_hops()
     try:
         yield

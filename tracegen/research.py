@@ -32,6 +32,8 @@ BROKEN_ROWS = 5
 GC_THRESHOLDS = 20_000, 50, 50
 """Allocations before Python looks for garbage cycles, and how often it does before it looks among older objects too."""
 
+_OTHER_VERSION = "The run file does not fit this version of tracegen. Use the version that made it, or another -o."
+
 SearchFunction = Callable[[str], Awaitable[ToolReturn]]
 
 
@@ -56,6 +58,8 @@ class Progress(NamedTuple):
     """What this start asked of the teacher."""
     note: str = ""
     """Why nothing happens just now, such as a pause that the server asked for."""
+    stopping: bool = False
+    """Whether the run was interrupted, and only waits for the answers that are on their way."""
 
 
 class Research:
@@ -100,12 +104,16 @@ class Research:
         self._without_calls: list[str] = []
         self._broken: list[str] = []
         self._stopped: TracegenError | None = None
+        self.hold_back: Callable[[TracegenError], None] = lambda _: None
+        """Called with what the run stops with: keeps back requests that wait to be sent."""
+        self._stopping = False
         self._reported_at = float("-inf")
 
     async def run(self, concurrency: int, rows: Iterator[Row] | None = None) -> None:
         """Research these rows, or all open ones, so many at a time.
 
-        Raises TeacherError where it makes no sense to go on, BudgetError where the budget is reached.
+        Cancelled, it still waits for the answers that are on their way, and keeps them. Raises TeacherError where it makes no
+        sense to go on, BudgetError where the budget is reached.
         """
         rows = self._rows() if rows is None else rows
         self._report(at_once=True)
@@ -115,6 +123,9 @@ class Research:
         try:
             with _rarely_collected():
                 await self._all_done(workers)
+        except asyncio.CancelledError:
+            await self._drain(workers)
+            raise
         finally:
             for worker in workers:
                 worker.cancel()
@@ -143,6 +154,15 @@ class Research:
                 worker.result()
             if not done:
                 return
+
+    async def _drain(self, workers: list[asyncio.Future[None]]) -> None:
+        """Send nothing more, and wait for the answers on their way: they have to be paid, and the next start needs them."""
+        self._stopped = self._stopped or TeacherError("The run was interrupted.")
+        self.hold_back(self._stopped)
+        self._proven.set()
+        self._stopping = True
+        self._report(at_once=True)
+        await asyncio.wait(workers, timeout=DRAIN_S)
 
     async def _work(self, rows: Iterator[Row], *, first: bool) -> None:
         if not first:
@@ -273,7 +293,9 @@ class Research:
             return
         self._reported_at = now
         counts = self._counts
-        self._progress(Progress(counts["rows"], self.finished, counts["rejected"], self.calls, self.usage, note))
+        self._progress(
+            Progress(counts["rows"], self.finished, counts["rejected"], self.calls, self.usage, note, self._stopping)
+        )
 
 
 @contextlib.contextmanager
@@ -308,8 +330,18 @@ def event_of(given: Given) -> Event:
 
 
 def take_event(loop: Loop, event: Event) -> None:
-    """Give the loop a recorded event. Raises InputError where it does not fit."""
-    _give(loop, next(kind for kind, name in _KINDS.items() if name == event.kind).model_validate_json(event.body))
+    """Give the loop a recorded event. Raises InputError where it does not fit, or cannot be read."""
+    record = next((kind for kind, name in _KINDS.items() if name == event.kind), None)
+    if record is None:
+        raise InputError(_OTHER_VERSION)
+    try:
+        given = record.model_validate_json(event.body)
+    except ValueError as error:
+        raise InputError(
+            f"The run file is damaged: a {event.kind} in it cannot be read ({' '.join(str(error).split())[:120]}). Put a copy "
+            "of it in its place, or start anew with another -o."
+        ) from None
+    _give(loop, given)
 
 
 def _give(loop: Loop, given: Given) -> None:
@@ -329,4 +361,4 @@ def _give(loop: Loop, given: Given) -> None:
     elif isinstance(given, Enough) and isinstance(step, Ask):
         loop.take_enough()
     else:
-        raise InputError("The run file does not fit this version of tracegen. Use the version that made it, or another -o.")
+        raise InputError(_OTHER_VERSION)

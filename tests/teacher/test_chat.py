@@ -311,7 +311,7 @@ async def test_another_refusal_stops_the_run_at_first_and_concerns_the_row_later
         assert at_first == f"http://fake.test/v1/ {text}. It has not answered once, so the run stops here."
         assert later == f"The request failed {TRIES} times: http://fake.test/v1/ {text}"
     else:
-        assert at_first == f"The request failed: http://fake.test/v1/ {text} It was the first answer, so the run stops here."
+        assert at_first == f"The request failed: http://fake.test/v1/ {text}. It was the first answer, so the run stops here."
         assert later == f"The request failed: http://fake.test/v1/ {text}"
 
 
@@ -455,6 +455,57 @@ async def test_an_answer_that_is_no_completion_is_asked_for_again_and_then_a_sen
     assert len(wire.requests) == 2
 
 
+async def test_a_stream_that_nobody_asked_for_is_named() -> None:
+    said = await stopped(httpx2.Response(200, text='data: {"choices": []}\n\ndata: [DONE]\n\n'))
+    assert "a stream of events, though none was asked for" in said
+    assert "/v1?" not in said
+
+
+def error_answer(**fields: Any) -> httpx2.Response:
+    """Return an error with status 200, as a gateway gives it that had begun to answer."""
+    return httpx2.Response(200, json={"error": fields})
+
+
+async def test_an_error_with_status_200_is_what_its_code_says() -> None:
+    assert "The key was not accepted" in await stopped(error_answer(code=401, message="No such user"))
+    assert "The quota is spent" in await stopped(error_answer(code=402, message="Insufficient credits"))
+    assert "The quota is spent" in await stopped(error_answer(code="insufficient_quota", message="Pay first"))
+    said = "http://fake.test/v1/ said 502: Provider returned error. It has not answered once"
+    assert said in await stopped(error_answer(code=502, message="Provider returned error"))
+
+
+@pytest.mark.parametrize("code", [429, "429", "rate_limit_exceeded"])
+async def test_too_many_requests_with_status_200_makes_all_wait(code: Any) -> None:
+    async with teacher(error_answer(code=code, message="Slow down"), completion("second try")) as (made, wire):
+        before = made.gate.pacer.limit
+        assert (await good(made)).content == "second try"
+        assert made.gate.pacer.limit == before // 2
+    assert len(wire.requests) == 2
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"message": {"content": ""}, "finish_reason": "error", "error": {"code": 502, "message": "Upstream failed"}},
+        {"message": {"content": "half an ans"}, "finish_reason": "error"},
+        {"message": {"content": ""}, "finish_reason": "MALFORMED_FUNCTION_CALL"},
+    ],
+)
+async def test_a_message_that_broke_off_with_an_error_is_no_answer(choice: Body) -> None:
+    async with teacher(httpx2.Response(200, json={"choices": [choice]}), completion("second try")) as (made, wire):
+        assert (await good(made)).content == "second try"
+    assert len(wire.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "read_as"),
+    [(12, 12), (12.0, 12), ("12", 12), (-5, 0), (True, 0), (None, 0), (10**40, 0), ("a", 0), (float("nan"), 0), ([1], 0)],
+)
+def test_tokens_are_counted_as_far_as_they_can_be(given: Any, read_as: int) -> None:
+    usage = read({"content": "x"}, usage={"prompt_tokens": given, "completion_tokens": given}).usage
+    assert usage == Usage(requests=1, prompt_tokens=read_as, completion_tokens=read_as)
+
+
 # --- what is read --------------------------------------------------------------------------------------------------------
 
 
@@ -548,7 +599,7 @@ def test_reasoning_is_read_under_both_names(fields: Body, expected: str | None) 
     assert read(fields).reasoning == expected
 
 
-@pytest.mark.parametrize("usage", [None, {}, [], "x", {"prompt_tokens": None, "completion_tokens": "7"}])
+@pytest.mark.parametrize("usage", [None, {}, [], "x", {"prompt_tokens": None, "completion_tokens": "seven"}])
 def test_usage_that_is_missing_counts_as_zero_tokens(usage: Any) -> None:
     assert read({}, usage=usage).usage == Usage(requests=1)
 
@@ -593,5 +644,5 @@ def test_any_json_is_a_response_that_can_be_kept_or_a_value_error(value: Any) ->
 
 @given(st.binary(max_size=40))
 def test_any_bytes_are_a_response_or_a_value_error(body: bytes) -> None:
-    with pytest.raises(ValueError, match=r"not JSON|no choice"):
+    with pytest.raises(ValueError, match=r"not JSON|no choice|a stream of events"):
         read_completion(body)

@@ -108,6 +108,15 @@ async def test_requests_go_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> N
     assert proxy.heads[0].startswith(b"POST http://teacher.invalid/v1/chat/completions HTTP/1.1\r\n")
 
 
+async def test_a_proxy_that_is_none_or_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "nonsense://secret")
+    with pytest.raises(TeacherError, match=r"The proxy in http_proxy cannot be used: .* Correct the variable"):
+        await ask("http://127.0.0.1:1/v1")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    with pytest.raises(TeacherError, match=r"asked through a proxy, as http_proxy says, unless NO_PROXY names it"):
+        await ask("http://127.0.0.1:1/v1")
+
+
 async def test_a_proxy_that_refuses_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     async with Peer(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\nConnection: close\r\n\r\n") as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")

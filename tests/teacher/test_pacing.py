@@ -237,4 +237,35 @@ def test_retry_after_is_read_in_its_forms(headers: dict[str, str], seconds: floa
     [("0", "6m0s", 360), ("0", "250ms", 0.25), ("0", "1m0.5s", 60.5), ("0", "12", 12), ("1", "1s", None), ("0", "x", None)],
 )
 def test_an_exhausted_rate_limit_is_waited_for(remaining: str, reset: str, seconds: float | None) -> None:
-    assert exhausted_s({"x-ratelimit-remaining-tokens": remaining, "x-ratelimit-reset-tokens": reset}) == seconds
+    assert exhausted_s({"x-ratelimit-remaining-tokens": remaining, "x-ratelimit-reset-tokens": reset}, NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    ("name", "reset", "seconds"),
+    [
+        ("x-ratelimit-{}", "3", 3),
+        ("ratelimit-{}", "3.5", 3.5),
+        ("x-ratelimit-{}", str(int(NOW.timestamp()) + 7), 7),
+        ("x-ratelimit-{}", str(int(NOW.timestamp() * 1000) + 7000), 7),
+        ("x-ratelimit-{}", str(int(NOW.timestamp()) - 7), 0),
+        ("anthropic-ratelimit-requests-{}", "2026-11-20T12:00:09Z", 9),
+        ("anthropic-ratelimit-output-tokens-{}", "2026-11-20T13:00:09+01:00", 9),
+        ("x-ratelimit-{}", "1e300", None),
+        ("x-ratelimit-{}", "inf", None),
+        ("x-ratelimit-{}", "2026-11-20T12:00:09", None),
+        ("anthropic-ratelimit-requests-{}", "2036-11-20T12:00:09Z", None),
+    ],
+)
+def test_rate_limits_of_other_services_are_read(name: str, reset: str, seconds: float | None) -> None:
+    assert exhausted_s({name.format("remaining"): "0", name.format("reset"): reset}, NOW) == pytest.approx(seconds)
+    assert exhausted_s({name.format("remaining"): "1", name.format("reset"): reset}, NOW) is None
+    assert exhausted_s({name.format("remaining"): "0"}, NOW) is None
+
+
+def test_points_in_time_are_by_the_clock_that_names_them() -> None:
+    """The clock of this machine may be wrong, or jump."""
+    headers = {"date": "Sat, 21 Nov 2026 12:00:00 GMT", "retry-after": "Sat, 21 Nov 2026 12:00:20 GMT"}
+    assert pause_s(headers, NOW) == 20
+    limit = {"ratelimit-remaining": "0", "ratelimit-reset": str(int(NOW.timestamp()) + 86_400 + 5)}
+    assert exhausted_s(headers | limit, NOW) == 5
+    assert pause_s(headers | {"date": "yesterday"}, NOW) == 86_420

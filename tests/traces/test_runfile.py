@@ -2,14 +2,17 @@
 
 import asyncio
 import json
+import re
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.conftest import Ended
 from tracegen.errors import BusyError, InputError, OutputError, SettingsError
 from tracegen.records import Message, Rejected, Row, Trace
 from tracegen.traces.database import FORMAT
@@ -257,3 +260,28 @@ def test_what_was_set_aside_was_paid_all_the_same(tmp_path: Path) -> None:
         asyncio.run(work(run))
         spent = run.spent()
         assert (spent.requests, spent.prompt_tokens, spent.completion_tokens) == (2, 200, 14)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE meta SET value = 'x{' WHERE key = 'settings'",
+        "UPDATE meta SET value = 'x{' WHERE key = 'format'",
+        "UPDATE rows SET row = '{\"id\": 1'",
+        "UPDATE events SET body = '{\"x' WHERE seq = 1",
+        "UPDATE events SET kind = 'unheard-of' WHERE seq = 1",
+    ],
+)
+def test_a_run_file_with_damaged_values_is_named(
+    dataset: Path, tmp_path: Path, sample_index: Path, tracegen: Callable[..., Ended], damage: str
+) -> None:
+    words = ["generate", dataset, "-o", tmp_path / "out.jsonl", "--index", sample_index, "--teacher", "builtin", "--limit", 2]
+    assert tracegen(*words).code == 0
+    connection = sqlite3.connect(tmp_path / "out.run.db", isolation_level=None)
+    connection.execute("DELETE FROM traces")
+    connection.execute(damage)
+    connection.close()
+    ended = tracegen(*words)
+    assert ended.code == 1
+    assert re.search(r"Error: The run file .*(is damaged: .* Put a copy|does not fit this version)", ended.err)
+    assert "Traceback" not in ended.err

@@ -115,6 +115,8 @@ def command(
     with Bar(quiet=quiet, unit="row") as progress:
 
         def report(state: "Progress") -> None:
+            if state.stopping:
+                progress.say_once("Stopping: waiting for the answers on their way, a minute at most. Ctrl-C again: at once.")
             progress.show("research", state.finished, state.rows, _progress_note(state))
 
         batch = read_batch_options(options, progress.say)
@@ -122,10 +124,8 @@ def command(
             options.pop("below")
             from tracegen.estimating import estimate_async
 
-            coming = estimate_async(
-                dataset, output, research=estimate_with or 0, index=index, asking=asking, progress=report, **options
-            )
-            click.echo(_estimate_text(asyncio.run(coming)))
+            options |= again | {"index": index, "asking": asking, "batch": batch, "progress": report}
+            click.echo(_estimate_text(asyncio.run(estimate_async(dataset, output, research=estimate_with or 0, **options))))
             return
         try:
             summary = generate(
@@ -150,18 +150,22 @@ def _progress_note(state: "Progress") -> str:
 def _estimate_text(estimate: "Estimate") -> str:
     usd = "price not known: give --price-in and --price-out" if estimate.usd is None else f"about {estimate.usd:,.2f} USD"
     tokens = f"{estimate.prompt_tokens:,.0f} tokens sent, {estimate.completion_tokens:,.0f} received"
-    hours, minutes = divmod(estimate.seconds / 60, 60)
+    hours, minutes = divmod(round(estimate.seconds / 60), 60)
     time = f"{hours:.0f} h {minutes:.0f} min" if hours else f"{max(minutes, 1):.0f} min"
-    return "\n".join(
-        [
-            f"rows      {estimate.rows:,} to research" + (f", {estimate.finished:,} finished" if estimate.finished else ""),
-            f"calls     about {estimate.calls:,.0f}, in {estimate.requests:,.0f} requests to the teacher",
-            f"tokens    about {tokens}",
-            f"money     {usd}",
-            f"time      about {time}, if the endpoint takes --concurrency requests at a time",
-            estimate.basis,
-        ]
-    )
+    lines = [f"rows      {estimate.rows:,} to research" + (f", {estimate.finished:,} finished" if estimate.finished else "")]
+    if estimate.nudged:
+        guided = f", {estimate.guided:,.0f} of them with a guide" if estimate.guided else ""
+        lines.append(f"further   about {max(estimate.nudged, 1):,.0f} rows searched on{guided}")
+    lines += [
+        f"calls     about {estimate.calls:,.0f}, in {estimate.requests:,.0f} requests to the teacher",
+        f"tokens    about {tokens}",
+        f"money     {usd}",
+    ]
+    if estimate.waves is None:
+        lines.append(f"time      about {time}, if the endpoint takes what --concurrency, --rpm and --tpm allow")
+    else:
+        lines.append(f"time      at most {estimate.waves} waves; a service may take 24 hours for each")
+    return "\n".join([*lines, estimate.basis])
 
 
 def _summary_text(summary: "Summary") -> str:

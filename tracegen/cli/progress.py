@@ -13,9 +13,11 @@ class Bar:
 
     def __init__(self, *, quiet: bool, unit: str) -> None:
         """Prepare; nothing is shown before the first `show`."""
-        self._quiet, self._unit = quiet, unit
+        # Python has no stderr where the caller has closed it.
+        self._quiet, self._unit = quiet or sys.stderr is None, unit
         self._stage: str | None = None
         self._bar: Any = None
+        self._said = set[str]()
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -29,21 +31,34 @@ class Bar:
         """Show how far a stage is; `note` stands behind the bar."""
         if self._quiet:
             return
-        if stage != self._stage:
-            self._close()
-            self._open(stage, done, total)
-        self._bar.total = total
-        self._bar.set_postfix_str(note, refresh=False)
-        self._bar.update(done - self._bar.n)
+        try:
+            if stage != self._stage:
+                self._close()
+                self._open(stage, done, total)
+            self._bar.total = total
+            self._bar.set_postfix_str(note, refresh=False)
+            self._bar.update(done - self._bar.n)
+        except OSError:
+            # The terminal has gone: no reason to end what may run all night.
+            self._quiet, self._bar, self._stage = True, None, None
 
     def say(self, text: str) -> None:
         """Print a line above the bar."""
         if self._quiet:
             return
-        if self._bar is None:
-            click.echo(text, err=True)
-        else:
-            self._bar.write(text, file=sys.stderr)
+        try:
+            if self._bar is None:
+                click.echo(text, err=True)
+            else:
+                self._bar.write(text, file=sys.stderr)
+        except OSError:
+            self._quiet, self._bar, self._stage = True, None, None
+
+    def say_once(self, text: str) -> None:
+        """Print a line above the bar, if it was not printed before."""
+        if text not in self._said:
+            self._said.add(text)
+            self.say(text)
 
     def _open(self, stage: str, done: int, total: int) -> None:
         from tqdm import tqdm

@@ -11,6 +11,7 @@ import tracegen.findings.shape as shape
 from tracegen.errors import SettingsError
 from tracegen.findings.check import Check
 from tracegen.records import Finding
+from tracegen.traces.below import LEAK, LOW_SUPPORT
 from tracegen.traces.chat import Chat, read_chat
 
 CHECKS = (
@@ -66,6 +67,15 @@ def check_chat(chat: Chat) -> list[Finding]:
     ]
 
 
+_OF_SUPPORT = {
+    LOW_SUPPORT: f"{LOW_SUPPORT} depends on how much support is wanted: leave such rows out with --min-support 0.8 --below drop, "
+    "or --below reject to have them among the rejected ones.",
+    LEAK: f"{LEAK} is a finding of support, which no option drops: queries that leak are refused while searching on. "
+    "`tracegen inspect RUN` names the rows; research them again with `tracegen generate ... --redo LINES`.",
+}
+"""What to do about findings that come with the support of a run, and are no checks over rows."""
+
+
 def check_names(words: Iterable[str]) -> frozenset[str]:
     """Return the checks that some words name, each word one name or several with commas.
 
@@ -73,6 +83,8 @@ def check_names(words: Iterable[str]) -> frozenset[str]:
     """
     names = {name.strip() for word in words for name in word.split(",") if name.strip()}
     known = [check.name for check in CHECKS]
+    if told := [_OF_SUPPORT[name] for name in sorted(names & _OF_SUPPORT.keys())]:
+        raise SettingsError(" ".join(told))
     if unknown := sorted(names - set(known)):
         raise SettingsError(f"There is no check {', '.join(map(repr, unknown))}. The checks are: {', '.join(known)}.")
     return frozenset(names)

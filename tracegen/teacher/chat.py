@@ -8,6 +8,7 @@ Its own retries are off: each row would wait for itself, and they know neither a
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tracegen.errors import TeacherError
@@ -16,8 +17,8 @@ from tracegen.teacher import Failure, ToolChoice, completion, responses
 from tracegen.teacher.asking import Asking
 from tracegen.teacher.budget import Budget
 from tracegen.teacher.completion import read_completion as read_completion
-from tracegen.teacher.connection import Connection
-from tracegen.teacher.faults import Fault, exhausted_s
+from tracegen.teacher.connection import Connection, proxies
+from tracegen.teacher.faults import ErrorAnswer, Fault, exhausted_s, fault_of_answer
 from tracegen.teacher.gate import Gate
 from tracegen.teacher.pacing import Pace, Ticket
 from tracegen.teacher.quirks import Quirks
@@ -166,20 +167,24 @@ class ChatTeacher:
         try:
             response = self._read(raw)
         except ValueError as error:
-            text = self._connection.shown(" ".join(str(error).split()))
-            fault = Fault(
-                "broken",
-                f"answered with no {'chat completion' if self.asking.api == 'chat' else 'response'}: {text}",
-                200,
-                sent=True,
-            )
+            fault = self._no_message(error, headers)
             self._tell(ticket, fault)
             return fault
         self._size.learn(body, response.usage)
         self.gate.answered(ticket, response.usage.prompt_tokens or ticket.prompt_tokens, response.usage.completion_tokens)
-        if wait_s := exhausted_s(headers):
-            self.gate.pause(wait_s)
+        if wait_s := exhausted_s(headers, datetime.now(UTC)):
+            self.gate.pause(min(wait_s, LONGEST_PAUSE_S), "nothing is left of a rate limit, as the endpoint says")
         return response
+
+    def _no_message(self, error: ValueError, headers: Mapping[str, str]) -> Fault:
+        """Return what it means that an answer with status 200 held no message."""
+        text = self._connection.shown(" ".join(str(error).split()))
+        if isinstance(error, ErrorAnswer):
+            if fault := fault_of_answer(error, headers):
+                return fault._replace(text=text)
+            text = f"an error, {text!r}"
+        what = "chat completion" if self.asking.api == "chat" else "response"
+        return Fault("broken", f"answered with no {what}: {text}", 200, sent=True)
 
     def _tell(self, ticket: Ticket, fault: Fault) -> None:
         if fault.kind == "overload":
@@ -246,9 +251,13 @@ class ChatTeacher:
             return Failure(detail=f"The request failed {tries} times, while others were answered: {said}", broken=True)
         worked = pacer.proven or (self.known and fault.status not in (None, 200))
         if not worked and fault.kind == "broken" and tries >= TRIES_AT_FIRST:
-            hint = {None: " Is the address right and the server running?", 200: " Does the URL end in /v1?"}.get(
-                fault.status, _AT_FIRST
-            )
+            hint = _AT_FIRST
+            if fault.status is None:
+                hint = " Is the address right and the server running?"
+                if names := proxies():
+                    hint = f"{hint} It is asked through a proxy, as {names} says, unless NO_PROXY names it."
+            elif fault.status == 200 and "not JSON" in fault.text:
+                hint = " Does the URL end in /v1?"
             raise TeacherError(f"{said}.{hint} {_KEPT if fault.status is None else ''}".rstrip())
         if (fault.pause_s or 0) > LONGEST_PAUSE_S:
             raise TeacherError(f"The endpoint asks to wait {(fault.pause_s or 0) / 3600:.1f} hours: {said}. {_KEPT}")
@@ -265,7 +274,7 @@ class ChatTeacher:
     def _for_this_row(self, detail: str) -> Failure:
         """Return a failure of this row; raise where the endpoint has not worked even once."""
         if not (self.gate.pacer.proven or self.known):
-            raise TeacherError(f"{detail} It was the first answer, so the run stops here.")
+            raise TeacherError(f"{detail}. It was the first answer, so the run stops here.")
         return Failure(detail=detail)
 
     def _said(self, fault: Fault) -> str:

@@ -1,8 +1,9 @@
 """The `openai` SDK's client: one for all rows. What it raises becomes a Fault here, and only here."""
 
 import asyncio
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from tracegen.errors import TeacherError
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
 CONNECT_S = 20.0
 """Limit of connecting alone."""
+STOOD_STILL_S = 3.0
+"""A timer that is so late says that this process stood still."""
+GRACE_S = 5.0
+"""So long is waited then for what has come meanwhile."""
 SECRET_CHARS = 8
 """A shorter key is a word such as `none` or `EMPTY`, and no secret."""
 _ABOUT_THE_MACHINE = ("Lang", "Package-Version", "OS", "Arch", "Runtime", "Runtime-Version", "Async")
@@ -47,12 +52,22 @@ class Connection:
         # is never sent: the SDK would make up another for each request, and leave it out.
         omit = openai.Omit()
         headers = {"X-Stainless-Retry-Count": omit, "X-Stainless-Read-Timeout": omit}
-        self._options: Any = {"headers": headers, "params": {}, "max_retries": 0, "idempotency_key": "none"}
+        # The whole request has a limit of its own, `within`; the SDK's would be for the wait between two bytes.
+        limits = openai.Timeout(None, connect=min(CONNECT_S, self._timeout_s))
+        self._options: Any = {
+            "headers": headers, "params": {}, "max_retries": 0, "idempotency_key": "none", "timeout": limits
+        }  # fmt: skip
         try:
             self.client = _client(self._key, base_url, asking, connections, http_client)
             url = httpx2.URL(str(self.client.base_url))
         except httpx2.InvalidURL as error:
             raise TeacherError(f"The base URL is no address ({error}). {_GOOD_URL}") from None
+        except ValueError as error:
+            if not proxies():
+                raise
+            raise TeacherError(
+                f"The proxy in {proxies()} cannot be used: {error}. Correct the variable, or unset it."
+            ) from None
         if url.scheme not in ("http", "https") or not url.host or url.userinfo or url.query:
             # Not repeated here: it may hold a password.
             raise TeacherError(f"The base URL is no plain http address. {_GOOD_URL}")
@@ -75,8 +90,7 @@ class Connection:
         import openai
 
         try:
-            # The SDK's own limit is for the wait between two bytes: a server that trickles would hold a row for ever.
-            async with asyncio.timeout(self._timeout_s):
+            async with within(self._timeout_s):
                 response = await self.client.post(
                     f"{self._address}{path}", content=body, cast_to=httpx2.Response, options=self._options
                 )
@@ -98,6 +112,38 @@ class Connection:
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return text
+
+
+@contextlib.asynccontextmanager
+async def within(seconds: float) -> AsyncIterator[None]:
+    """Raise TimeoutError where the block takes longer, time left out in which this process, or its machine, stood still.
+
+    After Ctrl-Z and `fg`, or a suspend, answers lie there that have not been read yet: giving them up would pay them twice.
+    """
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(None) as limit:
+
+        def look(due: float) -> None:
+            if loop.time() - due < STOOD_STILL_S:
+                limit.reschedule(loop.time())
+            else:
+                wait_for(GRACE_S)
+
+        def wait_for(seconds: float) -> None:
+            timers.append(loop.call_later(seconds, look, loop.time() + seconds))
+
+        timers: list[asyncio.TimerHandle] = []
+        wait_for(seconds)
+        try:
+            yield
+        finally:
+            timers[-1].cancel()
+
+
+def proxies() -> str:
+    """Return the names of the environment variables that set a proxy, or "": their values may hold a password."""
+    names = ("http_proxy", "https_proxy", "all_proxy")
+    return ", ".join(sorted(name for name, value in os.environ.items() if value and name.lower() in names))
 
 
 def _usable_key(model: str, base_url: str | None, api_key: str | None) -> str:

@@ -5,12 +5,13 @@ servers, 2026-11): so status and words decide, in one place.
 """
 
 import contextlib
+import math
 import re
 import ssl
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     import openai
@@ -31,6 +32,24 @@ _CONTEXT_WORDS = (
 )
 _QUOTA_WORDS = ("insufficient_quota", "insufficient balance", "credit balance", "billing_hard_limit", "out of credits")
 _CONTENT_WORDS = ("moderation", "flagged", "content_policy", "content policy", "content_filter", "safety")
+_STATUS_OF_WORDS = (
+    (("rate_limit", "too_many_requests"), 429),
+    (("invalid_api_key", "authentication"), 401),
+    (("overloaded",), 529),
+    (("model_not_found",), 404),
+)
+"""Words that stand for a status in the code of an error."""
+_LIMITS = (
+    ("x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"),
+    ("x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"),
+    ("x-ratelimit-remaining", "x-ratelimit-reset"),
+    ("ratelimit-remaining", "ratelimit-reset"),
+    *(
+        (f"anthropic-ratelimit-{what}-remaining", f"anthropic-ratelimit-{what}-reset")
+        for what in ("requests", "tokens", "input-tokens", "output-tokens")
+    ),
+)
+"""Headers that say what remains of a limit, and when it is whole again."""
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -90,9 +109,41 @@ def fault_of_status(error: "openai.APIStatusError") -> Fault:
     body = error.body
     said = body.get("message") or body.get("detail") or body if isinstance(body, dict) else error.response.text
     text = clean(" ".join(str(said).split())) or f"status {status}, and no text"
-    code = f"{error.code or ''} {error.type or ''}".strip()
-    asked_s = pause_s(headers, datetime.now(UTC))
-    fault = Fault("refused", text, status, code, exhausted_s(headers) if asked_s is None else asked_s)
+    return _fault(status, text, f"{error.code or ''} {error.type or ''}".strip(), headers)
+
+
+def fault_of_answer(error: "ErrorAnswer", headers: Mapping[str, str]) -> Fault | None:
+    """Return what an error means that came with status 200, or None where it does not say which.
+
+    Gateways that begin to answer before they know how it ends send errors so; the `code` is then the HTTP status it would have
+    had (openrouter.ai/docs/errors, 2026-11), or a word (OpenAI's Responses).
+    """
+    status = error.status or next((status for words, status in _STATUS_OF_WORDS if any(w in error.code for w in words)), None)
+    if status is None and any(word in f"{error.code} {error}".lower() for word in _QUOTA_WORDS):
+        status = 429
+    return None if status is None else _fault(status, clean(str(error)), error.code, headers)
+
+
+class ErrorAnswer(ValueError):
+    """The body of an answer holds an error in the place of a message; its text is what was said."""
+
+    def __init__(self, said: Any, finish_reason: str = "") -> None:
+        """Read an error, in whatever form."""
+        inner = said if isinstance(said, dict) else {}
+        text = inner.get("message") or said or f"finish_reason {finish_reason!r}"
+        super().__init__(" ".join(str(text).split()))
+        code = inner.get("code") or inner.get("status") or ""
+        number = int(code) if isinstance(code, int | str) and re.fullmatch(r"[45][0-9][0-9]", str(code)) else None
+        self.status = number
+        """The HTTP status that it would have had, or None."""
+        self.code = "" if number else f"{code} {inner.get('type') or ''}".strip()
+        """Its own code and type."""
+
+
+def _fault(status: int, text: str, code: str, headers: Mapping[str, str]) -> Fault:
+    now = datetime.now(UTC)
+    asked_s = pause_s(headers, now)
+    fault = Fault("refused", text, status, code, exhausted_s(headers, now) if asked_s is None else asked_s)
     if fault.quota:
         return fault
     if status in (429, 503, 529):
@@ -129,35 +180,56 @@ def _retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
         return None
     with contextlib.suppress(ValueError):
         seconds = float(said)
-        return max(0.0, seconds) if seconds == seconds else None  # not for nan
+        return max(0.0, seconds) if math.isfinite(seconds) else None
     with contextlib.suppress(ValueError, TypeError):
-        return max(0.0, (parsedate_to_datetime(said) - now).total_seconds())
+        return max(0.0, (parsedate_to_datetime(said) - _now_at(headers, now)).total_seconds())
     return None
 
 
-def exhausted_s(headers: Mapping[str, str]) -> float | None:
-    """Return how many seconds until a rate limit is reset of which nothing remains, as x-ratelimit-* headers say; else None.
+def exhausted_s(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Return how many seconds until a rate limit is reset of which nothing remains, as an answer's headers say; else None.
 
-    OpenAI's form: `x-ratelimit-remaining-requests: 0` with `x-ratelimit-reset-requests: 1m0.5s`, and the same with tokens.
+    `x-ratelimit-remaining-requests: 0` with `x-ratelimit-reset-requests: 1m0.5s`, or with tokens: OpenAI, Azure, Groq.
+    `x-ratelimit-remaining` or `ratelimit-remaining` with its `-reset`, in seconds or as a point in time: gateways.
+    `anthropic-ratelimit-requests-remaining` with its `-reset`, a date (github.com/spring-projects/spring-ai/pull/6176).
     """
     waits = []
-    for what in ("requests", "tokens"):
-        if headers.get(f"x-ratelimit-remaining-{what}", "").strip() == "0":
-            waits.append(_duration_s(headers.get(f"x-ratelimit-reset-{what}", "")))
+    for remaining, reset in _LIMITS:
+        with contextlib.suppress(ValueError):
+            if remaining in headers and float(headers[remaining]) <= 0:
+                waits.append(_until_s(headers.get(reset, ""), _now_at(headers, now)))
     known = [wait for wait in waits if wait is not None]
     return max(known) if known else None
 
 
-def _duration_s(text: str) -> float | None:
-    """Return the seconds of `250ms`, `6m0s`, `1.5s` or `12`; None for anything else, such as a date."""
+def _now_at(headers: Mapping[str, str], now: datetime) -> datetime:
+    """Return the time by the clock of whoever sent the headers, else `now`: the clock of this machine may be wrong, or jump."""
+    with contextlib.suppress(ValueError, TypeError):
+        return parsedate_to_datetime(headers["date"]) if "date" in headers else now
+    return now
+
+
+def _until_s(text: str, now: datetime) -> float | None:
+    """Return the seconds of `250ms`, `6m0s`, `1.5s` or `12`, or those until a date or a point in time; else None."""
+    text = text.strip()
     parts = re.findall(r"([0-9.]+)(ms|s|m|h|d)", text)
-    try:
-        if parts and "".join(number + unit for number, unit in parts) == text.strip():
+    with contextlib.suppress(ValueError):
+        if parts and "".join(number + unit for number, unit in parts) == text:
             return sum(float(number) * _UNITS_S[unit] for number, unit in parts)
+    with contextlib.suppress(ValueError, OverflowError):
         seconds = float(text)
-    except ValueError:
-        return None
-    return seconds if 0 <= seconds < 86400 else None  # larger: a point in time
+        if 0 <= seconds < 86400:
+            return seconds
+        # A point in time, in seconds or milliseconds since 1970.
+        return _ahead_s(seconds / (1000 if seconds >= 1e11 else 1) - now.timestamp())
+    with contextlib.suppress(ValueError, TypeError):
+        return _ahead_s((datetime.fromisoformat(text) - now).total_seconds())
+    return None
+
+
+def _ahead_s(seconds: float) -> float | None:
+    """Return the seconds until a point in time, None where it is none that a rate limit would name."""
+    return max(0.0, seconds) if seconds < 86400 else None
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -77,9 +77,11 @@ class Gate:
         self.pacer.leave()
         self._let_in()
 
-    def pause(self, seconds: float) -> None:
+    def pause(self, seconds: float, reason: str) -> None:
         """Let nothing start for so long."""
         self.pacer.pause(self._clock(), seconds)
+        if seconds >= NOTICED_S:
+            self.notice(f"waiting {seconds:.0f} s: {reason}")
         self._let_in()
 
     def stop(self, error: TracegenError) -> None:

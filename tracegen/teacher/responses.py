@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tracegen.records import RawCall, Response, Usage
-from tracegen.teacher.completion import NO_TOOLS
-from tracegen.teacher.faults import clean
+from tracegen.teacher.completion import NO_TOOLS, not_json, read_count
+from tracegen.teacher.faults import ErrorAnswer, clean
 from tracegen.teacher.wire import to_json, without_returns
 
 PATH = "/responses"
@@ -56,16 +56,17 @@ def _items(message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def read_body(body: bytes) -> Response:
-    """Return the response in a body. Raises ValueError where it is none: not JSON, a failed response, no output."""
+    """Return the response in a body. Raises ValueError where it is none: not JSON, no output; ErrorAnswer where it failed."""
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
-        raise ValueError(f"not JSON ({body[:60].decode(errors='replace')!r})") from None
+        raise ValueError(not_json(body)) from None
     output = value.get("output") if isinstance(value, dict) else None
     error = value.get("error") if isinstance(value, dict) else None
-    if error or not isinstance(output, list):
-        said = error.get("message") if isinstance(error, dict) else error
-        raise ValueError(f"an error, {str(said)!r}" if said else "no output in it")
+    if error:
+        raise ErrorAnswer(error)
+    if not isinstance(output, list):
+        raise ValueError("no output in it")
     items = [item for item in output if isinstance(item, dict)]
     calls = tuple(_read_call(item) for item in items if item.get("type") == "function_call")
     parts = [part for item in items if item.get("type") == "message" for part in _parts(item, "content")]
@@ -110,6 +111,6 @@ def _read_usage(usage: Any) -> Usage:
     prompt, completion = counts.get("input_tokens"), counts.get("output_tokens")
     return Usage(
         requests=1,
-        prompt_tokens=prompt if isinstance(prompt, int) else 0,
-        completion_tokens=completion if isinstance(completion, int) else 0,
+        prompt_tokens=read_count(prompt),
+        completion_tokens=read_count(completion),
     )

@@ -131,7 +131,7 @@ def _shown(value: Any) -> str:
 
 @contextlib.contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into sentences, here alone."""
+    """Turn SQLite's errors, and those of values that cannot be read, into sentences, here alone."""
     try:
         yield
     except sqlite3.DatabaseError as error:
@@ -148,3 +148,14 @@ def explained(path: Path) -> Iterator[None]:
         else:
             reason = f"{text}. What was answered before is kept: run again to go on."
         raise OutputError(f"Cannot use the run file {path}: {reason}") from None
+    except ValueError as error:
+        raise damaged(path, error) from None
+
+
+def damaged(path: Path, error: ValueError) -> InputError:
+    """Return the error for a run file that holds what nobody has written there."""
+    text = " ".join(str(error).split())
+    return InputError(
+        f"The run file {path} is damaged: something in it cannot be read ({text[:120]}). Put a copy of it in its place, or "
+        "start anew with another -o."
+    )

@@ -122,6 +122,11 @@ class RunFile:
             check_format(connection, path)
         return cls(path, connection, None)
 
+    def copy_to(self, path: Path) -> None:
+        """Write a copy, as of the last transaction, to a file that does not exist. Raises OutputError where it cannot."""
+        with explained(path), contextlib.closing(sqlite3.connect(path)) as copy:
+            self._connection.backup(copy)
+
     def __enter__(self) -> Self:
         """Return itself."""
         return self
@@ -169,19 +174,6 @@ class RunFile:
         ((requests, prompt_tokens, completion_tokens),) = self._fetch(query, ())
         return Usage(requests=requests, prompt_tokens=prompt_tokens, completion_tokens=completion_tokens)
 
-    def researched(self) -> tuple[int, int]:
-        """Return how many rows are researched, and how many hops they have."""
-        ((rows, hops),) = self._fetch("SELECT count(*), coalesce(sum(hops), 0) FROM traces", ())
-        return rows, hops
-
-    def seconds_per_row(self) -> float:
-        """Return the mean time between the first and the last answer of a researched row, pauses between starts left out."""
-        query = """SELECT avg(seconds) FROM (
-                     SELECT (julianday(max(at)) - julianday(min(at))) * 86400.0 * count(*) / max(count(*) - 1, 1) AS seconds
-                     FROM events WHERE row_id IN (SELECT row_id FROM traces) GROUP BY row_id) WHERE seconds < 3600"""
-        ((seconds,),) = self._fetch(query, ())
-        return seconds or 0.0
-
     def set_input(self, lines: Iterable[tuple[Row | Rejected, str]]) -> None:
         """Make these lines, each with its text in the dataset, the input of the run. Rows known already keep their research."""
         with explained(self.path), self._connection:
@@ -208,7 +200,9 @@ class RunFile:
         line = 0
         while page := self._fetch(query, (line,)):
             for line, row in page:
-                yield _row_on(line, row)
+                with explained(self.path):
+                    read = _row_on(line, row)
+                yield read
 
     def started_rows(self) -> set[str]:
         """Return the ids of the rows about which something was answered, but whose research is not finished."""
@@ -229,7 +223,8 @@ class RunFile:
         ((line, row),) = self._fetch(
             "SELECT input.line, rows.row FROM input JOIN rows ON rows.id = input.row_id WHERE rows.id = ?", (row_id,)
         )
-        return _row_on(line, row)
+        with explained(self.path):
+            return _row_on(line, row)
 
     def results(self) -> Iterator[Result]:
         """Yield the lines of the input in order, with what became of them."""
@@ -239,13 +234,10 @@ class RunFile:
         line = 0
         while page := self._fetch(query, (line,)):
             for line, raw, row, reason, trace in page:
-                yield Result(
-                    line,
-                    raw,
-                    None if row is None else _row_on(line, row),
-                    reason,
-                    None if trace is None else Trace.model_validate_json(trace),
-                )
+                with explained(self.path):
+                    read_row = None if row is None else _row_on(line, row)
+                    read_trace = None if trace is None else Trace.model_validate_json(trace)
+                yield Result(line, raw, read_row, reason, read_trace)
 
     def sources(self, call_id: str) -> dict[str, tuple[Source, ...]]:
         """Return where the passages came from, by call id, for all calls of the research that this call is part of."""
