@@ -123,3 +123,7 @@ def test_no_words_are_lost(lines: list[str], language: str) -> None:
     starts = [block.start_line for block in blocks]
     assert starts == sorted(starts)
     assert all(1 <= block.start_line <= block.end_line <= len(lines) for block in blocks)
+
+
+def test_a_menu_in_javascript_is_left_out() -> None:
+    assert read_source('var list =\n[\n    [ "at", "classList.html#a1", null ]\n];', "javascript").problem == "menu of a site"

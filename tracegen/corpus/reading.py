@@ -58,14 +58,14 @@ def _parse(data: bytes, path: str, format: Format) -> Document | Skipped:
 
 def _read_page(data: bytes, format: Format) -> Page:
     """Read the content with the format's reader; each brings a library that is loaded when the first such file comes."""
-    if format.kind in _READERS_OF_BYTES:
-        read_bytes: Callable[[bytes], Page] = _loaded(_READERS_OF_BYTES[format.kind])
-        return read_bytes(data) if data else Page("", (), "empty")
     if format.packed:
         unpacked = _unpacked(data)
         if unpacked is None:
             return Page("", (), "cannot be unpacked")
         data = unpacked
+    if format.kind in _READERS_OF_BYTES:
+        read_bytes: Callable[[bytes], Page] = _loaded(_READERS_OF_BYTES[format.kind])
+        return read_bytes(data) if data else Page("", (), "empty")
     text = decode(data, webpage=format.kind == "webpage")
     if text is None:
         return Page("", (), "binary content")

@@ -1,5 +1,6 @@
 """Source files -> blocks: doc comments as prose before the code they document, all other code as it stands."""
 
+import re
 from collections.abc import Iterator
 
 from tracegen.corpus.doc_comments import Doc, doc_comments, signature
@@ -9,6 +10,8 @@ from tracegen.records import Block
 _MINIFIED_LINE = 5000  # characters of a line on average
 _GENERATED_LINE = 100_000
 _GENERATED = frozenset(["javascript", "css", "json", "xml", "yaml", "typescript"])
+
+_MENU = re.compile(r"""\s*var\s+\w+\s*=\s*\[\s*\[\s*"[^"\n]*",\s*(?:"[^"\n]*\.html|null)""")  # of Doxygen
 
 
 def read_source(text: str, language: str) -> Page:
@@ -21,6 +24,8 @@ def read_source(text: str, language: str) -> Page:
     filled = [line for line in lines if line.strip()]
     if language in ("javascript", "css") and sum(map(len, filled)) > _MINIFIED_LINE * max(len(filled), 1):
         return Page("", (), "minified bundle")
+    if language == "javascript" and _MENU.match(text):
+        return Page("", (), "menu of a site")
     if language in _GENERATED and any(len(line) > _GENERATED_LINE for line in filled):
         return Page("", (), "generated file")
     return Page("", tuple(_blocks(lines, language)))
