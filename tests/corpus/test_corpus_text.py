@@ -142,3 +142,10 @@ def test_markup_in_a_text_file_is_read_as_such() -> None:
     assert [block.text for block in read_plain(markdown).blocks] == ["Tool", "```sh\nmake\n```"]
     plain = "# a comment\nSee :here: and a::b.\n\nNote::\n\n    text\n"
     assert [block.kind for block in read_plain(plain).blocks] == ["prose", "prose", "prose"]
+
+
+def test_an_index_of_tags_is_left_out() -> None:
+    assert (
+        read_plain("".join(f"{name}\tlist.txt\t/*{name}*\n" for name in ("map()", "fold()", "zip()"))).problem
+        == "index of tags"
+    )

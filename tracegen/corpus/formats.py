@@ -47,7 +47,8 @@ LANGUAGES = {
     "sol": "solidity", "sql": "sql", "star": "starlark", "sv": "systemverilog", "svelte": "svelte", "swift": "swift",
     "tcl": "tcl", "tf": "hcl", "toml": "toml", "ts": "typescript", "tsx": "tsx", "typ": "typst", "v": "v", "vhd": "vhdl",
     "vim": "vim", "vue": "vue", "wat": "wat", "wgsl": "wgsl", "xml": "xml", "zig": "zig",
-    "zsh": "zsh",
+    "zsh": "zsh", "mts": "typescript", "cts": "typescript", "pxd": "cython", "pxi": "cython", "hy": "hy", "lark": "lark",
+    "ebnf": "ebnf", "g4": "antlr", "scrbl": "racket", "lhs": "haskell", "eliom": "ocaml", "coffee": "coffeescript",
 }  # fmt: skip
 
 NAMED_SOURCES = {"makefile": "make", "dockerfile": "dockerfile", "containerfile": "dockerfile", "justfile": "just"}

@@ -11,6 +11,9 @@ _MINIFIED_LINE = 5000  # characters of a line on average
 _GENERATED_LINE = 100_000
 _GENERATED = frozenset(["javascript", "css", "json", "xml", "yaml", "typescript"])
 
+_RST = re.compile(
+    r"^[ \t]*\.\. [\w:-]+::|(?<!\w):[a-z]+(?::[a-z]+)?:`[^`\n]+`|^[ \t]*:(?:param|returns?|raises|type|rtype)\b[^\n:]*:", re.M
+)
 _MENU = re.compile(r"""\s*var\s+\w+\s*=\s*\[\s*\[\s*"[^"\n]*",\s*(?:"[^"\n]*\.html|null)""")  # of Doxygen
 
 
@@ -53,10 +56,12 @@ def _blocks(lines: list[str], language: str) -> Iterator[Block]:
 
 
 def _prose(doc: Doc, begin: int) -> Iterator[Block]:
-    """Yield the documentation's blocks: it is Markdown nearly everywhere, and reads as such where it is not."""
-    from tracegen.corpus.markdown import read_markdown
-
-    for block in read_markdown(doc.text).blocks:
+    """Yield the documentation's blocks: Markdown nearly everywhere, and what reads as such; Python has reStructuredText."""
+    if _RST.search(doc.text):
+        from tracegen.corpus.rst import read_rst as read
+    else:
+        from tracegen.corpus.markdown import read_markdown as read
+    for block in read(doc.text).blocks:
         start = min(max(doc.start, begin) + block.start_line, doc.end) if doc.code < 0 or doc.code >= doc.end else begin + 1
         end = max(start, min(doc.start + block.end_line, doc.end))
         if block.kind == "heading":

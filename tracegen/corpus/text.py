@@ -19,6 +19,7 @@ _ASCIIDOC_SIGNS = re.compile(
     r"|\b(?:link|linkgit|xref):\S+\[[^\]\n]*\]|^\S[^\n]*::$",
     re.M,
 )
+_TAGS = re.compile(r"(?:[^\t\n]+\t[^\t\n]+\t/[^\n]*\n){3}|!_TAG_")  # of ctags and Vim
 _FENCE = re.compile(r"^```[\w+-]*$", re.M)
 _ATX_HEADING = re.compile(r"^#{1,4} \S", re.M)
 
@@ -37,6 +38,8 @@ def read_plain(text: str) -> Page:
     """
     if is_vimhelp(text):
         return read_vimhelp(text)
+    if _TAGS.match(text):
+        return Page("", (), "index of tags")
     read = _reader_of_markup(text)
     if read:
         return read(text)
