@@ -47,7 +47,7 @@ class Document(Record):
     title: str
     """Title from front matter, first heading, HTML title or file name with its folder, in that order."""
     sha256: str
-    """Digest of the file's bytes."""
+    """Digest of the file's bytes, and of the files that it includes."""
     blocks: tuple[Block, ...]
     """The content in reading order."""
 

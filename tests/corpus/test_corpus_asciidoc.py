@@ -11,14 +11,14 @@ def texts(text: str) -> list[str]:
 
 
 def test_headings_and_listings_with_their_lines() -> None:
-    page = read_asciidoc("= Title\n\nIntro:\n[source,go]\n----\nx := 1\n\ny := 2\n----\n== Next\ntext\n----\nopen")
+    page = read_asciidoc("= Title\n\nIntro:\n[source,go]\n----\nx := 1\n\ny := 2\n----\n== Next\nsome text\n----\nopen")
     assert page.title == "Title"
     assert [(each.kind, each.level, each.text, each.start_line, each.end_line) for each in page.blocks] == [
         ("heading", 1, "Title", 1, 1),
         ("prose", 0, "Intro:", 3, 3),
         ("code", 0, "```go\nx := 1\n\ny := 2\n```", 6, 8),
         ("heading", 2, "Next", 10, 10),
-        ("prose", 0, "text\n----\nopen", 11, 13),
+        ("prose", 0, "some text\n----\nopen", 11, 13),
     ]
 
 

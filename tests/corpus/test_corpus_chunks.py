@@ -79,6 +79,12 @@ def test_repeated_headings_belong_to_the_named_one_before() -> None:
     ]
 
 
+def test_overloads_that_follow_one_another_keep_their_place() -> None:
+    part = sentences(5)
+    text = "# Math\n\n" + "\n\n".join(f"## {name}\n\n{part}" for name in ("abs", "min", "min", "max"))
+    assert [each.headings for each in chunks(text)] == [("Math", "abs"), ("Math", "min"), ("Math", "min"), ("Math", "max")]
+
+
 def test_tiny_sections_join_their_neighbour_and_keep_their_headings() -> None:
     text = f"# Log\n\n## v3\n\n- three\n\n## v2\n\n- two\n\n## v1\n\n{sentences(7)}"
     got = chunks(text, min_tokens=10)

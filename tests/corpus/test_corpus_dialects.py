@@ -71,6 +71,11 @@ def test_mdx_keeps_the_text_and_the_labels_of_components() -> None:
         ("```{code-block} python\n:linenos:\nx\n```\n(label)=\n", ["```python\n\nx\n```"]),
         ("```{toctree}\na\nb\n```\n\n```{py:function} f(x)\nGives x.\n```\n", ["**`f(x)`**\nGives x."]),
         ("{% highlight ruby linenos %}\nputs 1\n{% endhighlight %}\n", ["```ruby\nputs 1\n```"]),
+        (
+            "Before.\n\n/// warning | Hot\nOne.\n\n//// html | div\nTwo.\n////\n///\n",
+            ["Before.", "**Warning: Hot**\nOne.", "Two."],
+        ),
+        ('| a |\n|---|\n| <a id="x">CODE</a> |\n', ["| a |\n|---|\n| CODE |"]),
         ("a ::: b and !!! c, `[!x]` stays: Map<Key>.\n", ["a ::: b and !!! c, `[!x]` stays: Map<Key>."]),
     ],
 )

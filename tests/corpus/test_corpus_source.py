@@ -123,3 +123,19 @@ def test_no_words_are_lost(lines: list[str], language: str) -> None:
     starts = [block.start_line for block in blocks]
     assert starts == sorted(starts)
     assert all(1 <= block.start_line <= block.end_line <= len(lines) for block in blocks)
+
+
+def test_a_menu_in_javascript_is_left_out() -> None:
+    assert read_source('var list =\n[\n    [ "at", "classList.html#a1", null ]\n];', "javascript").problem == "menu of a site"
+
+
+def test_a_docstring_in_restructuredtext_is_read_as_such() -> None:
+    words = "Like :func:`g`.\n\n    .. code-block:: toy\n\n        f 1\n\n    :param x: a number\n    "
+    shown = [block.text for block in read_source(f'def f(x):\n    """{words}"""\n    return x\n', "python").blocks]
+    assert shown == [
+        "def f(x)",
+        "Like `g()`.",
+        "```toy\nf 1\n```",
+        "- param x: a number",
+        "```python\ndef f(x):\n    return x\n```",
+    ]

@@ -129,3 +129,23 @@ def test_source_is_one_block_with_its_lines() -> None:
             language="rust",
         ),
     )
+
+
+def test_markup_in_a_text_file_is_read_as_such() -> None:
+    rst = "Models\n======\n\nSee :doc:`fields`.\n\n.. code-block:: python\n\n    x = 1\n"
+    assert [block.text for block in read_plain(rst).blocks] == ["Models", "See fields.", "```python\nx = 1\n```"]
+    asciidoc = "git-add(1)\n==========\n\nNAME\n----\nSee linkgit:git-rm[1].\n\n-n::\n\tDo nothing.\n\n----\n$ git add\n----\n"
+    assert [(block.level, block.text) for block in read_plain(asciidoc).blocks] == [
+        (1, "git-add(1)"), (2, "NAME"), (0, "See git-rm(1)."), (0, "**-n**\n\tDo nothing."), (0, "```\n$ git add\n```")
+    ]  # fmt: skip
+    markdown = "# Tool\n\n```sh\nmake\n```\n"
+    assert [block.text for block in read_plain(markdown).blocks] == ["Tool", "```sh\nmake\n```"]
+    plain = "# a comment\nSee :here: and a::b.\n\nNote::\n\n    text\n"
+    assert [block.kind for block in read_plain(plain).blocks] == ["prose", "prose", "prose"]
+
+
+def test_an_index_of_tags_is_left_out() -> None:
+    assert (
+        read_plain("".join(f"{name}\tlist.txt\t/*{name}*\n" for name in ("map()", "fold()", "zip()"))).problem
+        == "index of tags"
+    )

@@ -1,5 +1,6 @@
 """Reading folders: order, links, what is skipped, and no input that raises."""
 
+import gzip
 import os
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tracegen.corpus import read_corpus, reading
+from tracegen.corpus.formats import Format, format_of
 from tracegen.errors import InputError
 from tracegen.records import Document, Skipped
 
@@ -251,3 +253,30 @@ def test_arbitrary_bytes_give_a_document_or_a_reason(tmp_path: Path, extension: 
         assert block.start_line >= end or extension in ("html", "epub")
         assert (block.level > 0) == (block.kind == "heading")
         end = block.start_line
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("html/genindex-A.html", "index of a site"),
+        ("api/java/util/class-use/List.html", "index of a site"),
+        ("api/index-files/index-3.html", "index of a site"),
+        ("html/search/all_1f.js", "search index"),
+        ("html/list_8h_source.html", "listing of a source file"),
+        ("html/_sources/api.rst.txt", "source of a page of a site"),
+        ("html/_static/basic.css", "design of a site"),
+    ],
+)
+def test_what_generators_add_to_a_site_is_left_out(path: str, reason: str) -> None:
+    assert format_of(path) == reason
+    for page in ("tour/functions.html", "hierarchy.html", "guide/search.html", "globals.html"):
+        assert format_of(page) == Format("webpage")
+
+
+def test_packed_pages_are_read(tmp_path: Path) -> None:
+    (tmp_path / "guide.md.gz").write_bytes(gzip.compress(b"# Guide\n\nWords."))
+    (tmp_path / "div_t.3type.gz").write_bytes(gzip.compress(b".TH div_t 3\n.SH NAME\ndiv_t\n"))
+    read = list(read_corpus([tmp_path]))
+    assert [(each.path, each.title) for each in read if isinstance(each, Document)] == [
+        ("div_t.3type.gz", "div_t(3)"), ("guide.md.gz", "Guide")
+    ]  # fmt: skip

@@ -113,3 +113,85 @@ def test_too_deep_nesting_is_a_problem_and_not_a_loss() -> None:
 def test_xhtml_and_declared_encodings_in_text() -> None:
     page = '<?xml version="1.0" encoding="iso-8859-1"?><html xmlns="http://www.w3.org/1999/xhtml"><body><p>größer</p></body></html>'
     assert texts(page) == ["größer"]
+
+
+def headed(page: str) -> list[str]:
+    return [f"{'#' * block.level} {block.text}".strip() for block in read_webpage(page).blocks]
+
+
+def test_a_term_stays_with_its_description() -> None:
+    page = "<dl><dt>core.pager<dd><p>Shows text.<p>More.<dt>-a</dt><dt>--all</dt><dd>All.<dd><pre>x</pre><dt>alone</dl><p>after"
+    assert texts(page) == [
+        "**core.pager**\nShows text.", "More.", "**-a, --all**\nAll.", "```\nx\n```", "**alone**", "after"
+    ]  # fmt: skip
+    assert texts("<ul><li>do<dl><dt>Returns:<dd>it</dl></ul>") == ["- do\n  **Returns:**\n  it"]
+
+
+def test_a_signature_is_the_heading_of_its_description() -> None:
+    page = """<h2>Procs</h2>
+    <dl class="py class"><dt id="Box" class="sig">class Box(x) <a class="headerlink" href="#Box">¶</a></dt>
+    <dd><p>Holds.</p><dl class="py method"><dt id="Box.get">get()</dt><dd>Gives.</dd></dl></dd></dl>
+    <p>Going on.</p>
+    <dl><dt><pre>proc a()</pre></dt><dt><pre>proc a(x)</pre></dt><dd>Does. <a class="link-seesrc">Source</a></dd></dl>"""
+    assert headed(page) == [
+        "## Procs", "### class Box(x)", "Holds.", "#### get()", "Gives.", "### Procs (continued)", "Going on.",
+        "### proc a", "```\nproc a()\nproc a(x)\n```", "Does.",
+    ]  # fmt: skip
+    ocaml = '<h2>Lists</h2><pre><span id="VALmap">val map : int</span></pre><div class="info"><p>Maps.</div>'
+    assert headed(ocaml) == ["## Lists", "### val map : int", "Maps."]
+    haddock = '<h1>M</h1><p class="src"><a id="v:f" class="def">f</a> :: a <a class="selflink" href="#">#</a></p><p>Does.'
+    assert headed(haddock) == ["# M", "## f :: a", "Does."]
+
+
+def test_menus_footers_and_tooltips_are_dropped_and_what_only_sounds_like_them_is_not() -> None:
+    menu = '<div class="sphinxsidebar"><h3>Contents</h3><ul><li><a href="#a">Chapter one</a></ul></div>'
+    assert texts(f"{menu}<h1>T</h1><p>a<div class='footer'>Made with care</div>") == ["T", "a"]
+    assert texts("<section id='pagination'><h2>Pagination</h2><p>Pages.</section>") == ["Pagination", "Pages."]
+    assert texts("<body class='toc'><div class='sidebar'>Long words of an aside with one <a>link</a></div>") == [
+        "Long words of an aside with one link"
+    ]
+
+
+def test_titles_of_notes_stand_before_their_words() -> None:
+    assert texts('<div class="admonition warning"><p class="admonition-title">Warning</p><p>Hot.</div>') == ["Warning: Hot."]
+    assert texts('<table><tr><td class="icon"><div>Note</div><td class="content">Cold.</table>') == ["Note: Cold."]
+    assert texts('<main><aside class="starlight-aside"><p class="starlight-aside__title">Tip</p><p>Do.</aside></main>') == [
+        "Tip: Do."
+    ]
+
+
+def test_code_keeps_its_lines_and_loses_their_numbers() -> None:
+    docusaurus = (
+        '<pre class="language-js"><code><span class="token-line">a</span><br><span class="token-line">b</span><br></code></pre>'
+    )
+    assert texts(docusaurus) == ["```js\na\nb\n```"]
+    doxygen = '<div class="fragment"><div class="line"><span class="lineno"> 1</span>a</div>\n<div class="line">b</div></div>'
+    assert texts(doxygen) == ["```\na\nb\n```"]
+    numbered = '<table><tr><td class="linenos"><pre>1\n2</pre><td class="code"><pre>a\nb</pre></table>'
+    assert texts(numbered) == ["```\na\nb\n```"]
+
+
+def test_words_in_cells_stay_apart_and_a_table_of_one_row_is_layout() -> None:
+    assert texts("<table><tr><th>A<th>B<tr><td><p>a</p><p>b</p><td>c<br>d</table>") == [
+        "| A | B |\n| --- | --- |\n| a b | c d |"
+    ]
+    assert texts("<table><tr><td>a<td>b</table>") == ["a b"]
+
+
+def test_a_page_that_only_sends_on_is_left_out() -> None:
+    page = '<meta http-equiv="refresh" content="0;URL=x.html"><p>Redirecting to x.html</p>'
+    assert read_webpage(page).problem == "redirects to another page"
+    assert read_webpage(page + "word " * 60).blocks
+
+
+def test_doxygen_pages_have_a_title_and_signatures() -> None:
+    page = """<div class="header"><div class="summary"><a href="#f">Functions</a></div>
+    <div class="headertitle"><div class="title">List Class</div></div></div>
+    <h2 class="memtitle"><span class="permalink"><a>\u25c6&#160;</a></span>at() <span class="overload">[1/2]</span></h2>
+    <table class="memname"><tr><td>int at </td><td>( int </td><td>i )</td></tr></table><p>Gives one."""
+    assert headed(page)[-4:] == ["# List Class", "## at()", "```\nint at ( int i )\n```", "Gives one."]
+
+
+def test_a_listing_of_a_source_file_is_left_out() -> None:
+    lines = "".join(f'<span id="line-{number}"></span>let x\n' for number in range(1, 5))
+    assert read_webpage(f"<body><pre>{lines}</pre>").problem == "listing of a source file"

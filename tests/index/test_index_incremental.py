@@ -48,6 +48,21 @@ def test_an_unchanged_file_is_not_parsed_and_a_binary_one_not_twice(
     assert [skipped.path for skipped in third.skipped] == ["data.md"]
 
 
+def test_a_page_is_read_again_when_a_file_changes_that_it_includes(
+    docs: Path, tmp_path: Path, embedder: FakeEmbedder, parsed: list[str]
+) -> None:
+    (docs / "example.jsonnet").write_text("std.foldl(first, [], 0)\n")
+    (docs / "folds.rst").write_text("Folds\n=====\n\nAn example:\n\n.. literalinclude:: example.jsonnet\n")
+    build_index([docs], tmp_path / "index", embedder=embedder)
+    (docs / "example.jsonnet").write_text("std.foldr(second, [], 0)\n")
+    parsed.clear()
+    assert build_index([docs], tmp_path / "index", embedder=embedder).embedded == 2
+    assert parsed == ["example.jsonnet", "folds.rst"]
+    parsed.clear()
+    assert not build_index([docs], tmp_path / "index", embedder=embedder).changed
+    assert parsed == []
+
+
 def test_an_update_gives_the_files_of_a_fresh_build(docs: Path, tmp_path: Path, embedder: FakeEmbedder) -> None:
     build_index([docs], tmp_path / "index", embedder=embedder)
     (docs / "arrays.md").rename(docs / "zz.md")

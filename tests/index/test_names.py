@@ -81,3 +81,27 @@ def test_any_text_has_names_that_are_not_empty(text: str) -> None:
     assert all(names_in(text))
     assert all(query_names(text))
     assert all(_names(text, text=text, path=text or "-"))
+
+
+@pytest.mark.parametrize(
+    ("heading", "names"),
+    [
+        ("def fold(list, from)", {"fold", "list.fold"}),
+        ("over :: ASetter s t -> s", {"over", "list.over"}),
+        ("std.foldl(f, a, i)", {"std.foldl", "foldl"}),
+        ("Class List", {"list"}),
+        ("Generic Function: shift-left number count", {"shift-left"}),
+        ("Function std::mem::swap", {"std.mem.swap", "mem.swap", "swap"}),
+        ("map, filter", {"map", "filter"}),
+    ],
+)
+def test_a_signature_defines_the_name_it_declares(heading: str, names: set[str]) -> None:
+    found = {name.removeprefix(DEFINED) for name in _names("List", heading, path="list.html") if name.startswith(DEFINED)}
+    assert names <= found
+    assert not found & {"a", "i", "from", "t", "def"}
+
+
+@pytest.mark.parametrize("heading", ["function composition", "Using std.foldl", "Type inference", "Class methods"])
+def test_words_in_a_heading_are_no_names(heading: str) -> None:
+    found = {name.removeprefix(DEFINED) for name in _names(heading, path="guide.md") if name.startswith(DEFINED)}
+    assert {name for name in found if " " not in name} == set()

@@ -6,6 +6,7 @@ from tracegen.corpus.pages import Page, code_block, first_heading, heading_block
 from tracegen.records import Block
 
 _HEADING = re.compile(r"(={1,6}|#{1,6})[ \t]+(\S.*)")
+_UNDERLINES = "=-~^+"
 _ATTRIBUTE = re.compile(r":!?([\w-]+)!?:(?:[ \t]+(.*))?")
 _BLOCK_ATTRIBUTES = re.compile(r"\[(?:\[[^\]]*\]|[^\]]*)\]")
 _LANGUAGE = re.compile(r"\[(?:source|listing)?[^,\]]*,[ \t]*(?:language=)?\"?([\w+#.-]+)[^\]]*\]")
@@ -21,6 +22,7 @@ _TERM = re.compile(r"(\S.*?)(?:::{1,3}|;;)(?:[ \t]+(.*))?")
 _CELL = re.compile(r"(?:(?:\d+\*|[\d.]+\+)?[<^>.]*[aehlmsdv]?)(?<!\\)\|")
 
 _XREF = re.compile(r"<<([^,<>]+)(?:,\s*([^<>]+))?>>")
+_MANPAGE = re.compile(r"\blinkgit:([\w.-]+)\[(\d)\]")
 _MACRO = re.compile(r"(?:link|xref|mailto|kbd|btn|menu|footnote|pass|stem|latexmath):([^\s\[\]]*)\[([^\]]*)\]")
 _URL = re.compile(r"(https?://[^\s\[\]<>]+)\[([^\]]*)\]")
 _REFERENCE = re.compile(r"\{([\w-]+)\}")
@@ -132,7 +134,10 @@ class _Reader:
         heading = _HEADING.fullmatch(line)
         attribute = _ATTRIBUTE.fullmatch(line)
         if heading:
-            self._heading(heading)
+            self._heading(heading.group(2), len(heading.group(1)), 1)
+        elif not self.paragraph and self._is_underlined(line):
+            self.number += 1
+            self._heading(line, _UNDERLINES.index(self.lines[self.number][0]) + 1, 2)
         elif attribute and not self.paragraph:
             self.attributes[attribute.group(1)] = attribute.group(2) or ""
         elif _DROPPED.fullmatch(line):
@@ -149,12 +154,20 @@ class _Reader:
             return False
         return True
 
-    def _heading(self, match: re.Match[str]) -> None:
+    def _is_underlined(self, line: str) -> bool:
+        """Tell whether the next line makes a heading of this one: as long as it, give or take one."""
+        below = self.lines[self.number + 1].rstrip() if self.number + 1 < len(self.lines) else ""
+        same = below[:1] in _UNDERLINES and set(below) == set(below[:1])
+        # Four of them are more often the delimiter of a block.
+        fits = len(below) == len(line) or (abs(len(below) - len(line)) == 1 and len(below) > 4)
+        return same and fits and any(map(str.isalnum, line)) and len(below) > 1
+
+    def _heading(self, text: str, level: int, lines: int) -> None:
         self.end_paragraph()
         self._end_lead()
-        words = self._inline(match.group(2)).replace("`", "").strip()
+        words = self._inline(text).replace("`", "").strip()
         if words:
-            self.blocks.append(heading_block(words, len(match.group(1)), self.number + 1, self.number + 1))
+            self.blocks.append(heading_block(words, level, self.number + 2 - lines, self.number + 1))
 
     def _block_attributes(self, line: str) -> None:
         language = _LANGUAGE.fullmatch(line)
@@ -213,6 +226,7 @@ class _Reader:
     def _inline(self, text: str) -> str:
         text = _ANCHOR.sub("", text)
         text = _REFERENCE.sub(lambda match: self.attributes.get(match.group(1), match.group()), text)
+        text = _MANPAGE.sub(r"\1(\2)", text)
         text = _XREF.sub(lambda match: match.group(2) or match.group(1), text)
         text = _MACRO.sub(lambda match: match.group(2).rstrip("^") or match.group(1), text)
         text = _URL.sub(lambda match: match.group(2).partition(",")[0].rstrip("^") or match.group(1), text)

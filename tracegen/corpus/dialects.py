@@ -14,11 +14,12 @@ _INDENTED = re.compile(r"""(\s*)(?:[!?]{3}\+?|={3}[!+]?)(?:\s+(?!")([\w-]+))?(?:
 _CONTAINER = re.compile(
     r"(\s*):{3,}\s*(?:\{?([\w-]+)\}?(?:\[([^\]]*)\]|\s+(?![\w-]+=)([^:{}\n]*))?(?:\{[^}]*\}|[^:\n]*)?)?(:{3,})?\s*"
 )
+_BLOCK = re.compile(r"(\s*)/{3,}(?:\s*([a-z][\w-]*)(?:\s*\|\s*(.*?))?)?\s*")  # of PyMdown
 _ALERT = re.compile(r"^(\s*(?:>\s*)+)\[!(\w+)\][+-]?\s*(.*)$")
 _DROPPED = re.compile(
     r"\s*(?:>\s*)*(?:\[!(?:include|code|video|div|image)\b.*\]\)?.*|\([\w.:/-]+\)=|\{/\*.*\*/\}|\[\[?_?toc_?\]?\])\s*", re.I
 )
-_INCLUDE = re.compile(r"\[!INCLUDE\s*(?:\[[^\]]*\])?\([^)]*\)\]|\{/\*.*?\*/\}|<a\s+(?:name|id)=[^<>]*>\s*</a>", re.I)
+_INCLUDE = re.compile(r"\[!INCLUDE\s*(?:\[[^\]]*\])?\([^)]*\)\]|\{/\*.*?\*/\}|<a\s+(?:name|id)=[^<>]*>([^<>]*)</a>", re.I)
 _TAB = re.compile(r"\s*#+\s*\[([^\]]+)\]\(#tab/[^)]*\)\s*")
 _IMPORT = re.compile(r"""import\s+(?:[\w*{][^'"\n]*\s+from\s+)?['"][^'"\n]+['"];?\s*|import\s+\{\s*""")
 _EXPORT = re.compile(r"export\s+(?:const|let|default|function|async)\b.*")
@@ -45,6 +46,8 @@ _TRIGGERS = (
     ")=",
     "{/*",
     "<a ",
+    "\n///",
+    "\n    ///",
 )
 
 
@@ -184,6 +187,11 @@ class _Translator:
             container = _CONTAINER.fullmatch(line)
             if container:
                 return self._container(container)
+        if start == "/":
+            block = _BLOCK.fullmatch(line)
+            if block:
+                is_note = block.group(2) != "html"
+                return block.group(1) + (_titled(block.group(2) or "", block.group(3) or "") if is_note else "")
         if start in "#[(>{" and start:
             tab = _TAB.fullmatch(line)
             if tab:
@@ -194,7 +202,7 @@ class _Translator:
             if alert:
                 return f"{alert.group(1)}{_titled(alert.group(2), alert.group(3))}"
         if "[!" in line or "{/*" in line or "<a " in line:
-            line = _INCLUDE.sub("", line)
+            line = _INCLUDE.sub(lambda match: match.group(1) or "", line)
         return _ROLE.sub(lambda match: role_words(match.group(1), match.group(2)), line) if "}`" in line else line
 
     def _container(self, match: re.Match[str]) -> str:

@@ -47,7 +47,8 @@ LANGUAGES = {
     "sol": "solidity", "sql": "sql", "star": "starlark", "sv": "systemverilog", "svelte": "svelte", "swift": "swift",
     "tcl": "tcl", "tf": "hcl", "toml": "toml", "ts": "typescript", "tsx": "tsx", "typ": "typst", "v": "v", "vhd": "vhdl",
     "vim": "vim", "vue": "vue", "wat": "wat", "wgsl": "wgsl", "xml": "xml", "zig": "zig",
-    "zsh": "zsh",
+    "zsh": "zsh", "mts": "typescript", "cts": "typescript", "pxd": "cython", "pxi": "cython", "hy": "hy", "lark": "lark",
+    "ebnf": "ebnf", "g4": "antlr", "scrbl": "racket", "lhs": "haskell", "eliom": "ocaml", "coffee": "coffeescript",
 }  # fmt: skip
 
 NAMED_SOURCES = {"makefile": "make", "dockerfile": "dockerfile", "containerfile": "dockerfile", "justfile": "just"}
@@ -58,6 +59,27 @@ GENERATED = {
     "sitemap.xml": "site map", "searchindex.js": "search index", "search_index.json": "search index",
     "search-index.json": "search index",
 }  # fmt: skip
+
+_PAGES_OF_A_SITE = tuple(
+    (re.compile(pattern), reason)
+    for pattern, reason in (
+        # Sphinx, nimdoc, Javadoc, Haddock, Texinfo, Doxygen, rustdoc: they name everything, and explain nothing.
+        (
+            r"(?:.*/)?(?:genindex(?:-[^/]*)?|(?:[\w-]+-)?modindex|theindex|index-all|allclasses(?:-\w+)?|allpackages(?:-\w+)?"
+            r"|(?:overview|package)-tree|package-use|doc-index(?:-[^/]*)?|(?:function|concept|variable|operator)-index"
+            r"|class[^/]*-members|dir_[\da-f]{16,}"
+            r"|(?:functions|globals|namespacemembers)_(?:func|vars|type|eval|enum|rela|defs|[a-z~]|0x\w\w)(?:_[\w~]{1,4})?)\.html?",
+            "index of a site",
+        ),
+        (r"(?:.*/)?(?:index-files|class-use)/[^/]+\.html?", "index of a site"),
+        (r"(?:.*/)?search/[a-z]+_[\da-f]+\.(?:html|js)", "search index"),
+        (r"(?:.*/)?(?:[\w-]+-search-index|navtree\w*)\.js", "search index"),
+        (r"(?:.*/)?(?:[^/]+_source|[^/]+\.rs)\.html", "listing of a source file"),
+        (r"(?:.*/)?_modules/.+\.html", "listing of a source file"),
+        (r"(?:.*/)?_sources/.+\.txt", "source of a page of a site"),
+        (r"(?:.*/)?_static/.+\.(?:css|js|html)", "design of a site"),
+    )
+)
 
 MEDIA = frozenset([
     "png", "jpg", "jpeg", "gif", "svg", "webp", "ico", "bmp", "tif", "tiff", "avif", "mp3", "mp4", "mov", "avi", "webm",
@@ -70,24 +92,27 @@ OFFICE = frozenset([
     "doc", "docx", "odt", "ppt", "pptx", "xls", "xlsx", "ods",
 ])  # fmt: skip
 
-_MANPAGE = re.compile(r"[^.].*\.[1-9](?:p|pm|x|ssl|posix|perl|tcl)?(\.gz)?")
+_MANPAGE = re.compile(
+    r"[^.].*\.(?:[1-9](?:[a-ce-y]|pm|ssl|posix|perl|tcl|tk|type|head|const|erl|ocaml|caml|stap|avl|snmp)?|n)(\.gz)?"
+)
 
 
 def format_of(path: str) -> Format | str:
     """Return how the file is read, or a phrase that says why it is not."""
     name = PurePosixPath(path).name.lower()
     extension = PurePosixPath(name).suffix.removeprefix(".")
-    if name in LOCK_FILES or extension in ("lock", "lockfile"):
-        return "lock file"
-    if name.endswith((".min.js", ".min.mjs", ".min.css", ".bundle.js", ".chunk.js", ".map")):
-        return "minified bundle"
-    if name in GENERATED:
-        return GENERATED[name]
+    unwanted = _unwanted(path.lower(), name, extension)
+    if unwanted:
+        return unwanted
     if name in ("llms.txt", "llms-full.txt"):
         return Format("markdown")
     manpage = _MANPAGE.fullmatch(name)
     if manpage:
         return Format("manpage", packed=bool(manpage.group(1)))
+    if extension == "gz" and not name.endswith(".tar.gz"):
+        inner = format_of(path[:-3])
+        if isinstance(inner, Format) and not inner.packed:
+            return inner._replace(packed=True)
     if not extension:
         language = NAMED_SOURCES.get(name)
         return Format("source", language) if language else Format("text")
@@ -96,6 +121,17 @@ def format_of(path: str) -> Format | str:
     if extension in LANGUAGES:
         return Format("source", LANGUAGES[extension])
     return _reason(extension)
+
+
+def _unwanted(path: str, name: str, extension: str) -> str:
+    """Return why a file whose name tells what it is is not read, or ""."""
+    if name in LOCK_FILES or extension in ("lock", "lockfile"):
+        return "lock file"
+    if name.endswith((".min.js", ".min.mjs", ".min.css", ".bundle.js", ".chunk.js", ".map")):
+        return "minified bundle"
+    if name in GENERATED:
+        return GENERATED[name]
+    return next((reason for pattern, reason in _PAGES_OF_A_SITE if pattern.fullmatch(path)), "")
 
 
 def _reason(extension: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from tracegen.corpus.decoding import decode
 from tracegen.corpus.formats import Format, Kind, format_of
+from tracegen.corpus.includes import in_file, includes_of, with_includes
 from tracegen.corpus.pages import Page
 from tracegen.records import Document, Skipped
 
@@ -29,8 +30,26 @@ _READERS: dict[Kind, str] = {
 _READERS_OF_BYTES: dict[Kind, str] = {"pdf": "pdf:read_pdf", "epub": "epub:read_epub"}
 
 
-def read_file(place: Path, path: str) -> Document | Skipped:
-    """Read one file; `path` is what it is called."""
+_TAKE_IN: frozenset[Kind] = frozenset(["markdown", "rst", "asciidoc", "text"])
+"""Formats whose pages may include other files."""
+
+
+def content_digest(data: bytes, format: Format, place: Path, root: Path | None) -> str:
+    """Return the digest of a file's bytes, and of the files that it takes in from below the root."""
+    included = includes_of(data, place, _folder(root)) if root and _may_take_in(format) else b""
+    return hashlib.sha256(data + included).hexdigest()
+
+
+def _folder(root: Path) -> Path:
+    return root if root.is_dir() else root.parent
+
+
+def _may_take_in(format: Format) -> bool:
+    return format.kind in _TAKE_IN and not format.packed
+
+
+def read_file(place: Path, path: str, root: Path | None = None) -> Document | Skipped:
+    """Read one file; `path` is what it is called. With a root it takes in the files below it that it includes."""
     format = format_of(path)
     if isinstance(format, str):
         return Skipped(path=path, reason=format)
@@ -43,29 +62,29 @@ def read_file(place: Path, path: str) -> Document | Skipped:
         data = place.read_bytes()
     except OSError as error:
         return Skipped(path=path, reason=f"cannot be read: {error.strerror or error}")
-    return _parse(data, path, format)
+    return _parse(data, path, format, place, root)
 
 
-def _parse(data: bytes, path: str, format: Format) -> Document | Skipped:
-    page = _read_page(data, format)
+def _parse(data: bytes, path: str, format: Format, place: Path, root: Path | None) -> Document | Skipped:
+    page = _read_page(data, format, place, root)
     if page.problem:
         return Skipped(path=path, reason=page.problem)
     if not page.blocks:
         return Skipped(path=path, reason="no text in it")
     title = page.title or "/".join(PurePosixPath(path).parts[-2:])
-    return Document(path=path, title=title, sha256=hashlib.sha256(data).hexdigest(), blocks=page.blocks)
+    return Document(path=path, title=title, sha256=content_digest(data, format, place, root), blocks=page.blocks)
 
 
-def _read_page(data: bytes, format: Format) -> Page:
+def _read_page(data: bytes, format: Format, place: Path, root: Path | None) -> Page:
     """Read the content with the format's reader; each brings a library that is loaded when the first such file comes."""
-    if format.kind in _READERS_OF_BYTES:
-        read_bytes: Callable[[bytes], Page] = _loaded(_READERS_OF_BYTES[format.kind])
-        return read_bytes(data) if data else Page("", (), "empty")
     if format.packed:
         unpacked = _unpacked(data)
         if unpacked is None:
             return Page("", (), "cannot be unpacked")
         data = unpacked
+    if format.kind in _READERS_OF_BYTES:
+        read_bytes: Callable[[bytes], Page] = _loaded(_READERS_OF_BYTES[format.kind])
+        return read_bytes(data) if data else Page("", (), "empty")
     text = decode(data, webpage=format.kind == "webpage")
     if text is None:
         return Page("", (), "binary content")
@@ -76,7 +95,10 @@ def _read_page(data: bytes, format: Format) -> Page:
 
         return read_source(text, format.language)
     read: Callable[[str], Page] = _loaded(_READERS[format.kind])
-    return read(text)
+    if root is None or not _may_take_in(format):
+        return read(text)
+    expanded = with_includes(text, place, _folder(root))
+    return in_file(read(expanded.text), expanded.lines)
 
 
 def _loaded(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from tracegen.records import Block, Document
 
@@ -54,6 +55,8 @@ def section_tree(document: Document) -> Section:
 
 def _nest_repeated(section: Section) -> None:
     counts = Counter(_key(child) for child in section.children)
+    runs = Counter(key for key, _ in groupby(map(_key, section.children)))
+    counts.subtract({key: count - 1 for key, count in counts.items() if runs[key] == 1 and key[1] not in PARTS})
     children: list[Section] = []
     for child in section.children:
         _nest_repeated(child)

@@ -1,5 +1,6 @@
 """Source files -> blocks: doc comments as prose before the code they document, all other code as it stands."""
 
+import re
 from collections.abc import Iterator
 
 from tracegen.corpus.doc_comments import Doc, doc_comments, signature
@@ -9,6 +10,11 @@ from tracegen.records import Block
 _MINIFIED_LINE = 5000  # characters of a line on average
 _GENERATED_LINE = 100_000
 _GENERATED = frozenset(["javascript", "css", "json", "xml", "yaml", "typescript"])
+
+_RST = re.compile(
+    r"^[ \t]*\.\. [\w:-]+::|(?<!\w):[a-z]+(?::[a-z]+)?:`[^`\n]+`|^[ \t]*:(?:param|returns?|raises|type|rtype)\b[^\n:]*:", re.M
+)
+_MENU = re.compile(r"""\s*var\s+\w+\s*=\s*\[\s*\[\s*"[^"\n]*",\s*(?:"[^"\n]*\.html|null)""")  # of Doxygen
 
 
 def read_source(text: str, language: str) -> Page:
@@ -21,6 +27,8 @@ def read_source(text: str, language: str) -> Page:
     filled = [line for line in lines if line.strip()]
     if language in ("javascript", "css") and sum(map(len, filled)) > _MINIFIED_LINE * max(len(filled), 1):
         return Page("", (), "minified bundle")
+    if language == "javascript" and _MENU.match(text):
+        return Page("", (), "menu of a site")
     if language in _GENERATED and any(len(line) > _GENERATED_LINE for line in filled):
         return Page("", (), "generated file")
     return Page("", tuple(_blocks(lines, language)))
@@ -48,10 +56,12 @@ def _blocks(lines: list[str], language: str) -> Iterator[Block]:
 
 
 def _prose(doc: Doc, begin: int) -> Iterator[Block]:
-    """Yield the documentation's blocks: it is Markdown nearly everywhere, and reads as such where it is not."""
-    from tracegen.corpus.markdown import read_markdown
-
-    for block in read_markdown(doc.text).blocks:
+    """Yield the documentation's blocks: Markdown nearly everywhere, and what reads as such; Python has reStructuredText."""
+    if _RST.search(doc.text):
+        from tracegen.corpus.rst import read_rst as read
+    else:
+        from tracegen.corpus.markdown import read_markdown as read
+    for block in read(doc.text).blocks:
         start = min(max(doc.start, begin) + block.start_line, doc.end) if doc.code < 0 or doc.code >= doc.end else begin + 1
         end = max(start, min(doc.start + block.end_line, doc.end))
         if block.kind == "heading":

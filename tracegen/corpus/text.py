@@ -1,7 +1,7 @@
 """Plain text -> paragraphs; and the simple reader of reStructuredText."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from tracegen.corpus.pages import Page, fenced, first_heading
@@ -10,6 +10,18 @@ from tracegen.records import Block
 
 _UNDERLINE = re.compile(r"([=\-~^\"'`#*+.:_])\1{2,}")
 _DIRECTIVE = re.compile(r"\.\. (?:code-block|code|sourcecode|highlight)::[ \t]*(\S*)[ \t]*")
+
+# What nobody writes by chance: two of them are markup.
+_RST_SIGNS = re.compile(r"^[ \t]*\.\. (?:_[^:\n]+:|[\w:-]+::)|:[a-z]+(?::[a-z]+)?:`[^`\n]+`", re.M)
+_ASCIIDOC_SIGNS = re.compile(
+    r"^(?:include::\S+\[.*\]|\[\[[\w-]+\]\]|\[(?:verse|source|NOTE|TIP|WARNING|quote|listing)\b[^\]\n]*\]"
+    r"|:[\w-]+:(?= |$)|={2,5} \S)"
+    r"|\b(?:link|linkgit|xref):\S+\[[^\]\n]*\]|^\S[^\n]*::$",
+    re.M,
+)
+_TAGS = re.compile(r"(?:[^\t\n]+\t[^\t\n]+\t/[^\n]*\n){3}|!_TAG_")  # of ctags and Vim
+_FENCE = re.compile(r"^```[\w+-]*$", re.M)
+_ATX_HEADING = re.compile(r"^#{1,4} \S", re.M)
 
 
 class _Lines(NamedTuple):
@@ -20,11 +32,36 @@ class _Lines(NamedTuple):
 
 
 def read_plain(text: str) -> Page:
-    """Read plain text: paragraphs and underlined headings, or a page of Vim's help."""
+    """Read plain text: paragraphs and underlined headings, a page of Vim's help, or markup under a name that does not say so.
+
+    Django's manual is reStructuredText in `.txt` files, Git's is AsciiDoc, and many a README is Markdown.
+    """
     if is_vimhelp(text):
         return read_vimhelp(text)
+    if _TAGS.match(text):
+        return Page("", (), "index of tags")
+    read = _reader_of_markup(text)
+    if read:
+        return read(text)
     blocks = tuple(_plain(text.split("\n")))
     return Page(first_heading(blocks), blocks)
+
+
+def _reader_of_markup(text: str) -> Callable[[str], Page] | None:
+    """Return the reader of the markup that the text is certainly written in, or None."""
+    if len(_RST_SIGNS.findall(text)) > 1 and not _FENCE.search(text):
+        from tracegen.corpus.rst import read_rst
+
+        return read_rst
+    if len(set(_ASCIIDOC_SIGNS.findall(text))) > 1:
+        from tracegen.corpus.asciidoc import read_asciidoc
+
+        return read_asciidoc
+    if len(_FENCE.findall(text)) > 1 and _ATX_HEADING.search(text):
+        from tracegen.corpus.markdown import read_markdown
+
+        return read_markdown
+    return None
 
 
 def read_simple_rst(text: str) -> Page:

@@ -11,6 +11,7 @@ _TAG = re.compile(r"(?<!\S)\*([^*\s]+)\*(?!\S)")
 _LINK = re.compile(r"(?<![\w|])\|([^|\s]+)\|(?![\w|])")
 _COMMAND = re.compile(r"(?<![\w`])`([^`\n]+)`(?![\w`])")
 _CODE = re.compile(r"(?:^|\s)>(\w*)$")
+_FOLD = re.compile(r"\s\{\{\{\d*\s*$")
 _COLUMN_HEADING = re.compile(r"(\S.*?)\s*~")
 
 
@@ -133,7 +134,7 @@ def _is_rule(line: str) -> bool:
 
 
 def _words(line: str) -> str:
-    return " ".join(_marked(line).replace("`", "").split())
+    return " ".join(_FOLD.sub("", _marked(line)).replace("`", "").split())
 
 
 def _marked(line: str) -> str:

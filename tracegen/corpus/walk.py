@@ -1,6 +1,5 @@
 """Folders of documentation -> files in a stable order -> Document or Skipped."""
 
-import hashlib
 import os
 import stat
 from collections import Counter
@@ -11,7 +10,7 @@ from typing import NamedTuple
 from tracegen.corpus.formats import format_of
 from tracegen.corpus.order import site_order
 from tracegen.corpus.patterns import Patterns, read_patterns
-from tracegen.corpus.reading import MAX_BYTES, read_file
+from tracegen.corpus.reading import MAX_BYTES, content_digest, read_file
 from tracegen.errors import InputError
 from tracegen.records import Document, Skipped
 
@@ -40,6 +39,8 @@ class Found(NamedTuple):
     """Whether the file is a symbolic link."""
     listed: tuple[str, int] | None = None
     """The root, and the place among the pages that its site lists, where it is one of them."""
+    root: Path | None = None
+    """The folder below which the file may take in others."""
 
 
 def read_corpus(
@@ -65,7 +66,10 @@ def find_files(roots: Sequence[Path], include: Sequence[str] = (), exclude: Sequ
     unique: dict[str, Path] = {}
     for root in roots:
         unique.setdefault(os.path.realpath(root), Path(root))
-    found = [_in_site_order(root, _found_below(root, read_patterns(root, include, exclude))) for root in unique.values()]
+    found = [
+        [each._replace(root=root) for each in _in_site_order(root, _found_below(root, read_patterns(root, include, exclude)))]
+        for root in unique.values()
+    ]
     prefixes = _prefixes(list(unique), found)
     everything = [
         each._replace(path=f"{prefix}/{each.path}" if prefix else each.path)
@@ -77,22 +81,22 @@ def find_files(roots: Sequence[Path], include: Sequence[str] = (), exclude: Sequ
 
 
 def file_digest(found: Found) -> str:
-    """Return the digest of a file's bytes, or "" where nothing is to be parsed: `read_file` says why at once."""
-    if found.reason or isinstance(format_of(found.path), str):
+    """Return the digest of a file and of what it includes, or "" where nothing is to be parsed: `read_file` says why."""
+    format = format_of(found.path)
+    if found.reason or isinstance(format, str):
         return ""
     try:
         state = found.place.stat()
         if not stat.S_ISREG(state.st_mode) or state.st_size > MAX_BYTES:
             return ""
-        with found.place.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return content_digest(found.place.read_bytes(), format, found.place, found.root)
     except OSError:
         return ""
 
 
 def read_found(found: Found) -> Document | Skipped:
     """Read a file that was found."""
-    return Skipped(path=found.path, reason=found.reason) if found.reason else read_file(found.place, found.path)
+    return Skipped(path=found.path, reason=found.reason) if found.reason else read_file(found.place, found.path, found.root)
 
 
 # --- what is there -------------------------------------------------------------------------------------------------------

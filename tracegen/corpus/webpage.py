@@ -3,26 +3,31 @@
 import re
 from typing import TYPE_CHECKING
 
-from tracegen.corpus.pages import Page, fenced, first_heading, table_block
+from tracegen.corpus.pages import Page, code_block, first_heading, heading_block, prose_block, table_block
+from tracegen.corpus.webpage_elements import (
+    BLOCKS,
+    DROPPED,
+    HEADING,
+    code_of,
+    is_code,
+    is_label,
+    is_listing,
+    is_noise,
+    is_row,
+    is_signature,
+    is_title,
+    language_of,
+    words,
+)
 from tracegen.records import Block
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
-_DROPPED = frozenset([
-    "script", "style", "noscript", "template", "nav", "footer", "aside", "svg", "math", "iframe", "object", "button",
-    "select", "input", "textarea", "head",
-])  # fmt: skip
-_BLOCKS = frozenset([
-    "html", "body", "main", "article", "section", "div", "p", "ul", "ol", "li", "dl", "dt", "dd", "blockquote", "figure",
-    "figcaption", "details", "summary", "header", "address", "form", "fieldset", "hr", "tr", "td", "th", "tbody", "thead",
-    "table", "center", "hgroup", "search", "menu", "dir",
-])  # fmt: skip
 _LISTS = frozenset(["ul", "ol", "menu", "dir"])
-_HEADING = re.compile(r"h[1-6]")
-_LANGUAGE = re.compile(r"(?<!\S)(?:(?:language|lang|highlight-source|highlight)-|(?:sourceCode|brush:)\s+)([\w+#.]+)")
-_NOT_LANGUAGES = {"none", "default", "text", "highlight", "plaintext", "nohighlight"}
-_ANCHORS = {"¶", "#", "§", "🔗", "🔗︎", "permalink"}
+_LONGEST_SIGNATURE = 100
+_FEW_WORDS = 60
+_SIGNATURE_NAME = re.compile(r"[^(\[{=:]*")
 
 
 def read_webpage(text: str) -> Page:
@@ -32,6 +37,8 @@ def read_webpage(text: str) -> Page:
     """
     from lxml import etree
 
+    if is_listing(text):
+        return Page("", (), "listing of a source file")
     # Characters that XML does not know are no loss, and the parser stops at some of them.
     data = re.sub("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]", " ", text).encode("utf-8", "replace")
     parser = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True)
@@ -44,6 +51,8 @@ def read_webpage(text: str) -> Page:
     # The parser stops where elements are nested deeper than it can hold: what follows would be missing silently.
     if any("xcessive depth" in entry.message for entry in parser.error_log):
         return Page("", (), "elements nested too deeply")
+    if _leads_elsewhere(root):
+        return Page("", (), "redirects to another page")
     blocks: tuple[Block, ...] = ()
     for element in _candidates(root):
         blocks = _Reader(element).blocks()
@@ -61,6 +70,12 @@ def _candidates(root: "_Element") -> "list[_Element]":
     return [*found, root]
 
 
+def _leads_elsewhere(root: "_Element") -> bool:
+    """Tell whether the page does nothing but send its reader on."""
+    refreshed = any((each.get("http-equiv") or "").lower() == "refresh" for each in root.iter("meta"))
+    return refreshed and len(words(root).split()) < _FEW_WORDS
+
+
 class _Reader:
     """Goes through an element once, from begin to end, collecting blocks; without recursion, for any depth."""
 
@@ -75,43 +90,52 @@ class _Reader:
         self.bullet = ""  # what the text being read begins with
         self.items: list[str] = []  # lines of the list being read, which is one block
         self.items_start = self.items_end = 0
+        self.lead = ""  # what the next paragraph begins with: a term, the title of a note
+        self.section = ("", 0)  # words and level of the last heading that is no signature
+        self.signatures: list[str] = []  # that are described next
+        self.signatures_line = 0
+        self.described = 0  # open definition lists whose terms are signatures
+        self.continues = 0  # how often this section went on behind descriptions
+        self.is_behind = False  # whether descriptions just ended
 
     def blocks(self) -> tuple[Block, ...]:
         """Return the element's content in reading order."""
         from lxml import etree
 
         walk = etree.iterwalk(self.root, events=("start", "end"))
+        skipped: _Element | None = None
         for event, element in walk:
             tag = element.tag if isinstance(element.tag, str) else ""
             if event == "end":
-                self._end(element, tag)
+                if element is not skipped:
+                    self._end(element, tag)
+                if element is not self.root:
+                    self._add(element.tail)
             elif self._is_dropped(element, tag):
                 walk.skip_subtree()
+                skipped = element
             else:
                 self.line = max(self.line, element.sourceline or 0)
                 if self._begin(element, tag):
                     walk.skip_subtree()
+                    skipped = element
                 else:
                     self._add(element.text)
         self._flush()
+        self._end_lead()
         self._close_list()
         return tuple(self.result)
 
     def _is_dropped(self, element: "_Element", tag: str) -> bool:
-        if tag in _DROPPED or "hidden" in element.attrib or element.get("role") in ("navigation", "search"):
-            return True
-        if tag == "header":  # of the page: a menu; of an article: its title
-            return self.whole_page and not any(True for _ in element.iter("h1"))
-        return tag == "a" and "".join(element.itertext()).strip().lower() in _ANCHORS
+        if tag == "header" and self.whole_page:  # of the page: a menu; of an article: its title
+            return not any(True for _ in element.iter("h1"))
+        return is_noise(element, tag)
 
     def _begin(self, element: "_Element", tag: str) -> bool:
         """Take in the beginning of an element; True where all of it is taken in."""
-        if tag == "pre":
-            self._code(element)
+        if self._whole(element, tag):
             return True
-        if tag == "table" and self._table(element):
-            return True
-        if tag in _BLOCKS or _HEADING.fullmatch(tag):
+        if tag in BLOCKS or HEADING.fullmatch(tag):
             self._flush()
         if tag in _LISTS:
             self.lists.append(0 if tag == "ol" else None)
@@ -125,20 +149,47 @@ class _Reader:
             self._add(element.get("alt"))
         return False
 
+    def _whole(self, element: "_Element", tag: str) -> bool:
+        """Take in an element that is read as a whole; False where its parts are to be read."""
+        if tag == "dt" or is_signature(element, tag):
+            self._term(element, tag)
+            return True
+        if is_label(element):
+            self._flush()
+            self._end_lead()
+            label = words(element)
+            self.lead = f"{label.rstrip(':')}: " if label else ""
+            return True
+        if is_code(element, tag):
+            self._code(element)
+            return True
+        if is_title(element):
+            self._flush()
+            self._add(words(element))
+            self._flush(level=1)
+            return True
+        if is_row(element, tag):
+            self._flush()
+            self._add(" ".join(map(words, element.iter("td", "th"))))
+            self._flush()
+            return True
+        return tag == "table" and self._table(element)
+
     def _end(self, element: "_Element", tag: str) -> None:
-        if not (tag in _DROPPED or tag == "pre"):
-            if tag == "code" and self.parts:
-                self.parts.append("`")
-            elif _HEADING.fullmatch(tag):
-                self._flush(level=int(tag[1]))
-            elif tag in _BLOCKS:
-                self._flush()
-            if tag in _LISTS and self.lists:
-                self.lists.pop()
-                if not self.lists:
-                    self._close_list()
-        if element is not self.root:
-            self._add(element.tail)
+        if tag in DROPPED or tag == "pre":
+            return
+        if tag == "code" and self.parts:
+            self.parts.append("`")
+        elif HEADING.fullmatch(tag):
+            self._flush(level=int(tag[1]))
+        elif tag in BLOCKS:
+            self._flush()
+        if tag == "dl":
+            self._end_definitions(element)
+        if tag in _LISTS and self.lists:
+            self.lists.pop()
+            if not self.lists:
+                self._close_list()
 
     def _add(self, text: str | None) -> None:
         if not text:
@@ -149,11 +200,67 @@ class _Reader:
         self.line += text.count("\n")
 
     def _item(self) -> None:
+        self._end_lead()
         number = self.lists[-1] if self.lists else None
         if number is not None:
             self.lists[-1] = number + 1
         indent = _indent(self.lists)
         self.bullet = f"{indent}- " if number is None else f"{indent}{number + 1}. "
+
+    # --- definition lists ------------------------------------------------------------------------------------------------
+
+    def _term(self, element: "_Element", tag: str) -> None:
+        """Take in a term: a signature is the heading of what describes it, another term stands before it in bold."""
+        self._flush()
+        if is_signature(element, tag) and not self.lists:
+            if not self.signatures:
+                self._end_lead()
+                self.signatures_line = self.line
+                if tag == "dt" and self.described == self._open_lists(element) - 1:
+                    self.described += 1
+            signature = words(element).removeprefix(": ")
+            self.signatures += [signature] if signature else []
+            if tag != "dt":
+                self._describe(1)
+        elif term := words(element):
+            before = self.lead.removesuffix("**\n")
+            self.lead = f"{before}, {term}**\n" if before != self.lead else f"{self.lead}**{term}**\n"
+
+    def _open_lists(self, element: "_Element") -> int:
+        """Return how many definition lists with signatures the element stands in."""
+        return sum(
+            1 for each in element.iterancestors("dl") if any(is_signature(term, "dt") for term in each.iterchildren("dt"))
+        )
+
+    def _describe(self, depth: int) -> None:
+        """Make a heading of the signatures that were read; of several, or long ones, code below the name."""
+        signatures, self.signatures = self.signatures, []
+        if not signatures:
+            return
+        self.is_behind = False
+        first, line, level = signatures[0], self.signatures_line, max(self.section[1], 1) + depth
+        if len(signatures) == 1 and len(first) <= _LONGEST_SIGNATURE:
+            self._append(heading_block(first, level, line, line))
+            return
+        match = _SIGNATURE_NAME.match(first)
+        name = (match.group().strip() if match else "") or first
+        self._append(heading_block(name[:_LONGEST_SIGNATURE], level, line, line))
+        self._append(code_block("\n".join(signatures), "", line, max(line, self.line)))
+
+    def _end_definitions(self, element: "_Element") -> None:
+        self._describe(max(self.described, 1))
+        self._end_lead()
+        if any(is_signature(term, "dt") for term in element.iterchildren("dt")) and self.described:
+            self.described -= 1
+            self.is_behind = not self.described
+
+    def _end_lead(self) -> None:
+        """Let a term or a label that has nothing after it stand alone."""
+        lead, self.lead = self.lead.strip().rstrip(":"), ""
+        if lead:
+            self._say(lead, self.line, self.line)
+
+    # --- blocks ----------------------------------------------------------------------------------------------------------
 
     def _flush(self, level: int = 0) -> None:
         """Make a block, or lines of the open list, of the text being read."""
@@ -163,61 +270,72 @@ class _Reader:
         self.start = 0
         if not text.strip("` \n"):
             return
+        self._describe(max(self.described, 1))
         if level:
-            words = text.replace("`", "").replace("\n", " ").strip()
-            self._append(Block(kind="heading", text=words, level=level, start_line=start, end_line=end))
-        elif self.lists:
-            indent = " " * len(self.bullet) if self.bullet else _indent(self.lists) + "  "
-            self.items.append((self.bullet or indent) + text.replace("\n", "\n" + indent))
-            self.items_start = self.items_start or start
-            self.items_end = end
-            self.bullet = ""
-        else:
-            self._append(Block(kind="prose", text=text, start_line=start, end_line=end))
+            self._end_lead()
+            heading = text.replace("`", "").replace("\n", " ").strip()
+            self.section, self.continues, self.is_behind = (heading, level), 0, False
+            self._append(Block(kind="heading", text=heading, level=level, start_line=start, end_line=end))
+            return
+        text, self.lead = self.lead + text, ""
+        self._say(text, start, end)
+
+    def _say(self, text: str, start: int, end: int) -> None:
+        if not self.lists:
+            self._append(prose_block(text, start, end))
+            return
+        indent = " " * len(self.bullet) if self.bullet else _indent(self.lists) + "  "
+        self.items.append((self.bullet or indent) + text.replace("\n", "\n" + indent))
+        self.items_start = self.items_start or start
+        self.items_end = end
+        self.bullet = ""
 
     def _append(self, block: Block) -> None:
         self._close_list()
+        if self.is_behind and block.kind != "heading" and self.section[0]:
+            self.continues += 1
+            again = f"{self.section[0]} (continued{f' {self.continues}' if self.continues > 1 else ''})"
+            self.result.append(heading_block(again, self.section[1] + 1, block.start_line, block.start_line))
+            self.is_behind = False
         self.result.append(block)
 
     def _close_list(self) -> None:
         if self.items:
             text = "\n".join(self.items)
-            self.result.append(Block(kind="prose", text=text, start_line=self.items_start, end_line=self.items_end))
-            self.items, self.items_start = [], 0
+            self.items = []
+            self._append(prose_block(text, self.items_start, self.items_end))
+            self.items_start = 0
 
     def _code(self, element: "_Element") -> None:
         self._flush()
-        self.bullet = ""
-        code = "".join(element.itertext())
+        self._describe(max(self.described, 1))
+        code = code_of(element)
         lead = 1 if code.startswith("\n") else 0  # HTML does not show an empty first line
         start = self.line + lead
-        self.line += code.count("\n")
+        self.line += code.count("\n") if element.tag == "pre" else 0
         code = code[lead:].rstrip()
-        if not code.strip():
-            return
-        language = _language(element)
-        block = Block(
-            kind="code",
-            text=fenced(code, language),
-            start_line=start,
-            end_line=start + code.count("\n"),
-            language=language,
-        )
-        self._append(block)
+        if code.strip():
+            self._end_lead()
+            self.bullet = ""
+            end = start + code.count("\n") if element.tag == "pre" else start
+            self._append(code_block(code, language_of(element), start, end))
 
     def _table(self, element: "_Element") -> bool:
-        """Take in a table of data; False for one that holds code, headings or tables, which is a way of layout."""
+        """Take in a table of data; False for what is a way of layout: with code, headings or tables in it, or one row."""
         if any(True for _ in element.iter("pre", "h1", "h2", "h3", "h4", "ul", "ol")) or len(list(element.iter("table"))) > 1:
             return False
-        rows = [[_cell(cell) for cell in row.iter("td", "th")] for row in element.iter("tr")]
+        rows = [[words(cell) for cell in row.iter("td", "th")] for row in element.iter("tr")]
         rows = [row for row in rows if any(row)]
-        if not rows:
+        is_list = not rows or len(rows) == 1 or max(map(len, rows)) == 1
+        if is_list and (not rows or next(element.iter("th"), None) is None):
             return False
         self._flush()
-        caption = " ".join(map(_cell, element.iter("caption")))
+        self._describe(max(self.described, 1))
+        self._end_lead()
+        caption = " ".join(map(words, element.iter("caption")))
         end = max([self.line, *(each.sourceline or 0 for each in element.iter())])
         if caption:
-            self._append(Block(kind="prose", text=caption, start_line=self.line, end_line=self.line))
+            self._append(prose_block(caption, self.line, self.line))
         self._append(table_block(rows, self.line, end))
         self.line = end
         return True
@@ -230,19 +348,3 @@ def _indent(lists: list[int | None]) -> str:
 def _collapse(text: str) -> str:
     """Return the text as a browser shows it: runs of white space are one space, `<br>` is a line end."""
     return "\n".join(line for part in text.split("\x00") if (line := " ".join(part.split())))
-
-
-def _cell(element: "_Element") -> str:
-    return " ".join("".join(element.itertext()).split())
-
-
-def _language(element: "_Element") -> str:
-    """Return the language that the classes of the code, or of what is around it, name."""
-    around = [element, *element.iter("code"), *list(element.iterancestors())[:2]]
-    for each in around:
-        declared = each.get("data-lang") or each.get("data-language")
-        match = _LANGUAGE.search(each.get("class") or "")
-        language = declared or (match.group(1) if match else "")
-        if language and language.lower() not in _NOT_LANGUAGES:
-            return language.lower().split()[0] if language.split() else ""
-    return ""

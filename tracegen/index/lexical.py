@@ -12,7 +12,7 @@ import numpy as np
 import snowballstemmer
 from numpy.typing import NDArray
 
-VERSION = 2
+VERSION = 3
 """Version of the words; an index with another one is built again."""
 
 LENGTH_WEIGHT = 0.5

@@ -38,6 +38,19 @@ _SEPARATOR = re.compile(r"::|->|[./#]")
 _NO_OPERATOR = re.compile(r"([-=.*#~/:+])\1*|\*/|/\*|//")
 _TELLING = {"..", "...", "::", "==", "**", "++", "--", "//", "==="}
 _WORDS = re.compile(r"\w+")
+_DECLARING = re.compile(
+    r"(?:(?:pub|public|private|protected|static|abstract|final|async|const|inline|unsafe|export|declare|def|fn|func|function|fun|"
+    r"proc|template|macro|iterator|method|class|struct|trait|interface|enum|module|exception|classmethod|staticmethod|property|"
+    r"val|let|var|type|record|data|newtype|defmacro|external)\s+)+(?=[^\W\d])"
+)
+_TYPED = re.compile(r"\s::?\s|\(|(?<=\w)[<\[{]")
+_CATEGORY = re.compile(
+    r"(?:[A-Z][\w-]* )*(?:Function|Macro|Command|Variable|Option|Form|Method|Procedure|Type|Class|Condition|Syntax|Operator|"
+    r"Structure|Parameter|Constant): (\S+)"
+)
+_KIND = re.compile(
+    r"(?:Class|Interface|Struct|Trait|Function|Enum|Module|Macro|Package|Type|Method|Record|Namespace|Object|Constant) "
+)
 
 
 def names_in(text: str, *, capital: bool = True) -> Iterator[str]:
@@ -88,13 +101,28 @@ def _distinct(names: Iterable[str]) -> list[str]:
 def _defined(own: str, parents: tuple[str, ...]) -> set[str]:
     """Return the names that a heading is: of `fold` below `gleam/list` these are fold, list.fold, gleam.list.fold."""
     found = {_phrase(own)}
-    for part in own.split(","):
-        # Of a signature, `fold(list, from, with)`, what is before the bracket.
-        name = _alone(part.partition("(")[0])
+    typed = _TYPED.search(own)
+    # The commas behind a bracket are between arguments.
+    for part in [own] if typed and "," not in own[: typed.start()] else own.split(","):
+        name = _declared(part.strip(), {_alone(parent) for parent in parents})
         if name and not any(character.isspace() for character in name):
             found.update(_endings(name))
             found.update(form for parent in parents if parent for form in _endings(f"{_alone(parent)}.{name}"))
     return found - {""}
+
+
+def _declared(part: str, parents: set[str]) -> str:
+    """Return what a signature declares: `fold` of `def fold(list)` and `fold :: a -> b`, `math` of `Class Math` on its page."""
+    category = _CATEGORY.match(part)
+    if category:  # Texinfo's `Function: fold list from`
+        return _alone(category[1])
+    whole = _TYPED.split(part, maxsplit=1)[0].strip()
+    name = _DECLARING.sub("", whole, count=1)
+    # Without arguments or a type these are words: `function composition`.
+    if name != whole and name == part[-len(name) :] and name == name.lower() and not _SEPARATOR.search(name):
+        name = whole
+    described = _KIND.sub("", name, count=1)
+    return _alone(described if _alone(described) in parents or _SEPARATOR.search(described) else name)
 
 
 def _spoken_of(own: str) -> set[str]:

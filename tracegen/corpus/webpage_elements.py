@@ -1,0 +1,180 @@
+"""What an element of an HTML page is, by its tag and the classes that generators of documentation give it, and its text."""
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lxml.etree import _Element
+
+DROPPED = frozenset([
+    "script", "style", "noscript", "template", "nav", "footer", "svg", "math", "iframe", "object", "button",
+    "select", "input", "textarea", "head",
+])  # fmt: skip
+BLOCKS = frozenset([
+    "html", "body", "main", "article", "section", "div", "p", "ul", "ol", "li", "dl", "dt", "dd", "blockquote", "figure",
+    "figcaption", "details", "summary", "header", "address", "form", "fieldset", "hr", "tr", "td", "th", "tbody", "thead",
+    "table", "center", "hgroup", "search", "menu", "dir", "aside",
+])  # fmt: skip
+HEADING = re.compile(r"h[1-6]")
+
+_LANGUAGE = re.compile(r"(?<!\S)(?:(?:language|lang|highlight-source|highlight)-|(?:sourceCode|brush:)\s+)([\w+#.]+)")
+_NOT_LANGUAGES = {"none", "default", "text", "highlight", "plaintext", "nohighlight"}
+_ANCHORS = {"¶", "#", "§", "🔗", "🔗︎", "permalink", "[source]", "view source", "edit this page", "◆"}
+_LINKS_TO_SOURCE = frozenset([
+    "link-seesrc", "srclink", "src", "viewcode-link", "view-source", "sourcelink", "headerlink", "selflink", "test-arrow",
+])  # fmt: skip
+
+# Of Sphinx and its themes, Doxygen, DocBook, Texinfo, AsciiDoc, mdBook, Docusaurus, MkDocs, Scribble, Javadoc, nimdoc.
+_NAVIGATION = frozenset([
+    "nav", "navbar", "navigation", "nav-path", "navpath", "nav-panel", "navpanel", "navheader", "navfooter", "side-nav",
+    "sidenav", "sidebar", "sphinxsidebar", "sphinxsidebarwrapper", "related", "toc", "tocset", "tocview", "table-of-contents",
+    "localtoc",
+    "simple-toc", "toctree-wrapper", "contents", "navsettop", "navsetbottom", "wy-nav-side", "rst-versions", "pagination",
+    "pagination-nav", "prev-next-area", "prev-next", "theme-doc-toc-mobile", "top-nav", "sub-nav", "subnav", "bottom-nav",
+    "bottomnav", "topnav", "nav-wrapper", "nav-wide-wrapper", "mobile-nav", "sidebar-nav", "menu", "header",
+])  # fmt: skip
+_FURNITURE = frozenset([
+    "breadcrumb", "breadcrumbs", "wy-breadcrumbs", "theme-doc-breadcrumbs", "skip-link", "skip-nav", "skipnav", "skiptocontent",
+    "footer", "site-footer", "page-footer", "navigation-footer", "edit-this-page", "searchbox", "search-wrapper", "search-bar",
+    "cookie-banner",
+])  # fmt: skip
+_SECTION = re.compile(r"(?<!\S)sect(?:ion|\d)\b")
+_LEAST_LINKED = 0.4  # of the letters in navigation
+_NUMBERS = frozenset(["linenos", "lineno", "linenodiv", "linenumber", "line-number", "line-numbers", "rouge-gutter", "gutter"])
+_ASIDES = frozenset(["ttc", "overload", "ingroups", "rightside"])  # of Doxygen: tooltips, `[1/2]`, groups; versions of rustdoc
+_CALLOUT = re.compile(
+    r"admonition|callout|alert|starlight-aside|footnote|(?<!\S)(?:note|tip|warning|caution|danger|important)\b"
+)
+_LABEL = re.compile(r"(?:admonition|custom-block|alert|callout)(?:[-_]+(?:title|heading|header))\b|starlight-aside__title")
+_CODE_WITHOUT_PRE = {"div": "fragment", "table": "memname", "blockquote": "SCodeFlow"}  # of Doxygen and Scribble
+_LINES = frozenset(["br", "tr"])
+_WITHIN_ROWS = frozenset(["tr", "td", "th"])
+_ANCHORED_CODE = re.compile(r"(?:VAL|TYPE|EXCEPTION|MODULE|MODULETYPE|METHOD|CLASS)[\w.]")  # of ocamldoc
+
+
+def is_noise(element: "_Element", tag: str) -> bool:
+    """Tell whether an element is no content: navigation, links to sources, numbers of lines."""
+    if tag in DROPPED or "hidden" in element.attrib or element.get("role") in ("navigation", "search"):
+        return True
+    if tag == "aside":
+        return not _CALLOUT.search(_classes(element))
+    if tag == "a":
+        names, text = _names(element), "".join(element.itertext()).strip().lower()
+        return bool(names & _LINKS_TO_SOURCE) or text in _ANCHORS or (text == "source" and "link" in names)
+    if tag in ("html", "body", "main", "article") or not element.attrib:
+        return False
+    names = _names(element)
+    return not names.isdisjoint(_NUMBERS | _ASIDES) or _is_furniture(element, tag, names)
+
+
+def _is_furniture(element: "_Element", tag: str, names: set[str]) -> bool:
+    """Tell whether an element is a menu, a footer or the like. A heading's id may have the same name: `id="pagination"`."""
+    if tag not in ("div", "ul", "ol", "p", "td", "table", "span", "header", "dl", "section") or (
+        element.get("id") in _NAVIGATION | _FURNITURE and (tag == "section" or _SECTION.search(_classes(element)))
+    ):
+        return False
+    if names.isdisjoint(_NAVIGATION) and names.isdisjoint(_FURNITURE):
+        return False
+    # Such a class may lie around a whole page, or mean something else.
+    if next(element.iter("h1", "main", "article"), None) is not None or any(map(is_title, element.iter("div"))):
+        return False
+    if not names.isdisjoint(_FURNITURE):
+        return True
+    letters = len("".join("".join(element.itertext()).split()))
+    linked = sum(len("".join("".join(link.itertext()).split())) for link in element.iter("a"))
+    return linked >= letters * _LEAST_LINKED
+
+
+def is_title(element: "_Element") -> bool:
+    """Tell whether an element that is no heading by its tag is the page's title: Doxygen's."""
+    above = element.getparent()
+    return "title" in _names(element) and above is not None and "headertitle" in _names(above)
+
+
+def is_row(element: "_Element", tag: str) -> bool:
+    """Tell whether an element is a row of a table, of which each cell has words and nothing else."""
+    if tag != "tr" or any(is_label(cell) for cell in element):
+        return False
+    return all(each.tag in _WITHIN_ROWS or (each.tag not in BLOCKS and each.tag != "pre") for each in element.iter())
+
+
+def is_listing(text: str) -> bool:
+    """Tell whether a page shows a source file, with an anchor at every line."""
+    return all(f'"line-{number}"' in text for number in (1, 2, 3)) and "<h1" not in text and "<pre" in text
+
+
+def is_label(element: "_Element") -> bool:
+    """Tell whether an element is the title of a note: `Warning`."""
+    return bool(_LABEL.search(_classes(element))) or (element.tag == "td" and _classes(element) == "icon")
+
+
+def is_code(element: "_Element", tag: str) -> bool:
+    """Tell whether all of an element is code."""
+    return tag == "pre" or (tag in _CODE_WITHOUT_PRE and _CODE_WITHOUT_PRE[tag] in _names(element))
+
+
+def is_signature(element: "_Element", tag: str) -> bool:
+    """Tell whether an element declares what the text after it describes: an anchored or listed term of a definition list."""
+    if tag == "dt":
+        anchored = any(link.get("id") or link.get("name") for link in element.iterchildren("a"))
+        return anchored or bool(element.get("id")) or "sig" in _names(element) or next(element.iter("pre"), None) is not None
+    if tag in ("p", "div"):  # Haddock's
+        return "src" in _names(element) and any("def" in _names(link) for link in element.iter("a"))
+    first = next((each for each in element if isinstance(each.tag, str)), None)
+    return tag == "pre" and first is not None and bool(_ANCHORED_CODE.match(first.get("id") or ""))
+
+
+def words(element: "_Element") -> str:
+    """Return an element's words in one line."""
+    return " ".join("".join(_pieces(element, " ")).split())
+
+
+def code_of(element: "_Element") -> str:
+    """Return the code in an element, without numbers of lines, and with line ends where a browser shows them."""
+    if element.tag == "table":
+        return "\n".join(line for row in element.iter("tr") if (line := words(row)))
+    return "".join(_pieces(element, "\n")).replace("\xa0", " ")
+
+
+def _pieces(element: "_Element", line_end: str) -> Iterator[str]:
+    """Yield the texts in an element; between lines of a table, and after `<br>`, a line end; without recursion."""
+    from lxml import etree
+
+    walk = etree.iterwalk(element, events=("start", "end"))
+    skipped: _Element | None = None
+    for event, each in walk:
+        tag = each.tag if isinstance(each.tag, str) else ""
+        if event == "start":
+            if each is not element and is_noise(each, tag):
+                walk.skip_subtree()
+                skipped = each
+                continue
+            yield each.text or ""
+            continue
+        if each is not skipped and each is not element:
+            # In code a block ends a line where it is one: Doxygen's lines. Elsewhere every block parts words.
+            ends = tag in _LINES or (tag in BLOCKS and (line_end == " " or "line" in _names(each)))
+            yield line_end if ends and not (tag != "br" and (each.tail or "").startswith("\n")) else ""
+        if each is not element:
+            yield each.tail or ""
+
+
+def language_of(element: "_Element") -> str:
+    """Return the language that the classes of the code, or of what is around it, name."""
+    around = [element, *element.iter("code"), *list(element.iterancestors())[:2]]
+    for each in around:
+        declared = each.get("data-lang") or each.get("data-language")
+        match = _LANGUAGE.search(_classes(each))
+        language = declared or (match.group(1) if match else "")
+        if language and language.lower() not in _NOT_LANGUAGES:
+            return language.lower().split()[0] if language.split() else ""
+    return ""
+
+
+def _classes(element: "_Element") -> str:
+    return element.get("class") or ""
+
+
+def _names(element: "_Element") -> set[str]:
+    return {*_classes(element).split(), element.get("id") or ""}
