@@ -48,7 +48,7 @@ def folder() -> Path:
 
 @pytest.fixture(scope="module")
 def bert(folder: Path) -> OnnxBert:
-    return OnnxBert(models.DEFAULT_MODEL, folder)
+    return OnnxBert(models.DEFAULT_MODEL, folder, models.FLOAT32)
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,7 @@ def test_a_vector_does_not_depend_on_the_other_texts(bert: OnnxBert) -> None:
 
 
 def test_a_query_has_the_same_bits_in_every_thread_and_in_another_embedder(bert: OnnxBert, folder: Path) -> None:
-    fresh = OnnxBert("another", folder)
+    fresh = OnnxBert("another", folder, models.FLOAT32)
     found: dict[int, list[Vectors]] = {}
     busy = threading.Thread(target=bert.embed_documents, args=(TEXTS,))
     askers = [
@@ -239,8 +239,10 @@ def test_the_default_model_is_understood(folder: Path, copy: Path) -> None:
     assert supports(copy)
 
 
-def test_a_linked_file_of_weights_is_found(copy: Path, bert: OnnxBert) -> None:
-    assert np.array_equal(OnnxBert("linked", copy).embed_query("fold"), bert.embed_query("fold"))
+@pytest.mark.parametrize("precision", models.PRECISIONS)
+def test_a_linked_file_of_weights_is_found(copy: Path, folder: Path, precision: str) -> None:
+    found, expected = (OnnxBert("any", place, precision).embed_query("fold") for place in (copy, folder))
+    assert np.array_equal(found, expected)
 
 
 @pytest.mark.parametrize(

@@ -43,11 +43,16 @@ BLOCK = 256
 
 
 class OnnxBert:
-    """A BERT model in a folder that `supports` is true of, in a precision of `models`. Safe to use from several threads."""
+    """A BERT model in a folder that `supports` is true of, in a precision of `models`, by default the usual one of its weights.
 
-    def __init__(self, name: str, folder: Path, precision: str = models.FLOAT32) -> None:
+    Safe to use from several threads.
+    """
+
+    def __init__(self, name: str, folder: Path, precision: str | None = None) -> None:
+        weights = models.fingerprint(folder)
+        precision = precision or models.usual_precision(weights)
         self.name = name
-        self.fingerprint = models.at_precision(models.fingerprint(folder), precision)
+        self.fingerprint = models.at_precision(weights, precision)
         self.dimension: int = _read(folder / "config.json")["hidden_size"]
         self._limit: int = _read(folder / "sentence_bert_config.json")["max_seq_length"]
         self.max_tokens = self._limit - 2  # [CLS] and [SEP]
