@@ -278,7 +278,7 @@ def main() -> None:
         args.cache.mkdir(parents=True, exist_ok=True)
     args.rivals = dict(rival.split("=", 1) for rival in args.rival)
     if args.rivals:
-        args.rivals = {OWN: sys.executable, f"{OWN}:int8": sys.executable} | args.rivals
+        args.rivals = {OWN: sys.executable, f"{OWN}:float32": sys.executable} | args.rivals
     if args.docs is None:
         args.docs, args.rows = ROOT / "docs_corpus", args.rows or ROOT / "examples/train.jsonl"
     with tempfile.TemporaryDirectory() as folder:

@@ -60,7 +60,7 @@ class Variant:
     order: str = "fused"
     """What ranks the chunks before they become passages: `fused` (the search as it is), `dense` (cosine alone), `lexical`
     (BM25 of the words alone), `reranked` (the search with a cross-encoder)."""
-    precision: str = FLOAT32
+    precision: str = INT8
     """What the model calculates in."""
 
 
@@ -75,8 +75,8 @@ def variants(sizes: Sequence[int], reranker: bool) -> list[Variant]:
         Variant("dense only", order="dense"),
         Variant("dense only, no headings embedded", headings=False, order="dense"),
         Variant("lexical only", order="lexical"),
-        Variant("int8", precision=INT8),
-        Variant("int8, dense only", precision=INT8, order="dense"),
+        Variant("float32", precision=FLOAT32),
+        Variant("float32, dense only", precision=FLOAT32, order="dense"),
         *([Variant("reranked", order="reranked")] if reranker else []),
     ]
 
@@ -84,7 +84,7 @@ def variants(sizes: Sequence[int], reranker: bool) -> list[Variant]:
 class CachedEmbedder:
     """The default model, which embeds a text once for all variants of a precision."""
 
-    def __init__(self, cache: dict[str, Any], headings: bool = True, embedder: Any = None, precision: str = FLOAT32) -> None:
+    def __init__(self, cache: dict[str, Any], headings: bool = True, embedder: Any = None, precision: str = INT8) -> None:
         self._embedder = embedder or load_embedder(precision=precision)
         self._cache = cache
         self._headings = headings

@@ -65,7 +65,7 @@ def select(
     import numpy as np
 
     from tracegen.index import load_embedder
-    from tracegen.index.models import DEFAULT_MODEL
+    from tracegen.index.models import DEFAULT_MODEL, FLOAT32
 
     dataset, output = Path(dataset), Path(output)
     if best < 1:
@@ -75,7 +75,8 @@ def select(
         samples = read_samples(dataset, opened)
         known = supports(opened, Path(index), language) if opened is not None and by_support else {}
     found = [known.get(sample.key) for sample in samples.usable]
-    vectors = load_embedder(model or DEFAULT_MODEL).embed_documents([sample.prompt for sample in samples.usable], progress)
+    embedder = load_embedder(model or DEFAULT_MODEL, precision=FLOAT32)
+    vectors = embedder.embed_documents([sample.prompt for sample in samples.usable], progress)
     mean = _mean(found)
     quality = [mean if each is None else each for each in found] if mean is not None else [1.0] * len(found)
     labels = cluster(vectors).labels

@@ -159,9 +159,10 @@ def topics(
     Raises EmbedderError where the model cannot be had.
     """
     from tracegen.index import load_embedder
-    from tracegen.index.models import DEFAULT_MODEL
+    from tracegen.index.models import DEFAULT_MODEL, FLOAT32
 
-    return cluster(load_embedder(model or DEFAULT_MODEL).embed_documents(prompts, progress), seed=seed)
+    embedder = load_embedder(model or DEFAULT_MODEL, precision=FLOAT32)
+    return cluster(embedder.embed_documents(prompts, progress), seed=seed)
 
 
 def _groupings(samples: Sequence[Sample]) -> dict[Kind, list[int]]:

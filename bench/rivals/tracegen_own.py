@@ -1,4 +1,4 @@
-"""tracegen by the rivals' protocol: the default index and search, in a process of its own; the setting may be `int8`."""
+"""tracegen by the rivals' protocol: the default index and search, in a process of its own; the setting may be `float32`."""
 
 import sys
 from pathlib import Path

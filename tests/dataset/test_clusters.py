@@ -29,7 +29,7 @@ def around(centres: list[int], spread: float, seed: int = 1) -> Vectors:
 
 
 def test_prompts_of_one_topic_are_in_one_cluster_and_the_largest_is_number_0() -> None:
-    found = cluster(load_embedder().embed_documents(PROMPTS))
+    found = cluster(load_embedder(precision="float32").embed_documents(PROMPTS))
     assert found.labels == (0, 0, 0, 1, 1, 2)
     assert found.shares == pytest.approx((3 / 6, 2 / 6, 1 / 6))
     assert found.effective == pytest.approx(np.exp(1.0114), rel=1e-3)

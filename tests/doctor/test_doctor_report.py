@@ -19,6 +19,7 @@ from tracegen.doctor.records import Report
 from tracegen.doctor.terminal import render_report
 from tracegen.doctor.webpage import render_page
 from tracegen.errors import EmbedderError, InputError, SettingsError, StoreError
+from tracegen.index import models
 from tracegen.records import Row
 from tracegen.review.text import columns
 
@@ -137,6 +138,13 @@ def test_a_lopsided_dataset_is_told(write: Write) -> None:
     assert advice.importance == "serious"
     assert "bread" in advice.problem
     assert set(advice.lines) <= set(range(1, 31))
+
+
+def test_the_variety_of_prompts_does_not_depend_on_the_precision_of_an_index(write: Write, sample_index: Path) -> None:
+    with tracegen.open_index(sample_index) as index:
+        assert models.precision_of(index.manifest.fingerprint) == models.INT8
+    path = write(sample(20))
+    assert tracegen.examine(path, sample_index, sample=1).variety == tracegen.examine(path).variety
 
 
 def test_the_same_twice_is_the_same(write: Write, sample_index: Path) -> None:

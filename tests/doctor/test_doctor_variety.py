@@ -19,7 +19,7 @@ TOPICS = {
 
 @pytest.fixture(scope="module")
 def embedder() -> Embedder:
-    return load_embedder()
+    return load_embedder(precision="float32")
 
 
 def examine(prompts: list[str], embedder: Embedder) -> Variety:

@@ -1,5 +1,6 @@
 """Where the model comes from, what is refused, and the real model through the whole way."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -21,6 +22,7 @@ from tracegen.errors import EmbedderError, SettingsError, StoreError
 from tracegen.index import DEFAULT_MODEL, Embedder, build_index, load_embedder, models, open_index, store
 
 PACKAGED = Path(str(models._find_packaged()))
+OFFICIAL = models.OFFICIAL_SHA256["model.safetensors"]
 
 
 @pytest.fixture
@@ -57,7 +59,7 @@ def test_one_name_for_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_the_packaged_weights_are_the_official_ones(real_embedder: Embedder) -> None:
     assert real_embedder.name == DEFAULT_MODEL
-    assert real_embedder.fingerprint == models.OFFICIAL_SHA256["model.safetensors"]
+    assert real_embedder.fingerprint == f"{OFFICIAL}-int8"
 
 
 @pytest.mark.parametrize("file", ["model.safetensors", "tokenizer.json"])
@@ -165,10 +167,11 @@ def test_a_name_that_cannot_be_one(empty_cache: Path) -> None:
 # --- the real model ------------------------------------------------------------------------------------------------------
 
 
-def test_vectors_are_those_of_sentence_transformers(real_embedder: Embedder) -> None:
+def test_vectors_are_those_of_sentence_transformers() -> None:
     texts = ["Arrays hold values in order.", "A", "word " * 600, "lone \ud800 surrogate"]
-    vectors = real_embedder.embed_documents(texts)
-    assert vectors.shape == (4, real_embedder.dimension) == (4, 384)
+    embedder = load_embedder(precision="float32")
+    vectors = embedder.embed_documents(texts)
+    assert vectors.shape == (4, embedder.dimension) == (4, 384)
     assert vectors.dtype == np.float32
     expected = SentenceTransformer(str(PACKAGED), device="cpu").encode([texts[0], texts[1], texts[2]])
     assert np.allclose(vectors[:3], expected, atol=1e-5)
@@ -233,27 +236,80 @@ def test_the_same_weights_in_a_folder_are_the_same_model(docs: Path, tmp_path: P
         open_index(tmp_path / "index", model=str(folder))
 
 
-def test_an_index_in_int8_is_searched_and_built_on_in_int8(docs: Path, tmp_path: Path, real_embedder: Embedder) -> None:
-    index, weights = tmp_path / "index", real_embedder.fingerprint
-    plain = build_index([docs], tmp_path / "plain", precision="float32")
-    built = build_index([docs], index, precision="int8")
-    assert built.id != plain.id
-    assert store.read_manifest(index, store.current_generation(index)).fingerprint == f"{weights}-int8"
+def fingerprint_of(index: Path) -> str:
+    return store.read_manifest(index, store.current_generation(index)).fingerprint
+
+
+@pytest.mark.parametrize(("precision", "other"), [("int8", "float32"), ("float32", "int8")])
+def test_an_index_is_searched_and_built_on_in_its_precision(docs: Path, tmp_path: Path, precision: str, other: str) -> None:
+    index, wanted = tmp_path / "index", models.at_precision(OFFICIAL, precision)
+    built = build_index([docs], index, precision=precision)
+    assert built.id != build_index([docs], tmp_path / "other", precision=other).id
+    assert fingerprint_of(index) == wanted
     (docs / "new.md").write_text("# Joining\n\nConcatenating text is joining it.\n", encoding="utf-8")
     again = build_index([docs], index)
     assert (again.embedded, again.reused) == (1, built.chunks)
     vectors = np.load(store.current_generation(index) / store.VECTORS)
     with open_index(index) as opened:
-        assert opened.manifest.fingerprint == f"{weights}-int8"
+        assert opened.manifest.fingerprint == wanted
         assert opened.search("concatenating text")[0].chunk.path == "new.md"
         texts = [embedded_text(chunk) for chunk in opened.chunks()]
-    assert np.array_equal(vectors, load_embedder(precision="int8").embed_documents(texts))
-    with pytest.raises(SettingsError, match=r"precision int8, not float32\. Use --precision int8 or leave it out"):
-        build_index([docs], index, precision="float32")
-    with pytest.raises(SettingsError, match="built with precision float32, not int8"):
-        build_index([docs], tmp_path / "plain", precision="int8")
-    with pytest.raises(StoreError, match=r"weights 53aa51172d14-int8., not with .* .weights 53aa51172d14.\."):
-        open_index(index, embedder=real_embedder)
+    assert np.array_equal(vectors, load_embedder(precision=precision).embed_documents(texts))
+    refused = rf"precision {precision}, not {other}\. Use --precision {precision} or leave it out"
+    with pytest.raises(SettingsError, match=refused):
+        build_index([docs], index, precision=other)
+    with pytest.raises(SettingsError, match=refused):
+        build_index([docs], index, embedder=load_embedder(precision=other))
+    short, other_short = (models.short(models.at_precision(OFFICIAL, one)) for one in (precision, other))
+    with pytest.raises(StoreError, match=rf"weights {short}\), not with .* \(weights {other_short}\)\."):
+        open_index(index, embedder=load_embedder(precision=other))
+
+
+def test_a_new_index_is_in_int8_with_the_weights_it_was_measured_with_alone(docs: Path, tmp_path: Path) -> None:
+    same, others = tmp_path / "same", tmp_path / "others"
+    shutil.copytree(PACKAGED, same)
+    shutil.copytree(PACKAGED, others)
+    weights = bytearray((others / "model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (others / "model.safetensors").write_bytes(weights)
+    assert load_embedder().fingerprint == load_embedder(str(same)).fingerprint == f"{OFFICIAL}-int8"
+    assert load_embedder(str(others)).fingerprint == hashlib.sha256(weights).hexdigest()
+    assert load_embedder(str(others), precision="int8").fingerprint.endswith("-int8")
+    for name, model in (("default", DEFAULT_MODEL), ("same", str(same)), ("others", str(others))):
+        build_index([docs], tmp_path / f"index-{name}", model=model)
+        precision = models.precision_of(fingerprint_of(tmp_path / f"index-{name}"))
+        assert precision == ("float32" if name == "others" else "int8")
+
+
+@pytest.mark.parametrize("precision", models.PRECISIONS)
+@pytest.mark.parametrize("damage", ["format", "missing", "chroma"])
+def test_an_index_that_has_to_be_built_again_keeps_its_precision(
+    docs: Path, tmp_path: Path, precision: str, damage: str
+) -> None:
+    index = tmp_path / "index"
+    built = build_index([docs], index, precision=precision)
+    generation = store.current_generation(index)
+    if damage == "format":
+        manifest = json.loads((generation / store.MANIFEST).read_text())
+        (generation / store.MANIFEST).write_text(json.dumps(manifest | {"format": store.FORMAT - 1, "what": "was dropped"}))
+    elif damage == "missing":
+        (generation / store.CHUNKS).unlink()
+    else:
+        shutil.rmtree(generation / store.CHROMA)
+    again = build_index([docs], index)
+    assert (again.changed, again.id) == (True, built.id)
+    assert fingerprint_of(index) == models.at_precision(OFFICIAL, precision)
+
+
+@pytest.mark.parametrize(
+    "manifest", ["", "[]", "{}", '{"model": 1, "fingerprint": 1}', f'{{"model": "{DEFAULT_MODEL}", "fingerprint": "1-int4"}}']
+)
+def test_an_index_whose_manifest_tells_no_precision_is_built_as_a_new_one(docs: Path, tmp_path: Path, manifest: str) -> None:
+    index = tmp_path / "index"
+    build_index([docs], index, precision="float32")
+    (store.current_generation(index) / store.MANIFEST).write_text(manifest)
+    build_index([docs], index)
+    assert fingerprint_of(index) == f"{OFFICIAL}-int8"
 
 
 def test_int8_weights_in_a_folder_are_the_same_model(docs: Path, tmp_path: Path) -> None:

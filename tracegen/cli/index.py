@@ -31,8 +31,8 @@ SKIPPED_SHOWN = 10
     "--precision",
     type=click.Choice(PRECISIONS),
     default=None,
-    help="What the model calculates in: int8 embeds more than twice as fast and finds nearly the same (docs/retrieval.md); "
-    "for the default model and others of its kind.  [default: as before, at first float32]",
+    help="What the model calculates in: int8 embeds twice as fast and finds nearly the same (docs/retrieval.md); for the "
+    "default model and others of its kind.  [default: as before, at first int8 for the default model, else float32]",
 )
 @click.option(
     "--tool",

@@ -1,6 +1,7 @@
 """The examination of a dataset: all checks, one after the other, and the advice that follows."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -105,10 +106,11 @@ class _Settings(NamedTuple):
 def _without_index(rows: Sequence[Row], settings: _Settings) -> _Against:
     """Examine what needs an embedding model alone, if there is one."""
     from tracegen.index import load_embedder
+    from tracegen.index.models import FLOAT32
 
     skipped = [Skipped(part=part, reason=NO_INDEX) for part in ("documentation", "retrieval")]
     try:
-        return _Against(_variety(rows, load_embedder(), settings), None, None, tuple(skipped))
+        return _Against(_variety(rows, load_embedder(precision=FLOAT32), settings), None, None, tuple(skipped))
     except EmbedderError as error:
         skipped.insert(0, Skipped(part="variety", reason=f"without an embedding model. {error}"))
         return _Against(None, None, None, tuple(skipped))
@@ -118,17 +120,18 @@ def _against_documentation(rows: Sequence[Row], path: Path, sidecar: "Sidecar", 
     from tracegen.doctor.documentation import examine_documentation, needs_of
     from tracegen.doctor.retrieval import examine_retrieval
     from tracegen.index import load_embedder, open_index
+    from tracegen.index.models import FLOAT32
     from tracegen.traces.support import Vocabulary
 
     manifest = sidecar.manifest
-    embedder = load_embedder(manifest.model, embeddings_url=settings.embeddings_url, known=manifest.fingerprint)
+    load = partial(load_embedder, manifest.model, embeddings_url=settings.embeddings_url, known=manifest.fingerprint)
     chunks = [Chunk.model_validate_json(line) for line in sidecar.lines]
     vocabulary = Vocabulary(chunks)
     rated = [row for row in rows if row.is_rated]
     needs = needs_of(rated, vocabulary, settings.language, _stage(settings.progress, "read outputs"))
     documentation = examine_documentation(manifest.id, chunks, needs)
-    with open_index(path, embedder=embedder) as index:
-        variety = _variety(rows, embedder, settings)
+    with open_index(path, embedder=load()) as index:
+        variety = _variety(rows, load(precision=FLOAT32), settings)
         retrieval = examine_retrieval(
             rated,
             index,

@@ -17,7 +17,7 @@ from tracegen.index import chroma, lexical, models, store, writing
 from tracegen.index.cache import open_cache, remove_cache
 from tracegen.index.embedder import Embedder, load_embedder
 from tracegen.index.models import DEFAULT_MODEL
-from tracegen.index.previous import Previous, read_previous
+from tracegen.index.previous import Previous, read_fingerprint, read_previous
 from tracegen.index.scan import Scan, scan_files
 from tracegen.index.sidecar import write_search_files
 from tracegen.index.store import Manifest
@@ -84,7 +84,8 @@ def build_index(
     """Build the index of some folders or files, or bring it up to date: only new text is embedded.
 
     `embeddings_url` is where a model behind an endpoint, `openai:NAME`, is asked.
-    `precision` is float32 or int8, by default that of the index, or else float32.
+    `precision` is float32 or int8, by default that of the index, be it damaged or old, or else int8 for the default model and
+    float32 for others.
     `max_tokens` bounds a chunk, in tokens of the model; `include` and `exclude` are patterns as in `.gitignore`. `tool` is the
     retrieval function as models see it, by default the one that the index has, or else tracegen's own; a change of it embeds
     nothing. An index that needs no change is not touched, and the model not loaded.
@@ -112,7 +113,7 @@ def build_index(
             if not scan.files:
                 raise _nothing_to_read(roots, [])
             if embedder is None:
-                known = previous.manifest.fingerprint if previous else ""
+                known = previous.manifest.fingerprint if previous else read_fingerprint(path, models.canonical_name(model))
                 embedder = load_embedder(model, embeddings_url=embeddings_url, known=known, precision=precision)
             manifest, counts = _build(path, roots, scan, previous, embedder, max_tokens, tool, progress or _silent)
     return IndexSummary(
@@ -165,9 +166,10 @@ def _noted(previous: Previous, scan: Scan, skipped: Sequence[Skipped], tool: Too
 def _refuse_other_model(path: Path, manifest: Manifest, embedder: Embedder | None, model: str, precision: str | None) -> None:
     """Raise SettingsError where the model wanted is not the one the index was built with; nothing is loaded or downloaded."""
     own = models.precision_of(manifest.fingerprint)
-    if embedder is None and precision not in (None, own):
+    wanted = models.precision_of(embedder.fingerprint) if embedder else precision
+    if wanted not in (None, own):
         raise SettingsError(
-            f"The index {path} was built with precision {own}, not {precision}. Use --precision {own} or leave it out, "
+            f"The index {path} was built with precision {own}, not {wanted}. Use --precision {own} or leave it out, "
             "or use another place (--index), or delete the folder and build it again."
         )
     name = embedder.name if embedder else models.canonical_name(model)

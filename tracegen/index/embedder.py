@@ -81,20 +81,20 @@ def load_embedder(
     `model` is a folder, a name on the hub, or `openai:NAME` for a model behind an OpenAI-compatible endpoint, which is at
     `embeddings_url`, or else OPENAI_BASE_URL, or else OpenAI's own; `known` is the fingerprint of the index it is for. A folder
     comes first; then, for the default model, the packaged weights of tracegen[offline]; then the hub's cache; then the hub.
-    `precision` is float32 or int8, by default that of `known`.
-    Raises EmbedderError where it cannot be had, or not in int8; never another model. SettingsError for another precision.
+    `precision` is float32 or int8, by default that of `known`, or else what `models.usual_precision` says.
+    Raises EmbedderError where it cannot be had, or not in the int8 asked for; never another model. SettingsError for another
+    precision.
     """
     from tracegen.index import endpoint, onnx_bert  # here, because they import this module
 
     name = models.canonical_name(model)
-    precision = precision or models.precision_of(known)
-    if precision not in models.PRECISIONS:
+    if precision not in (None, *models.PRECISIONS):
         raise SettingsError(f"There is no precision {precision}. Give one of {', '.join(models.PRECISIONS)}.")
     is_endpoint = name.startswith(models.ENDPOINT)
     folder = None if is_endpoint else models.resolve_model(name)
     if folder and onnx_bert.supports(folder):
-        return onnx_bert.OnnxBert(name, folder, precision)
-    if precision != models.FLOAT32:
+        return onnx_bert.OnnxBert(name, folder, precision or (models.precision_of(known) if known else None))
+    if precision == models.INT8:
         why = (
             "an endpoint runs it"
             if is_endpoint

@@ -1,6 +1,7 @@
 """An ONNX file written by hand: the few messages of onnx.proto3 that a model of standard operators needs.
 
-It is the `onnx` package's work, for one dependency less. The file holds no weights, only their places in a safetensors file.
+It is the `onnx` package's work, for one dependency less. Weights are in it as their places in a safetensors file; only what
+was made of them, such as integers, lies in it itself.
 """
 
 import json
@@ -9,9 +10,14 @@ import struct
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 # Numbers from onnx.proto3 (github.com/onnx/onnx, read 2026-11): data types, and the fields of each message below.
 FLOAT, UINT8, INT8, INT64 = 1, 2, 3, 7
 EXTERNAL = 1
+TYPES = {"float32": FLOAT, "uint8": UINT8, "int8": INT8}
+"""Names of numpy's types to those of ONNX."""
 
 
 class Graph:
@@ -25,7 +31,7 @@ class Graph:
             self._header = json.loads(file.read(length))
         self._header.pop("__metadata__", None)
         self._start = 8 + length
-        self._file = weights.name
+        self._file = weights
         if weights.stat().st_size != self._start + max(tensor["data_offsets"][1] for tensor in self._header.values()):
             raise ValueError(f"{weights} is cut off")
         self._operators: list[bytes] = []
@@ -41,15 +47,32 @@ class Graph:
 
     def weight(self, name: str, *shape: int) -> str:
         """Add a tensor of the weights' file, by its place there, and return its name."""
-        tensor = self._header[name]
-        begin, end = tensor["data_offsets"]
-        if (tensor["dtype"], tuple(tensor["shape"]), end - begin) != ("F32", shape, 4 * math.prod(shape)):
-            raise ValueError(f"{name} is {tensor}, not F32 of shape {shape}")
-        place = {"location": self._file, "offset": self._start + begin, "length": end - begin}
+        begin, end = self._place(name, shape)
+        place = {"location": self._file.name, "offset": begin, "length": end - begin}
         entries = [_field(13, _field(1, key) + _field(2, str(value))) for key, value in place.items()]
         dimensions = [_field(1, dimension) for dimension in shape]
         self._initializers[name] = b"".join([*dimensions, _field(2, FLOAT), _field(8, name), *entries, _field(14, EXTERNAL)])
         return name
+
+    def read(self, name: str, *shape: int) -> NDArray[np.float32]:
+        """Return a tensor of the weights' file, mapped: it leaves memory when it is let go."""
+        begin, _ = self._place(name, shape)
+        return np.memmap(self._file, dtype="<f4", mode="r", offset=begin, shape=shape)
+
+    def values(self, name: str, values: NDArray[Any]) -> str:
+        """Add a tensor that lies in the ONNX file itself, and return its name."""
+        dimensions = [_field(1, dimension) for dimension in values.shape]
+        kind, raw = _field(2, TYPES[values.dtype.name]), _field(9, values.astype(values.dtype.newbyteorder("<")).tobytes())
+        self._initializers[name] = b"".join([*dimensions, kind, _field(8, name), raw])
+        return name
+
+    def _place(self, name: str, shape: tuple[int, ...]) -> tuple[int, int]:
+        """Return where a tensor begins and ends in the weights' file. Raises ValueError where it has another type or shape."""
+        tensor = self._header[name]
+        begin, end = tensor["data_offsets"]
+        if (tensor["dtype"], tuple(tensor["shape"]), end - begin) != ("F32", shape, 4 * math.prod(shape)):
+            raise ValueError(f"{name} is {tensor}, not F32 of shape {shape}")
+        return self._start + begin, self._start + end
 
     def encode(self, inputs: dict[str, tuple[int, int]], outputs: dict[str, tuple[int, int]]) -> bytes:
         """Return the whole as an ONNX file; inputs and outputs are given as data type and number of dimensions."""

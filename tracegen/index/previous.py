@@ -1,5 +1,6 @@
 """The index as the last build left it: what the next one takes over without reading, cutting or embedding it again."""
 
+import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -7,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracegen.errors import StoreError
-from tracegen.index import store
+from tracegen.index import models, store
 from tracegen.index.embedder import Vectors
 from tracegen.index.store import Manifest
 from tracegen.records import Chunk
@@ -105,3 +106,16 @@ def read_previous(path: Path) -> Previous | None:
         return Previous(folder, store.read_manifest(path, folder))
     except StoreError:
         return None
+
+
+def read_fingerprint(path: Path, model: str) -> str:
+    """Return what the manifest of an index says its model's fingerprint is, though nothing else of the index may be of use.
+
+    It is empty where there is none, or the index was built with a model of another name.
+    """
+    try:
+        manifest = json.loads((store.current_generation(path) / store.MANIFEST).read_bytes())
+        name, fingerprint = manifest["model"], manifest["fingerprint"]
+        return fingerprint if name == model and models.precision_of(fingerprint) in models.PRECISIONS else ""
+    except (StoreError, OSError, ValueError, LookupError, TypeError, AttributeError):
+        return ""
