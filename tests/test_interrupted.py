@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench.endpoint import Endpoint
-from tests.conftest import ROOT
+from tests.conftest import LIMIT_S, ROOT
 
 ROWS = 30
 CONCURRENCY = 8
@@ -89,7 +89,7 @@ def test_ctrl_c_says_how_to_go_on(many_rows: Path, tmp_path: Path, sample_index:
     with start(many_rows, output, sample_index, endpoint) as process:
         wait_for_events(process, run_file, 10)
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=LIMIT_S)
     assert process.returncode == 130
     assert "run the same command again" in said
     assert "Traceback" not in said
@@ -106,7 +106,7 @@ def test_two_at_once_the_second_says_so(many_rows: Path, tmp_path: Path, sample_
         wait_for_events(first, run_file, 1)
         first.send_signal(signal.SIGSTOP)
         with start(many_rows, output, sample_index, endpoint) as second:
-            _, said = second.communicate(timeout=120)
+            _, said = second.communicate(timeout=LIMIT_S)
         first.kill()
     assert second.returncode == 1
     assert "Another process is writing the run file" in said

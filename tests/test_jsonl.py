@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.conftest import LIMIT_S
 from tracegen import jsonl
 from tracegen.errors import InputError, OutputError
 from tracegen.jsonl import read_lines, write_lines
@@ -220,7 +221,7 @@ def test_a_pipe_is_written_and_stays_a_pipe(tmp_path: Path) -> None:
     reader = threading.Thread(target=lambda: read.append(pipe.read_text()), daemon=True)
     reader.start()
     jsonl.write_lines(pipe, [1, 2])
-    reader.join(timeout=10)
+    reader.join(timeout=LIMIT_S)
     assert read == ["1\n2\n"]
     assert pipe.is_fifo()
 
