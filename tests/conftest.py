@@ -6,12 +6,15 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from bench.endpoint import Endpoint, start
+
+if TYPE_CHECKING:
+    from tracegen.pipeline import Summary
 
 ROOT = Path(__file__).parent.parent
 LIMIT_S = 900
@@ -71,6 +74,18 @@ def dataset(tmp_path: Path) -> Path:
     lines = (ROOT / "examples/train.jsonl").read_text(encoding="utf-8").splitlines()[:8]
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     return path
+
+
+@pytest.fixture
+def research(dataset: Path, tmp_path: Path, sample_index: Path, endpoint: Endpoint) -> Callable[..., "Summary"]:
+    """Return a function that generates from the dataset with the fake endpoint as teacher."""
+    from tracegen.pipeline import generate
+
+    def run(**options: Any) -> "Summary":
+        defaults = {"teacher": "scripted", "base_url": endpoint.base_url, "index": sample_index}
+        return generate(dataset, tmp_path / "out.jsonl", **{**defaults, **options})
+
+    return run
 
 
 def read_jsonl(path: Path) -> list[dict[str, object]]:
