@@ -35,9 +35,9 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the keys, addresses and proxies of whoever runs the tests out of them."""
+    """Keep the keys, addresses, proxies and window of whoever runs the tests out of them."""
     for name in list(os.environ):
-        if name.startswith(("OPENAI_", "TRACEGEN_")) or name.lower().endswith("_proxy"):
+        if name.startswith(("OPENAI_", "TRACEGEN_")) or name.lower().endswith("_proxy") or name in ("COLUMNS", "LINES"):
             monkeypatch.delenv(name)
 
 
