@@ -12,8 +12,9 @@ whose messages only lenient servers take is found out here. `bench.script.FAULTS
 `bench.judge_script.JUDGES` how it can judge instead.
 
 Besides `/v1/chat/completions`, `/v1/responses` and `/v1/models` there are, for whoever runs it, GET `/counts`, POST `/reset`
-(counts back to 0) and POST `/fault` (`{"name": "error_500", "times": 2}`: for the next two requests; without `times` until
-further notice; name null: none).
+(counts back to 0, nothing stalled), POST `/fault` (`{"name": "error_500", "times": 2}`: for the next two requests; without
+`times` until further notice; name null: none) and POST `/stall` (`{"after": 20}`: requests after the next twenty are never
+answered; null: all are).
 """
 
 import argparse
@@ -103,6 +104,8 @@ class Server:
     fault: str | None = None
     times: int | None = None
     """Requests that the fault is still for; None for all."""
+    answering: int | None = None
+    """Requests that are still answered, all others wait for ever; None for all."""
     meter: Meter = field(default_factory=Meter)
 
     def app(self) -> web.Application:
@@ -114,6 +117,7 @@ class Server:
         app.router.add_get("/counts", self.show_counts)
         app.router.add_post("/reset", self.reset_counts)
         app.router.add_post("/fault", self.set_fault)
+        app.router.add_post("/stall", self.set_stall)
         return app
 
     async def complete(self, request: web.Request) -> web.StreamResponse:
@@ -122,6 +126,10 @@ class Server:
         digest, meter = digest_of(raw), self.meter
         meter.enter(digest)
         try:
+            if self.answering is not None:
+                self.answering -= 1
+                if self.answering < 0:
+                    await asyncio.Event().wait()
             other = request.path.endswith("/responses")
             reply = self.refuse(request) or self.reply(raw, other=other)
             reply = response_of(reply) if other else reply
@@ -186,8 +194,8 @@ class Server:
         return web.json_response(asdict(self.meter.counts))
 
     async def reset_counts(self, request: web.Request) -> web.StreamResponse:
-        """Set the counts to 0, and forget which bodies were answered."""
-        self.meter = Meter()
+        """Set the counts to 0, forget which bodies were answered, and stall no more."""
+        self.meter, self.answering = Meter(), None
         return web.json_response({})
 
     async def set_fault(self, request: web.Request) -> web.StreamResponse:
@@ -197,6 +205,11 @@ class Server:
         if name is not None and name not in SCRIPTS:
             return web.json_response({"error": f"no fault {name!r}; there are: {', '.join(SCRIPTS)}"}, status=400)
         self.fault, self.times = name, times
+        return web.json_response({})
+
+    async def set_stall(self, request: web.Request) -> web.StreamResponse:
+        """Set how many requests are still answered."""
+        self.answering = (await request.json())["after"]
         return web.json_response({})
 
 
@@ -291,12 +304,19 @@ class Endpoint:
         return Counts(**self.control("/counts"))
 
     def reset(self) -> None:
-        """Set the counts to 0."""
+        """Set the counts to 0, and stall no more."""
         self.control("/reset", {})
 
     def fault(self, name: str | None, times: int | None = None) -> None:
         """Set the fault for the next `times` requests, or for all; None for no fault."""
         self.control("/fault", {"name": name, "times": times})
+
+    def stall(self, after: int | None) -> None:
+        """Answer the next `after` requests and never another, so that whoever asks cannot be done; None: answer all.
+
+        A test that kills a process at work need not be quicker than the process.
+        """
+        self.control("/stall", {"after": after})
 
     def control(self, path: str, body: Json | None = None) -> Json:
         """Return the answer to a request to the server itself: GET, or POST where there is a body."""

@@ -14,7 +14,6 @@ reading, cutting and storing need, without the model and its minutes.
 """
 
 import argparse
-import hashlib
 import json
 import re
 import shutil
@@ -101,26 +100,9 @@ def measure_tracegen(docs: Path, index: Path, texts_file: Path) -> None:
     )
 
 
-class Digests:
-    """An embedder without a model: a vector follows from the digest of its text."""
-
-    name, fingerprint, dimension, max_tokens = "bench/digests", "d" * 64, 384, 254
-
-    def count_tokens(self, text: str) -> int:
-        return len(re.findall(r"\w+|[^\w\s]", text))
-
-    def embed_documents(self, texts: Sequence[str], progress: Any = None) -> Any:
-        import numpy as np
-
-        seeds = [int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) for text in texts]
-        vectors = np.array([np.random.default_rng(seed).normal(size=self.dimension) for seed in seeds], dtype=np.float32)
-        if progress:
-            progress(len(texts), len(texts))
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-
-
 def measure_memory(docs: Path, index: Path) -> None:
     """Build an index, then build it again, and report the largest memory at the end of each stage."""
+    from bench.digests import Digests
     from tracegen.index import build_index
 
     peaks: dict[str, float] = {"start": peak_rss_mb()}
@@ -153,7 +135,7 @@ def measure_model(texts_file: Path) -> None:
     from tracegen.index.embedder import BATCH_SIZE
     from tracegen.index.models import DEFAULT_MODEL, resolve_model
 
-    logging.disable_progress_bar()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     texts = json.loads(texts_file.read_text(encoding="utf-8"))
     with Clock() as load:
         model = SentenceTransformer(str(resolve_model(DEFAULT_MODEL)), device="cpu", local_files_only=True)

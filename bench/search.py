@@ -8,34 +8,20 @@ Times are CPU, on one thread, so that other work on the machine does not count; 
 """
 
 import argparse
-import hashlib
 import os
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from bench.digests import Digests
 from bench.measure import Clock, print_table, report, run_variant
 
-DIMENSION = 384
 WORDS = 20_000
 CHUNKS_EACH = 3
 """Chunks of a section; there are ten sections in a page."""
-
-
-class RandomEmbedder:
-    """Vectors from the digest of a text."""
-
-    name, fingerprint, dimension, max_tokens, queries_at_once = "bench/random", "0" * 64, DIMENSION, 250, 2
-
-    def embed_query(self, text: str) -> Any:
-        """Return a vector of length 1."""
-        seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
-        vector = np.random.default_rng(seed).normal(size=DIMENSION)
-        return np.asarray(vector / np.linalg.norm(vector), dtype=np.float32)
 
 
 def write_index(path: Path, count: int) -> None:
@@ -59,16 +45,16 @@ def write_index(path: Path, count: int) -> None:
         )
         for number in range(count)
     ]
-    vectors = random.normal(size=(count, DIMENSION)).astype(np.float32)
+    vectors = random.normal(size=(count, Digests.dimension)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     folder = path / "gen-0001"
     folder.mkdir(parents=True)
     (folder / store.CHUNKS).write_text("".join(f"{chunk.model_dump_json()}\n" for chunk in chunks), encoding="utf-8")
     np.save(folder / store.VECTORS, vectors)
     write_search_files(folder, lambda: chunks)
-    embedder = RandomEmbedder
+    embedder = Digests
     manifest = Manifest(
-        format=store.FORMAT, id="0" * 16, model=embedder.name, fingerprint=embedder.fingerprint, dimension=DIMENSION,
+        format=store.FORMAT, id="0" * 16, model=embedder.name, fingerprint=embedder.fingerprint, dimension=embedder.dimension,
         version="", chunker=0, lexical=0, max_tokens=0, budget=0, roots=(), documents={}, document_chunks={}, skipped=(),
         skipped_digests={}, chunks=count, built="", files=store.file_sizes(folder),
     )  # fmt: skip
@@ -81,7 +67,7 @@ def measure_search(path: Path, queries: int) -> None:
     from tracegen.index import open_index
 
     with Clock() as opening:
-        index = open_index(path, embedder=RandomEmbedder())  # type: ignore[arg-type]
+        index = open_index(path, embedder=Digests())
         index.search("w1")
     vectors = np.load(path / "gen-0001" / "vectors.npy", mmap_mode="r").view(np.ndarray)
     random = np.random.default_rng(1)
@@ -89,7 +75,7 @@ def measure_search(path: Path, queries: int) -> None:
     names = [f"mod.name{place}" for place in random.integers(0, len(index) // CHUNKS_EACH, size=queries)]
 
     def product(query: str) -> None:
-        _ = vectors @ RandomEmbedder().embed_query(query)
+        _ = vectors @ Digests().embed_query(query)
 
     report(
         opening_s=opening.seconds,

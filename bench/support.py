@@ -36,7 +36,8 @@ from tracegen.traces.chat import split_passages
 from tracegen.traces.prose import is_prose, stem_of
 from tracegen.traces.runfile import RunFile
 from tracegen.traces.support import Passage, Support, Term, Vocabulary, passage_of, rate, returned_passages, shows
-from tracegen.traces.vocabulary import SEPARATOR, words_in
+from tracegen.traces.terms import words_in
+from tracegen.traces.vocabulary import SEPARATOR
 
 SEED = 20_261_120
 SAMPLES = 1000

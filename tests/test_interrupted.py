@@ -14,7 +14,7 @@ import pytest
 
 from bench.endpoint import Endpoint
 from bench.endpoint import start as start_endpoint
-from tests.conftest import ROOT
+from tests.conftest import LIMIT_S, ROOT
 
 ROWS = 30
 CONCURRENCY = 8
@@ -65,16 +65,19 @@ def test_killed_again_and_again_it_ends_with_the_same_files(
     endpoint.reset()
     killed = tmp_path / "killed.jsonl"
     run_file = tmp_path / "killed.run.db"
-    kills = 0
+    kills = 4
     chance = random.Random(7)
-    for _ in range(4):
-        wanted = events(run_file) + chance.randint(1, 40)
+    for _ in range(kills):
+        # However late the kill comes, the run is not over: it needs more answers than it gets until then.
+        most = needed // kills - 1
+        endpoint.stall(after=most)
+        wanted = events(run_file) + chance.randint(1, most)
         with start(many_rows, killed, sample_index, endpoint) as process:
             wait_for_events(process, run_file, wanted)
-            kills += process.poll() is None
+            assert process.poll() is None
             process.kill()
-    assert kills >= 3
     assert not killed.exists()  # a half-finished run writes no output
+    endpoint.stall(None)
     with start(many_rows, killed, sample_index, endpoint) as process:
         assert process.wait() == 0
     assert killed.read_bytes() == whole.read_bytes()
@@ -99,7 +102,7 @@ def test_stopped_it_keeps_what_is_in_flight_and_says_how_to_go_on(
     with start(many_rows, output, sample_index, slow_process) as process:
         wait_for_events(process, run_file, 20)
         process.send_signal(number)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=LIMIT_S)
     assert process.returncode == code
     assert "waiting for the answers on their way" in said
     assert "run the same command again" in said
@@ -145,12 +148,12 @@ def test_stopped_for_longer_than_the_time_limit_nothing_is_asked_twice(
 
 def test_two_at_once_the_second_says_so(many_rows: Path, tmp_path: Path, sample_index: Path, endpoint: Endpoint) -> None:
     output, run_file = tmp_path / "out.jsonl", tmp_path / "out.run.db"
-    endpoint.fault("never_ends")
+    endpoint.stall(after=ROWS)
     with start(many_rows, output, sample_index, endpoint) as first:
         wait_for_events(first, run_file, 1)
         first.send_signal(signal.SIGSTOP)
         with start(many_rows, output, sample_index, endpoint) as second:
-            _, said = second.communicate(timeout=120)
+            _, said = second.communicate(timeout=LIMIT_S)
         first.kill()
     assert second.returncode == 1
     assert "Another process is writing the run file" in said

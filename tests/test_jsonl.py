@@ -6,7 +6,7 @@ import os
 import stat
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.conftest import LIMIT_S
 from tracegen import jsonl
 from tracegen.errors import InputError, OutputError
-from tracegen.jsonl import read_lines, write_lines
+from tracegen.jsonl import read_lines
 from tracegen.traces.runfile import RunFile
 
 JSON_VALUES = st.recursive(
@@ -30,6 +31,12 @@ def read(tmp_path: Path, content: bytes) -> list[jsonl.Line]:
     path = tmp_path / "lines.jsonl"
     path.write_bytes(content)
     return list(jsonl.read_lines(path))
+
+
+def write_lines(path: Path, values: Iterable[Any]) -> None:
+    with jsonl.replacing(path) as file:
+        for value in values:
+            file.write(jsonl.dump(value) + "\n")
 
 
 def test_a_bom_crlf_empty_lines_and_a_missing_last_newline_are_accepted(tmp_path: Path) -> None:
@@ -115,7 +122,7 @@ def test_is_json(text: str, verdict: bool) -> None:
 @given(st.lists(JSON_VALUES, max_size=5))
 def test_what_is_written_is_read_back(tmp_path_factory: pytest.TempPathFactory, values: list[Any]) -> None:
     path = tmp_path_factory.mktemp("written") / "out.jsonl"
-    assert jsonl.write_lines(path, values) == len(values)
+    write_lines(path, values)
     lines = list(jsonl.read_lines(path))
     assert [line.value for line in lines] == values
     assert [line.number for line in lines] == list(range(1, len(values) + 1))
@@ -131,14 +138,14 @@ def test_a_write_that_fails_keeps_the_old_file_and_leaves_nothing_behind(tmp_pat
     path = tmp_path / "out.jsonl"
     path.write_text("old\n")
     with pytest.raises(type(error)):
-        jsonl.write_lines(path, failing([1, 2, 3], error))
+        write_lines(path, failing([1, 2, 3], error))
     assert path.read_text() == "old\n"
     assert os.listdir(tmp_path) == ["out.jsonl"]
 
 
 def test_a_write_that_fails_makes_no_new_file(tmp_path: Path) -> None:
     with pytest.raises(UnicodeEncodeError):
-        jsonl.write_lines(tmp_path / "out.jsonl", [{"a": 1}, {"a": "\ud83d"}])
+        write_lines(tmp_path / "out.jsonl", [{"a": 1}, {"a": "\ud83d"}])
     assert os.listdir(tmp_path) == []
 
 
@@ -151,7 +158,7 @@ def test_a_full_disk_is_a_sentence_and_keeps_the_old_file(tmp_path: Path, monkey
     path.write_text("old\n")
     monkeypatch.setattr(os, step, full)
     with pytest.raises(OutputError, match=r"Cannot write .*out\.jsonl: No space left on device\. Free some space"):
-        jsonl.write_lines(path, [1])
+        write_lines(path, [1])
     monkeypatch.undo()
     assert path.read_text() == "old\n"
     assert os.listdir(tmp_path) == ["out.jsonl"]
@@ -160,7 +167,7 @@ def test_a_full_disk_is_a_sentence_and_keeps_the_old_file(tmp_path: Path, monkey
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
 def test_a_device_without_space_is_a_sentence_and_stays_a_device() -> None:
     with pytest.raises(OutputError, match="Cannot write /dev/full: No space left on device"):
-        jsonl.write_lines(Path("/dev/full"), [1])
+        write_lines(Path("/dev/full"), [1])
     assert stat.S_ISCHR(os.stat("/dev/full").st_mode)
 
 
@@ -169,7 +176,7 @@ def test_a_place_that_cannot_be_written_is_an_error_with_its_name(tmp_path: Path
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match=f"Cannot write .*{place}: "):
-        jsonl.write_lines(tmp_path / place, [1])
+        write_lines(tmp_path / place, [1])
     assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
     assert os.listdir(tmp_path / "folder") == []
 
@@ -179,7 +186,7 @@ def test_permission_bits_of_a_replaced_file_stay(tmp_path: Path, mode: int) -> N
     path = tmp_path / "out.jsonl"
     path.touch()
     path.chmod(mode)
-    jsonl.write_lines(path, [1])
+    write_lines(path, [1])
     assert stat.S_IMODE(path.stat().st_mode) == mode
 
 
@@ -187,7 +194,7 @@ def test_permission_bits_of_a_replaced_file_stay(tmp_path: Path, mode: int) -> N
 def test_permission_bits_of_a_new_file_follow_the_umask(tmp_path: Path, umask: int, mode: int) -> None:
     before = os.umask(umask)
     try:
-        jsonl.write_lines(tmp_path / "out.jsonl", [1])
+        write_lines(tmp_path / "out.jsonl", [1])
         assert os.umask(umask) == umask  # and it is left as it was
     finally:
         os.umask(before)
@@ -199,7 +206,7 @@ def test_through_a_link_the_file_it_points_to_is_replaced(tmp_path: Path) -> Non
     target, link = tmp_path / "there" / "real.jsonl", tmp_path / "link.jsonl"
     target.write_text("old\n")
     link.symlink_to("there/real.jsonl")
-    jsonl.write_lines(link, [1])
+    write_lines(link, [1])
     assert link.is_symlink()
     assert target.read_text() == "1\n"
     assert os.listdir(target.parent) == ["real.jsonl"]
@@ -208,7 +215,7 @@ def test_through_a_link_the_file_it_points_to_is_replaced(tmp_path: Path) -> Non
 def test_through_a_link_to_nowhere_the_file_is_made(tmp_path: Path) -> None:
     link = tmp_path / "link.jsonl"
     link.symlink_to("new.jsonl")
-    jsonl.write_lines(link, [1])
+    write_lines(link, [1])
     assert link.is_symlink()
     assert (tmp_path / "new.jsonl").read_text() == "1\n"
 
@@ -219,8 +226,8 @@ def test_a_pipe_is_written_and_stays_a_pipe(tmp_path: Path) -> None:
     read: list[str] = []
     reader = threading.Thread(target=lambda: read.append(pipe.read_text()), daemon=True)
     reader.start()
-    jsonl.write_lines(pipe, [1, 2])
-    reader.join(timeout=10)
+    write_lines(pipe, [1, 2])
+    reader.join(timeout=LIMIT_S)
     assert read == ["1\n2\n"]
     assert pipe.is_fifo()
 
@@ -235,7 +242,7 @@ def test_nothing_is_seen_at_the_place_before_the_end(tmp_path: Path) -> None:
 
 
 def test_a_dash_is_standard_output(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
-    assert write_lines(Path("-"), ["ä", 1]) == 2
+    write_lines(Path("-"), ["ä", 1])
     sys.stdout.write("later\n")
     assert capfdbinary.readouterr().out == '"ä"\n1\nlater\n'.encode()
 

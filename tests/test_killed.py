@@ -93,18 +93,17 @@ class Recorded:
         return found
 
 
-def kill_at_a_random_moment(process: BaseProcess, recorded: Recorded, chance: random.Random, most: int) -> bool:
-    """Kill a process after some more events, or at some moment of its start; return whether it was still alive."""
+def kill_at_a_random_moment(process: BaseProcess, recorded: Recorded, chance: random.Random, most: int) -> None:
+    """Kill a process after some more events, or at some moment of its start."""
     wanted = recorded.events() + chance.randint(0, most)
     if chance.random() < 0.2:
         process.join(chance.uniform(0, 0.3))
     while process.is_alive() and recorded.events() < wanted:
         time.sleep(0.004)
     process.join(chance.uniform(0, 0.03))
-    alive = process.is_alive()
+    assert process.is_alive()
     process.kill()
     process.join()
-    return alive
 
 
 def test_fifty_kills_at_random_moments_of_one_run(tmp_path: Path, start: Start, slow_endpoint: BatchEndpoint) -> None:
@@ -115,21 +114,24 @@ def test_fifty_kills_at_random_moments_of_one_run(tmp_path: Path, start: Start, 
 
     recorded = Recorded(tmp_path / "disturbed.run.db")
     chance = random.Random(SEED)
-    asked_in_all = kills = 0
+    asked_in_all = 0
+    needed = ROWS * REQUESTS_PER_ROW
 
     def check_what_was_asked(before: set[tuple[str, int]]) -> int:
         asked = slow_endpoint.asked()
         assert not before & set(asked), "an answer that was recorded was asked for again"
         return len(asked)
 
-    while kills < KILLS:
+    for kills_left in range(KILLS, 0, -1):
         before = recorded.answers()
         slow_endpoint.reset()
-        process = start(disturbed)
-        left = ROWS * EVENTS_PER_ROW - recorded.events()
-        kills += kill_at_a_random_moment(process, recorded, chance, most=left // (KILLS - kills + 1))
+        # However late the kill comes, an answer is left for each kill after it: the run is not over before.
+        answers = needed - len(before) - kills_left
+        slow_endpoint.stall(after=answers)
+        most = min(answers, (ROWS * EVENTS_PER_ROW - recorded.events()) // (kills_left + 1))
+        kill_at_a_random_moment(start(disturbed), recorded, chance, most)
         asked_in_all += check_what_was_asked(before)
-        assert not disturbed.exists(), "the run was over before it was killed often enough"
+        assert not disturbed.exists()
 
     before = recorded.answers()
     slow_endpoint.reset()
@@ -138,9 +140,8 @@ def test_fifty_kills_at_random_moments_of_one_run(tmp_path: Path, start: Start, 
     assert last.exitcode == 0
     asked_in_all += check_what_was_asked(before)
 
-    needed = ROWS * REQUESTS_PER_ROW
     assert len(recorded.answers()) == needed
-    assert needed < asked_in_all <= needed + kills * CONCURRENCY
+    assert needed < asked_in_all <= needed + KILLS * CONCURRENCY
     assert recorded.rows("SELECT count(*), count(DISTINCT row_id) FROM traces") == [(ROWS, ROWS)]
     assert recorded.rows("SELECT DISTINCT count(*), max(seq) + 1 FROM events GROUP BY row_id") == [(EVENTS_PER_ROW,) * 2]
     assert disturbed.read_bytes() == undisturbed.read_bytes()

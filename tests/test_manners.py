@@ -11,7 +11,7 @@ from bench.endpoint import Endpoint
 from tests.conftest import read_jsonl
 from tracegen.errors import TeacherError
 from tracegen.jsonl import dump
-from tracegen.pipeline import Summary, generate
+from tracegen.pipeline import Summary
 from tracegen.research import Progress
 from tracegen.teacher import chat, pacing
 from tracegen.teacher.asking import Asking
@@ -28,17 +28,6 @@ ODD += " leaked_calls answer_cut"
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pacing, "FIRST_WAIT_S", 0.01)
     monkeypatch.setattr(pacing, "LONGEST_WAIT_S", 0.05)
-
-
-@pytest.fixture
-def research(dataset: Path, tmp_path: Path, sample_index: Path, endpoint: Endpoint) -> Generate:
-    """Return a function that generates from the dataset with the fake endpoint as teacher."""
-
-    def run(**options: Any) -> Summary:
-        defaults = {"teacher": "scripted", "base_url": endpoint.base_url, "index": sample_index}
-        return generate(dataset, tmp_path / "out.jsonl", **{**defaults, **options})
-
-    return run
 
 
 def poison(dataset: Path, *numbers: int) -> None:

@@ -18,17 +18,6 @@ from tracegen.research import Progress
 Generate = Callable[..., Summary]
 
 
-@pytest.fixture
-def research(dataset: Path, tmp_path: Path, sample_index: Path, endpoint: Endpoint) -> Generate:
-    """Return a function that generates from the dataset with the fake endpoint as teacher."""
-
-    def run(**options: Any) -> Summary:
-        defaults = {"teacher": "scripted", "base_url": endpoint.base_url, "index": sample_index}
-        return generate(dataset, tmp_path / "out.jsonl", **{**defaults, **options})
-
-    return run
-
-
 def rows_of(path: Path) -> list[list[dict[str, Any]]]:
     return [row["messages"] for row in read_jsonl(path)]  # type: ignore[misc]
 

@@ -191,22 +191,24 @@ def test_killed_while_searching_on_it_ends_with_the_same_files(
     assert events(tmp_path / "whole.run.db", "further") > ROWS // 2
 
     endpoint.reset()
-    run_file, chance, kills = tmp_path / "killed.run.db", random.Random(5), 0
+    run_file, chance, parts = tmp_path / "killed.run.db", random.Random(5), (0.4, 0.6, 0.75)
     # The first pass of a row is half of it at least: most of these moments are in the second.
-    for part in (0.4, 0.6, 0.8):
+    for part in parts:
+        # However late the kill comes, the run is not over.
+        endpoint.stall(after=needed - 3 - endpoint.counts().answered)
         wanted = int(total * part) + chance.randint(0, 5)
         with start(rows, killed, sample_index, endpoint) as process:
             while process.poll() is None and recorded(run_file) < wanted:
                 time.sleep(0.005)
-            kills += process.poll() is None
+            assert process.poll() is None
             process.kill()
-    assert kills >= 2
     assert not killed.exists()
+    endpoint.stall(None)
     with start(rows, killed, sample_index, endpoint) as process:
         assert process.wait() == 0
     assert killed.read_bytes() == whole.read_bytes()
-    assert needed <= endpoint.counts().requests <= needed + kills * CONCURRENCY
-    assert endpoint.counts().repeated <= kills * CONCURRENCY
+    assert needed <= endpoint.counts().requests <= needed + len(parts) * CONCURRENCY
+    assert endpoint.counts().repeated <= len(parts) * CONCURRENCY
 
 
 def test_where_the_endpoint_breaks_while_searching_on_the_first_pass_is_kept(

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -84,25 +84,12 @@ def dump(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
-def write_lines(path: Path, values: Iterable[Any]) -> int:
-    """Write a JSONL file and return its number of lines.
-
-    The file appears whole or not at all: it is written beside its place, flushed to disk, and renamed.
-    Raises OutputError where it cannot be written.
-    """
-    count = 0
-    with replacing(path) as file:
-        for value in values:
-            file.write(dump(value) + "\n")
-            count += 1
-    return count
-
-
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Any]:
     """Open a text file that takes its place only when the block ends well; a pipe or device is written as it comes.
 
-    `-` is standard output. Raises OutputError where it cannot be written.
+    It is written beside its place, flushed to disk, and renamed. `-` is standard output.
+    Raises OutputError where it cannot be written.
     """
     if str(path) == "-":
         # As a file would have it, whatever the locale.

@@ -14,6 +14,7 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 PIECE_CHARS = 1000
@@ -22,20 +23,20 @@ PASSAGES = 4
 
 def serve(job_path: str) -> None:
     """Serve the tool over MCP until stdin ends."""
-    from mcp.server.fastmcp import FastMCP
+    from mcp.server.fastmcp import FastMCP  # type: ignore[attr-defined] # of mcp 1, which Data Designer needs
 
     job = json.loads(Path(job_path).read_text(encoding="utf-8"))
     server = FastMCP("docs", log_level="ERROR")
     find = bm25(Path(job["docs"])) if job["docs"] else lambda query: str(job["returned"])
 
-    @server.tool(description=job["description"])
+    @server.tool(description=job["description"])  # type: ignore[untyped-decorator]
     def search_docs(query: str) -> str:
         return find(query)
 
     server.run("stdio")
 
 
-def bm25(docs: Path):  # type: ignore[no-untyped-def]
+def bm25(docs: Path) -> Callable[[str], str]:
     """Return a search in the text files of a folder."""
     import bm25s
 

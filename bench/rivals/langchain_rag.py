@@ -24,10 +24,10 @@ def by_headings(path: Path, text: str) -> list[Document]:
     """Return the sections of a file."""
     if path.suffix in {".md", ".mdx", ".markdown"}:
         marks = [("#" * level, f"Header {level}") for level in LEVELS]
-        return MarkdownHeaderTextSplitter(marks, strip_headers=False).split_text(text)
+        return list(MarkdownHeaderTextSplitter(marks, strip_headers=False).split_text(text))
     if path.suffix in {".html", ".htm"}:
         tags = [(f"h{level}", f"Header {level}") for level in LEVELS]
-        return HTMLHeaderTextSplitter(tags).split_text(text)
+        return list(HTMLHeaderTextSplitter(tags).split_text(text))
     return [Document(page_content=text)]
 
 

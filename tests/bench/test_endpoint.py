@@ -305,6 +305,21 @@ async def test_replies_that_are_no_answer(endpoint: "Endpoint", client: AsyncOpe
     assert endpoint.counts().answered == 0
 
 
+async def test_after_so_many_requests_it_stalls(endpoint: "Endpoint", client: AsyncOpenAI) -> None:
+    endpoint.stall(after=2)
+    asked = [asyncio.create_task(ask(client, [USER], seed=number)) for number in range(3)]
+    replies = asyncio.as_completed(asked)
+    for _ in range(2):
+        await next(replies)
+    while endpoint.counts().requests < 3:
+        await asyncio.sleep(0)
+    endpoint.stall(None)
+    await ask(client, [USER])
+    assert endpoint.counts().answered == 3
+    (stalled,) = (task for task in asked if not task.done())
+    stalled.cancel()
+
+
 async def test_a_client_that_goes_away_has_no_answer(bench_endpoint: ModuleType) -> None:
     """A killed client asks again for what it never got: that is not counted as repeated."""
     body = json.dumps({"model": MODEL, "messages": [USER]}).encode()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import LIMIT_S, ROOT
 from tests.doctor.conftest import row
 from tracegen.doctor.checking import CheckCommand, check_outputs, code_alone, fails_alike, read_command
 from tracegen.errors import SettingsError
@@ -90,11 +90,8 @@ def test_a_command_that_does_not_end_is_killed(code: str) -> None:
 
 def test_what_a_command_started_is_killed_with_it(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
-    code = (
-        "import subprocess, time; p = subprocess.Popen(['sleep', '600']); "
-        f"open({str(pid)!r}, 'w').write(str(p.pid)); time.sleep(600)"
-    )
-    (failure,) = check_outputs(ROWS[:1], CheckCommand(python(code), timeout_s=2)).failures
+    command = f"sh -c {shlex.quote(f'sleep 600 & echo $! >{shlex.quote(str(pid))}; wait')} {{file}}"
+    (failure,) = check_outputs(ROWS[:1], CheckCommand(command, timeout_s=2)).failures
     assert failure.code is None
     assert is_gone(int(pid.read_text()))
 
@@ -167,7 +164,7 @@ def test_ctrl_c_ends_it_at_once_and_leaves_nothing_behind(tmp_path: Path) -> Non
     while process.poll() is None and (not started.exists() or len(started.read_text().split()) < 4):
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=LIMIT_S)
     assert process.returncode == 130
     assert b"Traceback" not in said
     assert all(is_gone(int(pid)) for pid in started.read_text().split())

@@ -16,7 +16,7 @@ from tests.findings.test_dataset import prompt_of_words
 from tracegen.cli import group
 from tracegen.errors import FindingsError, SettingsError
 from tracegen.exporting import export
-from tracegen.findings import check_row
+from tracegen.findings import CHECKS, check_row
 from tracegen.findings.choice import choose
 from tracegen.findings.evidence import evidence_of, honest_failures
 from tracegen.jsonl import dump
@@ -150,14 +150,14 @@ def test_a_share_that_is_none(share: float) -> None:
         choose(keep_failed_searches=share)
 
 
-@given(st.lists(st.text(), max_size=3))
+@given(st.lists(st.text() | st.lists(st.sampled_from([check.name for check in CHECKS])).map(" , ".join), max_size=3))
 def test_names_are_checks_or_refused(words: list[str]) -> None:
     names = {name.strip() for word in words for name in word.split(",")} - {""}
-    if names:
+    if names <= {check.name for check in CHECKS}:
+        assert choose(drop=words).drop == names
+    else:
         with pytest.raises(SettingsError, match=r"There is no check .* The checks are: no-messages, "):
             choose(drop=words)
-    else:
-        assert not choose(drop=words)
 
 
 # --- the command line ----------------------------------------------------------------------------------------------------

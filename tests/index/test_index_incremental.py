@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import LIMIT_S, ROOT
 from tests.index.conftest import FakeEmbedder
 from tracegen.corpus import CHUNKER, Found, read_found
 from tracegen.index import build, build_index, open_index, store, writing
@@ -259,11 +259,11 @@ def test_a_second_process_waits_or_says_so(docs: Path, tmp_path: Path) -> None:
     assert holder.stdout
     assert holder.stdin
     assert holder.stdout.readline() == "held\n"
-    impatient, patient = start("0.1"), start("60")
-    out, _ = impatient.communicate(timeout=60)
+    impatient, patient = start("0.1"), start(str(LIMIT_S))
+    out, _ = impatient.communicate(timeout=LIMIT_S)
     assert out.startswith("waiting\nbusy Another process is still building the index")
     assert patient.stdout
     assert patient.stdout.readline() == "waiting\n"
-    holder.communicate("done\n", timeout=60)
-    out, _ = patient.communicate(timeout=60)
+    holder.communicate("done\n", timeout=LIMIT_S)
+    out, _ = patient.communicate(timeout=LIMIT_S)
     assert out.startswith("built ")

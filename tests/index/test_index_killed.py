@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import LIMIT_S, ROOT
 from tests.index.conftest import FakeEmbedder
 from tracegen.index import build_index, open_index
-
-ROOT = Path(__file__).parents[2]
 
 # Kills itself with SIGKILL at the n-th call of a function that a build makes.
 KILLED = """
@@ -52,7 +51,7 @@ except OutputError as error:
 
 def _run(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", script, *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.conftest import ROOT
+from tests.conftest import LIMIT_S, ROOT
 from tests.index.conftest import FakeEmbedder
 from tracegen.index import build_index, open_index, store
 
@@ -88,7 +88,7 @@ def test_builds_killed_at_random_moments(docs: Path, tmp_path: Path, embedder: F
     path = tmp_path / "index"
     (docs / "arrays.md").write_text("# Page\n\nThis is revision 0\n")
     command = [sys.executable, "-c", KILLING, str(docs), str(path), str(KILLS)]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=170, check=False)
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S, check=False)
     assert run.returncode == 0, run.stderr
     lines = [json.loads(line) for line in run.stdout.splitlines()]
     builds, states = lines[::2], lines[1::2]

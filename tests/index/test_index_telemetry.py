@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.conftest import ROOT
+from tests.conftest import LIMIT_S, ROOT
 
 # Every look-up of a name and every connection of the process is written down, through Python's own audit events.
 WATCHED = """
@@ -35,6 +35,6 @@ print(seen, constants.HF_HUB_DISABLE_TELEMETRY, chroma.settings().anonymized_tel
 def test_indexing_and_searching_open_no_connection(docs: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-c", WATCHED, str(docs), str(tmp_path / "index")]
     environment = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
-    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=170, check=False)
+    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=LIMIT_S, check=False)
     assert run.returncode == 0, run.stderr
     assert run.stdout == "[] True False False\n"

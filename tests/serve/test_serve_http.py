@@ -16,7 +16,7 @@ import httpx2
 import pytest
 
 from bench.endpoint import Endpoint
-from tests.conftest import ROOT
+from tests.conftest import LIMIT_S, ROOT
 from tests.serve.conftest import serving
 from tracegen.errors import SettingsError, StoreError
 from tracegen.index import Index
@@ -27,18 +27,16 @@ from tracegen.serve.answer import SearchFunction, Served
 from tracegen.serve.http import MAX_BODY_BYTES, http_app, is_loopback, listen
 from tracegen.teacher.loop import Ask, Loop
 
-# However busy the machine is, nothing here is about time.
-TIMEOUT_S = 120
 PAGE = (ROOT / "docs/serve.md").read_text(encoding="utf-8")
 
 
 def get(url: str, headers: dict[str, str] | None = None) -> httpx2.Response:
-    return httpx2.get(url, headers=headers, timeout=TIMEOUT_S)
+    return httpx2.get(url, headers=headers, timeout=LIMIT_S)
 
 
 def call(address: str, body: Any) -> httpx2.Response:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return httpx2.post(f"{address}/call", content=content, timeout=TIMEOUT_S)
+    return httpx2.post(f"{address}/call", content=content, timeout=LIMIT_S)
 
 
 def test_the_definition_is_that_of_examples(address: str) -> None:
@@ -117,7 +115,7 @@ def test_other_requests_have_other_answers(address: str) -> None:
 def client(search: SearchFunction) -> httpx2.AsyncClient:
     app = http_app(Served(DEFAULT_TOOL, search, "0" * 16, "1"), "127.0.0.1")
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
-    return httpx2.AsyncClient(transport=transport, timeout=TIMEOUT_S, base_url="http://127.0.0.1")
+    return httpx2.AsyncClient(transport=transport, timeout=LIMIT_S, base_url="http://127.0.0.1")
 
 
 async def test_a_slow_search_does_not_hold_up_other_requests() -> None:
@@ -125,7 +123,7 @@ async def test_a_slow_search_does_not_hold_up_other_requests() -> None:
 
     class SlowIndex:
         def call(self, query: str) -> ToolReturn:
-            assert release.wait(60)
+            assert release.wait(LIMIT_S)
             return ToolReturn(text=f"found {query}")
 
     with Searcher(SlowIndex()) as search:  # type: ignore[arg-type]
@@ -173,7 +171,7 @@ def test_it_stops_when_told_to(sample_index: Path, number: signal.Signals) -> No
     with serving(sample_index) as (process, address):
         assert get(f"{address}/health").status_code == 200
         process.send_signal(number)
-        out, notes = process.communicate(timeout=TIMEOUT_S)
+        out, notes = process.communicate(timeout=LIMIT_S)
     assert (process.returncode, out, notes) == (0, "", "Stopped.\n")
 
 

@@ -12,7 +12,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 from mcp.types import CallToolResult, TextContent
 
-from tests.conftest import ROOT
+from tests.conftest import LIMIT_S, ROOT
 from tracegen.index import Index
 
 QUERIES = ["std.join", "split a string at a comma", "ünïcödé \U0001f642 and \u2028", "  std.format  "]
@@ -90,14 +90,14 @@ def test_stdio_stops_at_once_when_told_to(sample_index: Path, number: signal.Sig
         process.stdin.flush()
         assert '"name":"tracegen"' in process.stdout.readline()
         process.send_signal(number)
-        assert process.wait(120) == 0  # standard input is still open
+        assert process.wait(LIMIT_S) == 0  # standard input is still open
         assert process.stdout.read() == ""
         assert "Traceback" not in process.stderr.read()
 
 
 def test_stdio_ends_with_its_input_and_writes_nothing_but_the_protocol(sample_index: Path) -> None:
     with start(sample_index) as process:
-        out, notes = process.communicate(INITIALIZE + "this is no JSON\n", timeout=120)
+        out, notes = process.communicate(INITIALIZE + "this is no JSON\n", timeout=LIMIT_S)
     assert process.returncode == 0
     assert all(line.startswith('{"jsonrpc":"2.0"') for line in out.splitlines())
     assert out

@@ -10,6 +10,7 @@ from tracegen.cli.asking import asking_options, budget_options, pace_options, re
 from tracegen.cli.batch import batch_options, read_batch_options
 from tracegen.cli.choosing import choice_options, read_choice
 from tracegen.cli.options import (
+    EXIT_WITH_REJECTED,
     chroma_url_option,
     collection_option,
     embeddings_url_option,
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from tracegen.estimating import Estimate
     from tracegen.pipeline import Summary
     from tracegen.research import Progress
-
-EXIT_WITH_REJECTED = 3
 
 
 @click.command("generate")

@@ -6,6 +6,9 @@ from typing import Any, TypeVar
 
 import click
 
+EXIT_WITH_REJECTED = 3
+"""Exit code of a command that is done, but has left out lines or rows."""
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 

@@ -5,13 +5,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracegen.cli.options import index_option, quiet_option
+from tracegen.cli.options import EXIT_WITH_REJECTED, index_option, quiet_option
 from tracegen.cli.progress import Bar
 
 if TYPE_CHECKING:
     from tracegen.selecting import Group, Selection
-
-EXIT_WITH_REJECTED = 3
 
 
 @click.command("select", short_help="Select the most varied, best supported rows.")

@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracegen.cli.options import quiet_option
+from tracegen.cli.options import EXIT_WITH_REJECTED, quiet_option
 from tracegen.cli.progress import Bar
 
 if TYPE_CHECKING:
     from tracegen.splitting import Leak, Part, Split
 
-EXIT_WITH_REJECTED = 3
 LEAKS_SHOWN = 20
 CLUSTERS_SHOWN = 5
 

