@@ -50,7 +50,7 @@ def test_requests_are_those_of_the_sdk(
         sdk = openai.AsyncOpenAI(
             api_key="sk-long-enough",
             base_url=base_url,
-            timeout=openai.Timeout(9, connect=9, pool=None),
+            timeout=openai.Timeout(None, connect=9),  # the whole has a limit of its own
             default_headers=extra,
             http_client=sent_over(theirs, cookie),
         )
