@@ -110,6 +110,15 @@ def test_the_built_in_researcher_has_no_cost(
     assert (ended.code, "Done in" in ended.err, "cost" in ended.err) == (0, True, False)
 
 
+def test_tokens_that_an_endpoint_does_not_count_are_said_to_be_unknown(
+    tracegen: Callable[..., Ended], dataset: Path, tmp_path: Path, sample_index: Path, endpoint: Endpoint
+) -> None:
+    endpoint.fault("missing_usage")
+    words = ["generate", dataset, "-o", tmp_path / "out.jsonl", "--index", sample_index, "--limit", 1]
+    ended = tracegen(*words, "--teacher", "scripted", "--base-url", endpoint.base_url)
+    assert (ended.code, "cost        not known: the endpoint does not say" in ended.err) == (0, True)
+
+
 def estimated(dataset: Path, output: Path, **options: Any) -> Estimate:
     return asyncio.run(estimate_async(dataset, output, **options))
 

@@ -117,6 +117,15 @@ async def test_a_proxy_that_is_none_or_does_not_answer_is_named(monkeypatch: pyt
         await ask("http://127.0.0.1:1/v1")
 
 
+async def test_certificates_that_cannot_be_read_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "empty.pem").write_text("no certificate")
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    for name in ("missing.pem", "empty.pem"):
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / name))
+        with pytest.raises(TeacherError, match=r"The certificates in SSL_CERT_FILE cannot be read: .* Correct the variable"):
+            await ask("https://127.0.0.1:1/v1")
+
+
 async def test_a_proxy_that_refuses_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     async with Peer(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\nConnection: close\r\n\r\n") as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")

@@ -101,6 +101,9 @@ def test_failed_is_every_ending_without_an_example() -> None:
         (None, "7", "line 7 of the dataset holds no row"),
         (None, "99", "line 99"),
         (None, "2,x", "'x' is no line number"),
+        (None, "1-99999999999", "'1-99999999999' are no lines that a dataset has"),
+        (None, "9" * 5000, "are no lines that a dataset has"),
+        (None, "45-40", "'45-40' are no lines that a dataset has"),
         (None, "2-", "no line number"),
     ],
 )

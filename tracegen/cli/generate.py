@@ -168,6 +168,8 @@ def _estimate_text(estimate: "Estimate") -> str:
 
 
 def _summary_text(summary: "Summary") -> str:
+    from tracegen.teacher.researcher import Researcher
+
     usage = summary.usage
     hops = ", ".join(f"{count} with {number}" for number, count in sorted(summary.hops.items())) or "none"
     lines = [
@@ -185,6 +187,10 @@ def _summary_text(summary: "Summary") -> str:
             "price not known (--price-in, --price-out)" if summary.usd is None else f"{summary.usd:,.4f} USD by the price list"
         )
         lines.append(f"  cost        {price}")
+    elif usage.requests and summary.teacher != Researcher.name:
+        lines.append(
+            "  cost        not known: the endpoint does not say how many tokens there were, so no --budget can count them"
+        )
     lines += _support_lines(summary)
     if summary.resumed:
         lines.append(f"  resumed     {summary.resumed} rows were finished before")

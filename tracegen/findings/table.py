@@ -68,8 +68,8 @@ def check_chat(chat: Chat) -> list[Finding]:
 
 
 _OF_SUPPORT = {
-    LOW_SUPPORT: f"{LOW_SUPPORT} depends on how much support is wanted: leave such rows out with --min-support 0.8 --below drop, "
-    "or --below reject to have them among the rejected ones.",
+    LOW_SUPPORT: f"{LOW_SUPPORT} depends on how much support is wanted: leave such rows out with --min-support 0.8 --below "
+    "drop, or --below reject to have them among the rejected ones.",
     LEAK: f"{LEAK} is a finding of support, which no option drops: queries that leak are refused while searching on. "
     "`tracegen inspect RUN` names the rows; research them again with `tracegen generate ... --redo LINES`.",
 }

@@ -73,6 +73,13 @@ class Connection:
             url = httpx2.URL(str(self.client.base_url))
         except httpx2.InvalidURL as error:
             raise TeacherError(f"The base URL is no address ({error}). {_GOOD_URL}") from None
+        except OSError as error:
+            names = [name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(name)]
+            if not names:
+                raise
+            raise TeacherError(
+                f"The certificates in {' and '.join(names)} cannot be read: {error}. Correct the variable, or unset it."
+            ) from None
         except ValueError as error:
             if not proxies():
                 raise

@@ -14,6 +14,8 @@ from tracegen.traces.splice import KEPT_ENDINGS
 FAILED = tuple(ending for ending in get_args(Ending) if ending not in KEPT_ENDINGS)
 """The endings that make no example: `failed` means them all, since each may end otherwise when it is asked again."""
 _NOTE = "again"
+_DIGITS = 8
+"""Digits of a line number that no dataset reaches: a slip of the finger is not to fill the memory."""
 
 
 def set_aside_chosen(run: RunFile, retry: str | None, redo: str | None) -> int:
@@ -58,7 +60,10 @@ def read_line_numbers(text: str) -> set[int]:
             raise SettingsError(
                 f"--redo {text}: {part!r} is no line number. Give lines of the dataset, such as 17,23 or 40-45."
             )
-        numbers.update(range(int(first), int(last or first) + 1))
+        lines = range(int(first[:_DIGITS]), int((last or first)[:_DIGITS]) + 1)
+        if not lines or max(len(first), len(last)) >= _DIGITS:
+            raise SettingsError(f"--redo {text}: {part!r} are no lines that a dataset has. Give the smaller number first.")
+        numbers.update(lines)
     return numbers
 
 

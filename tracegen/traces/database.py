@@ -120,7 +120,7 @@ def _check_settings(connection: sqlite3.Connection, path: Path, settings: dict[s
         changes = "; ".join(f"{key} was {_shown(before.get(key))}, now {_shown(now.get(key))}" for key in differing)
         raise SettingsError(
             f"The run file {path} was made with other settings: {changes}. Run with the settings of the first time to go on, "
-            "or give another -o for a new run."
+            f"or give another -o for a new run. What is finished can be had in any case: tracegen export {path} -o FILE"
         )
 
 
