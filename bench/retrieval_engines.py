@@ -162,12 +162,14 @@ def answers(path: Path, queries: Sequence[str], order: str, embedder: Any, reran
 def alone(sidecar: Sidecar, query: str, vector: Any, order: str) -> Answer:
     """Return the passages of a query where one of the rankings behind the search decides alone, exact names among the rest."""
     ranked: list[tuple[int, Found]] = []
-    for found in rank(sidecar, query, vector, sidecar.manifest.chunks, sidecar.catalogue.originals()):
+    scores = np.full(sidecar.manifest.chunks, -np.inf, dtype=np.float32)
+    for found in rank(sidecar, query, vector, sidecar.manifest.chunks, sidecar.catalogue.originals()).found:
+        scores[found.number] = getattr(found, f"{order}_score")
         place = getattr(found, f"{order}_rank")
         if place:
             ranked.append((place, found._replace(bonus=0.0)))
     best = [found for _, found in sorted(ranked, key=lambda pair: pair[0])]
-    return Answer(*([shown(hit) for hit in find_passages(best, sidecar, k)] for k in (FEW, MANY)))
+    return Answer(*([shown(hit) for hit in find_passages(best, scores, sidecar, k)] for k in (FEW, MANY)))
 
 
 def run_rival(name: str, python: str, job: dict[str, Any], cache: Path | None = None) -> dict[str, Any]:

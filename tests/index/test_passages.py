@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.index.conftest import FakeEmbedder
 from tracegen.index import Index, build_index, open_index
 from tracegen.index.catalogue import is_thin
 from tracegen.index.passages import join_texts
-from tracegen.index.tool import PASSAGE_CHARS, WHOLE_SECTION, render
+from tracegen.index.tool import LONGEST_PASSAGE, PASSAGE_CHARS, render
 from tracegen.records import Chunk
 
 
@@ -26,12 +28,13 @@ def _paragraph(number: int, words: int = 30) -> str:
 
 
 def test_a_small_section_comes_back_whole_in_reading_order(tmp_path: Path) -> None:
-    parts = [_paragraph(number) for number in range(5)]
-    index = _index(tmp_path, {"long.md": "# Page\n\n## Section\n\n" + "\n\n".join(parts) + "\n\n## Other\n\nSomething else.\n"})
-    hit, *_ = index.search("word2x1 word2x2 word4x3")
+    parts = [_paragraph(number) for number in range(4)]
+    other = "\n\n".join(_paragraph(number) for number in range(20, 23))
+    pages = {"long.md": "# Page\n\n## Section\n\n" + "\n\n".join(parts) + f"\n\n## Other\n\n{other}\n"}
+    hit, *_ = _index(tmp_path, pages).search("word2x1 word2x2 word3x3", k=1)
     assert hit.chunk.text == "\n\n".join(parts)
-    assert (hit.chunk.start_line, hit.chunk.end_line) == (5, 13)
-    assert len(hit.parts) == 5
+    assert (hit.chunk.start_line, hit.chunk.end_line) == (5, 11)
+    assert len(hit.parts) == 4
     assert hit.chunk.id in hit.parts
     assert hit.source().parts == hit.parts
 
@@ -43,28 +46,78 @@ def test_passages_are_of_different_sections_and_a_long_one_stays_within_bounds(t
     hits = _index(tmp_path, pages).search("word101x3 word220x1 word222x1 word305x3 word405x1 word505x1")
     assert len({hit.chunk.path for hit in hits}) == 5
     for hit in hits:
-        assert len(hit.chunk.text) <= WHOLE_SECTION * PASSAGE_CHARS
+        assert len(hit.chunk.text) <= LONGEST_PASSAGE * PASSAGE_CHARS
     assert len(render(hits)) <= 5 * PASSAGE_CHARS
-    assert len(hits[0].parts) > len(hits[4].parts)
+    assert max(len(hit.parts) for hit in hits) > min(len(hit.parts) for hit in hits)
 
 
-def test_a_short_section_goes_on_with_those_after_it(tmp_path: Path) -> None:
+def _sections(*names: str, paragraphs: int = 2) -> str:
+    """Return a page of sections, whose words are numbered from 100 for the first one, 200 for the second."""
+    texts = ("\n\n".join(_paragraph(place * 100 + n) for n in range(paragraphs)) for place in range(1, len(names) + 1))
+    return "# Lists\n\n" + "\n\n".join(f"## {name}\n\n{text}" for name, text in zip(names, texts, strict=True))
+
+
+def test_a_passage_goes_on_beyond_its_section_where_more_of_the_query_stands(tmp_path: Path) -> None:
+    pages = {"lists.md": _sections("map", "filter", "fold"), "other.md": "# Other\n\nWhat it says is of no interest.\n"}
+    hit, *others = _index(tmp_path, pages).search("word100x1 word100x2 word200x3", k=2)
+    texts = ["\n\n".join(_paragraph(first + n) for n in range(2)) for first in (100, 200, 300)]
+    assert hit.chunk.headings == ("Lists", "map")
+    assert hit.chunk.text == f"{texts[0]}\n\n## filter\n\n{texts[1]}\n\n## fold\n\n{texts[2]}"
+    assert (hit.chunk.start_line, hit.chunk.end_line) == (5, 19)
+    assert [one.chunk.path for one in others] == ["other.md"]
+
+
+def test_a_section_near_a_better_one_joins_it_and_gives_its_place_to_another_page(tmp_path: Path) -> None:
+    pages = {f"page{n}.md": f"# Page {n}\n\n{_paragraph(n)} word300x5\n" for n in range(4)}
+    index = _index(tmp_path, {"lists.md": _sections("map", "filter", "fold", paragraphs=1)} | pages)
+    hits = index.search("word300x5 word300x6 word300x7 word300x8 word300x9 word100x1", k=4)
+    assert len({hit.chunk.path for hit in hits}) == 4
+    joined = next(hit for hit in hits if hit.chunk.path == "lists.md")
+    # The best section is the last one; the line above the passage is about its beginning.
+    assert joined.chunk.headings == ("Lists", "map")
+    assert joined.chunk.text == f"{_paragraph(100)}\n\n## filter\n\n{_paragraph(200)}\n\n## fold\n\n{_paragraph(300)}"
+    assert joined.chunk.id == joined.parts[-1]
+
+
+def test_beside_the_section_of_a_name_nothing_else_grows(tmp_path: Path) -> None:
+    parts = "\n\n".join(_paragraph(number) for number in range(3))
     pages = {
-        "lists.md": "# Lists\n\nOpening words.\n\n## map\n\n"
-        + "\n\n".join(_paragraph(number) for number in (1, 2))
-        + "\n\n## filter\n\n"
-        + "\n\n".join(_paragraph(number) for number in (3, 4))
-        + "\n\n# Elsewhere\n\nThe end.\n",
-        "other.md": "# Other\n\nWhat it says is of no interest.\n",
+        "list.md": f"# list\n\n## fold\n\n{parts}\n",
+        "news.md": f"# News\n\nNow list.fold is quicker.\n\n{parts.replace('word', 'other')}\n",
     }
-    hit, *others = _index(tmp_path, pages).search("opening words", k=2)
-    assert hit.chunk.headings == ("Lists",)
-    assert hit.chunk.text == f"Opening words.\n\n## map\n\n{_paragraph(1)}\n\n{_paragraph(2)}"
-    assert (hit.chunk.start_line, hit.chunk.end_line) == (3, 9)
-    # What a passage has taken in is not shown again, and what is a passage of its own is not taken in.
-    shown = [part for one in (hit, *others) for part in one.parts or (one.chunk.id,)]
+    index = _index(tmp_path, pages)
+    asked, said = index.search("list.fold", k=2), index.search("what is quicker now", k=2)
+    assert [(hit.chunk.path, len(hit.parts)) for hit in asked] == [("list.md", 3), ("news.md", 0)]
+    assert [len(hit.parts) > 0 for hit in said if hit.chunk.path == "news.md"] == [True]
+
+
+@given(
+    words=st.lists(st.tuples(st.integers(0, 39), st.integers(0, 9)), min_size=1, max_size=8),
+    k=st.integers(1, 8),
+    chars=st.integers(100, 1500),
+)
+@settings(max_examples=60)
+def test_passages_keep_to_their_room_and_show_nothing_twice(
+    pages_index: Index, words: list[tuple[int, int]], k: int, chars: int
+) -> None:
+    pages_index.tool = pages_index.tool.model_copy(update={"max_chars": k * chars})
+    hits = pages_index.search(" ".join(f"word{number}x{place}" for number, place in words), k)
+    shown = [part for hit in hits for part in hit.parts or (hit.chunk.id,)]
     assert len(shown) == len(set(shown))
-    assert [one.chunk.headings[-1] for one in others] == ["filter"]
+    assert len(hits) <= k
+    # Where the best chunks alone are more than there is room for, nothing grows.
+    assert len(render(hits)) <= k * chars or not any(hit.parts for hit in hits)
+
+
+@pytest.fixture(scope="module")
+def pages_index(tmp_path_factory: pytest.TempPathFactory) -> Index:
+    """Build an index of four pages of ten sections, of one chunk or two."""
+    pages = {
+        f"page{page}.md": f"# Page {page}\n\n"
+        + "\n\n".join(f"## part {n}\n\n{_paragraph(n, 40 if n % 3 else 15)}" for n in range(page * 10, page * 10 + 10))
+        for page in range(4)
+    }
+    return _index(tmp_path_factory.mktemp("pages"), pages)
 
 
 def test_what_a_name_is_comes_before_the_part_of_its_section_that_matches_best(tmp_path: Path) -> None:
@@ -86,7 +139,7 @@ def test_passages_grow_within_the_budget_of_the_tool(tmp_path: Path, budget: dic
     index.tool = index.tool.model_copy(update=budget)
     query = "word101x3 word220x1 word222x1 word305x3 word405x1 word505x1"
     found = index.search(query)
-    assert [len(hit.parts) > 0 for hit in found] == [True, True, False, False, False]
+    assert {len(hit.parts) > 0 for hit in found} == {True, False}
     assert index.call(query).text == render(found)
 
 
@@ -121,8 +174,10 @@ def test_pages_that_say_the_same_are_returned_once(tmp_path: Path) -> None:
 def test_almost_the_same_within_one_page_is_meant(tmp_path: Path) -> None:
     text = "Divides one number by another one and returns what remains of it afterwards, or an error for zero. " * 2
     pages = {"int.md": f"# int\n\n## modulo\n\n{text}modulo\n\n## remainder\n\n{text}remainder\n"}
-    found = [hit.chunk.headings[-1] for hit in _index(tmp_path, pages).search("divides one number")]
-    assert sorted(found) == ["modulo", "remainder"]
+    hit, *others = _index(tmp_path, pages).search("divides one number")
+    assert not others
+    assert hit.chunk.text.count("Divides one number") == 4
+    assert "remainder" in hit.chunk.text
 
 
 def test_a_list_of_links_comes_behind_what_it_links_to(tmp_path: Path) -> None:

@@ -50,8 +50,17 @@ class Found(NamedTuple):
     """What the score has more because the section has a name of the query in its heading: DEFINITION, IN_HEADING or 0."""
 
 
-def rank(sidecar: Sidecar, query: str, vector: Vectors, count: int, only: NDArray[np.bool_] | None = None) -> list[Found]:
-    """Return the chunks that a query finds, best first, equally good ones in the order of the documentation.
+class Ranking(NamedTuple):
+    """What a query finds."""
+
+    found: list[Found]
+    """The best chunks, best first, equally good ones in the order of the documentation."""
+    scores: Scores
+    """The scores of all chunks, shape (n,); -inf for one that may not be found."""
+
+
+def rank(sidecar: Sidecar, query: str, vector: Vectors, count: int, only: NDArray[np.bool_] | None = None) -> Ranking:
+    """Return the chunks that a query finds.
 
     `vector` is the query's embedding. Each of the searches gives its best `count` chunks; `only` is true of those that may be
     found. There is at least one chunk for every one that may be found, up to `count`.
@@ -81,7 +90,7 @@ def rank(sidecar: Sidecar, query: str, vector: Vectors, count: int, only: NDArra
         words[best].tolist(),
         named[best].tolist(),
     )
-    return [Found(*values) for values in zip(*columns, strict=True)]
+    return Ranking([Found(*values) for values in zip(*columns, strict=True)], fused)
 
 
 def _shares(scores: Scores) -> Scores:

@@ -127,14 +127,15 @@ class Index:
         vector = self._embedder.embed_query(query)
         embedded = time.perf_counter()
         only = sidecar.catalogue.originals() if path is None else sidecar.catalogue.below(path)
-        ranked = rank(sidecar, query, vector, max(CANDIDATES, CANDIDATES_EACH * k), only)
+        ranked, scores = rank(sidecar, query, vector, max(CANDIDATES, CANDIDATES_EACH * k), only)
         if self._reranker:
             ranked = self._reranker.rerank(query, ranked, sidecar)
         if self.tool.max_tokens:
             room = min(self.tool.max_tokens, k * tool.PASSAGE_TOKENS)
-            hits = find_passages(ranked, sidecar, k, room, self._embedder.count_tokens)
+            hits = find_passages(ranked, scores, sidecar, k, room, self._embedder.count_tokens)
         else:
-            hits = find_passages(ranked, sidecar, k, min(self.tool.max_chars or sys.maxsize, k * tool.PASSAGE_CHARS))
+            room = min(self.tool.max_chars or sys.maxsize, k * tool.PASSAGE_CHARS)
+            hits = find_passages(ranked, scores, sidecar, k, room)
         self._count(embedded - started, time.perf_counter() - embedded)
         return hits
 

@@ -10,16 +10,15 @@ from collections.abc import Callable, Sequence
 
 from tracegen.records import Chunk, Hit, Tool
 
-RENDERING = 3
+RENDERING = 4
 
-PASSAGE_CHARS = 1200
-"""Characters that a return has for each passage on average, or fewer where the tool has a smaller budget."""
+PASSAGE_CHARS = 1250
+"""Characters that a return has for each passage on average, or fewer where the tool has a smaller budget: the choice between
+what is found and the tokens that training rows cost. Figures in docs/retrieval.md."""
 PASSAGE_TOKENS = 300
 """And tokens, where the tool's budget is in tokens."""
-WHOLE_SECTION = 2.0
-"""How many times its even share of a return a passage may have: a section of this size is returned whole."""
-SHORT_PASSAGE = 2 / 3
-"""And how much of its share it has at least, where sections follow that belong to it: a line or two alone say little."""
+LONGEST_PASSAGE = 1.75
+"""How many times its even share of a return a passage may have. 1.5 finds fewer headings, 2 fewer rows, by a point or two."""
 
 DEFAULT_TOOL = Tool(
     name="search_docs",
