@@ -83,6 +83,8 @@ def test_overloads_that_follow_one_another_keep_their_place() -> None:
     part = sentences(5)
     text = "# Math\n\n" + "\n\n".join(f"## {name}\n\n{part}" for name in ("abs", "min", "min", "max"))
     assert [each.headings for each in chunks(text)] == [("Math", "abs"), ("Math", "min"), ("Math", "min"), ("Math", "max")]
+    between = "# Math\n\n" + "\n\n".join(f"## {name}\n\n{part}" for name in ("sum", "abs", "min", "abs"))
+    assert [each.headings[1:] for each in chunks(between)] == [("sum",), ("abs",), ("min",), ("abs",)]
 
 
 def test_tiny_sections_join_their_neighbour_and_keep_their_headings() -> None:

@@ -135,7 +135,7 @@ def test_a_signature_is_the_heading_of_its_description() -> None:
     <dl><dt><pre>proc a()</pre></dt><dt><pre>proc a(x)</pre></dt><dd>Does. <a class="link-seesrc">Source</a></dd></dl>"""
     assert headed(page) == [
         "## Procs", "### class Box(x)", "Holds.", "#### get()", "Gives.", "### Procs (continued)", "Going on.",
-        "### proc a", "```\nproc a()\nproc a(x)\n```", "Does.",
+        "### proc a(...)", "```\nproc a()\nproc a(x)\n```", "Does.",
     ]  # fmt: skip
     ocaml = '<h2>Lists</h2><pre><span id="VALmap">val map : int</span></pre><div class="info"><p>Maps.</div>'
     assert headed(ocaml) == ["## Lists", "### val map : int", "Maps."]

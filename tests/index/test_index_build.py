@@ -217,3 +217,11 @@ def test_a_lost_chroma_folder_is_built_again_without_embedding(docs: Path, tmp_p
     second = build_index([docs], tmp_path / "index", embedder=embedder)
     assert second.changed
     assert second.embedded == 0
+
+
+def test_the_space_of_vectors_is_taken_before_they_are_written(tmp_path: Path) -> None:
+    file = tmp_path / "vectors.npy"
+    store.reserve_vectors(file, 5000, 7)
+    vectors = np.load(file, mmap_mode="r+")
+    assert (vectors.shape, vectors.dtype, np.count_nonzero(vectors)) == ((5000, 7), np.float32, 0)
+    assert file.stat().st_blocks * 512 >= 5000 * 7 * 4

@@ -105,3 +105,8 @@ def test_a_signature_defines_the_name_it_declares(heading: str, names: set[str])
 def test_words_in_a_heading_are_no_names(heading: str) -> None:
     found = {name.removeprefix(DEFINED) for name in _names(heading, path="guide.md") if name.startswith(DEFINED)}
     assert {name for name in found if " " not in name} == set()
+
+
+def test_a_method_has_the_name_of_its_class() -> None:
+    found = _names("class toy.Box(size)", "fill(value)", path="api.html")
+    assert {DEFINED + name for name in ("fill", "box.fill", "toy.box.fill")} <= set(found)

@@ -148,8 +148,10 @@ def _summary_text(summary: "IndexSummary", index: Path, all_skipped: bool) -> st
         f"  chunks          {summary.chunks} ({summary.embedded} embedded now, {summary.reused} as before, "
         f"{summary.removed} removed)",
     ]
-    shown = summary.skipped if all_skipped else summary.skipped[:SKIPPED_SHOWN]
-    lines += [f"  skipped: {skipped.path}: {skipped.reason}" for skipped in shown]
+    # What was left out on purpose says nothing new.
+    skipped = sorted(summary.skipped, key=lambda each: each.reason.startswith(("excluded by", "not among the included")))
+    shown = skipped if all_skipped else skipped[:SKIPPED_SHOWN]
+    lines += [f"  skipped: {each.path}: {each.reason}" for each in shown]
     if len(shown) < len(summary.skipped):
         lines.append(f"  ... and {len(summary.skipped) - len(shown)} more (--all-skipped lists them)")
     return "\n".join(lines)

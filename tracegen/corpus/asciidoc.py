@@ -33,7 +33,7 @@ _KNOWN = {"nbsp": " ", "empty": "", "blank": "", "sp": " ", "plus": "+", "vbar":
 
 
 def read_asciidoc(text: str) -> Page:
-    """Read an AsciiDoc file; nothing is included from other files."""
+    """Read an AsciiDoc file; what it includes stands in the text already (see includes.py)."""
     reader = _Reader(text.split("\n"))
     reader.read()
     blocks = tuple(reader.blocks)

@@ -20,8 +20,8 @@ _BROKEN = (
 def read_rst(text: str) -> Page:
     """Read a reStructuredText file, with Sphinx's directives and roles; unknown ones give their words.
 
-    Nothing is included from other files. Where docutils fails, and for very long files, a simpler reader finds headings,
-    literal blocks and paragraphs.
+    What it includes stands in the text already (see includes.py). Where docutils fails, and for very long files, a simpler
+    reader finds headings, literal blocks and paragraphs.
     """
     if len(text) > _LONGEST:
         return read_simple_rst(text)

@@ -1,5 +1,6 @@
 """Blocks -> the tree of sections that their headings make."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -8,6 +9,19 @@ from tracegen.records import Block, Document
 
 PARTS = frozenset({"example", "examples", "note", "notes", "usage", "returns", "parameters", "arguments", "errors", "see also"})
 """Headings of a part of something; as a first-level heading inside a page they are a slip, common in doc comments."""
+
+_NAME = re.compile(r"[a-z][\w.]*(?:\(.*)?")
+_WORDS_OF_PARTS = PARTS | {
+    "options",
+    "description",
+    "syntax",
+    "remarks",
+    "exceptions",
+    "throws",
+    "return",
+    "request",
+    "response",
+}
 
 
 @dataclass
@@ -54,9 +68,10 @@ def section_tree(document: Document) -> Section:
 
 
 def _nest_repeated(section: Section) -> None:
-    counts = Counter(_key(child) for child in section.children)
-    runs = Counter(key for key, _ in groupby(map(_key, section.children)))
-    counts.subtract({key: count - 1 for key, count in counts.items() if runs[key] == 1 and key[1] not in PARTS})
+    keys = [_key(child) for child in section.children]
+    runs = Counter(key for key, _ in groupby(keys))
+    overloads = {key for key in runs if key[1] not in _WORDS_OF_PARTS and (runs[key] == 1 or _NAME.fullmatch(key[1]))}
+    counts = Counter({key: 1 if key in overloads else count for key, count in Counter(keys).items()})
     children: list[Section] = []
     for child in section.children:
         _nest_repeated(child)
@@ -69,4 +84,6 @@ def _nest_repeated(section: Section) -> None:
 
 
 def _key(section: Section) -> tuple[int, str]:
-    return section.level, section.heading.text.casefold() if section.heading else ""
+    """Return the level and words of a heading; those of a name, as code has it, keep their case."""
+    words = section.heading.text if section.heading else ""
+    return section.level, words if _NAME.fullmatch(words) else words.casefold()

@@ -243,8 +243,8 @@ class _Reader:
             self._append(heading_block(first, level, line, line))
             return
         match = _SIGNATURE_NAME.match(first)
-        name = (match.group().strip() if match else "") or first
-        self._append(heading_block(name[:_LONGEST_SIGNATURE], level, line, line))
+        name = ((match.group().strip() if match else "") or first)[:_LONGEST_SIGNATURE]
+        self._append(heading_block(f"{name}(...)" if "(" in first and name != first else name, level, line, line))
         self._append(code_block("\n".join(signatures), "", line, max(line, self.line)))
 
     def _end_definitions(self, element: "_Element") -> None:

@@ -107,7 +107,8 @@ def _defined(own: str, parents: tuple[str, ...]) -> set[str]:
         name = _declared(part.strip(), {_alone(parent) for parent in parents})
         if name and not any(character.isspace() for character in name):
             found.update(_endings(name))
-            found.update(form for parent in parents if parent for form in _endings(f"{_alone(parent)}.{name}"))
+            outer = filter(None, (_declared(parent, set()) for parent in parents))
+            found.update(form for parent in outer for form in _endings(f"{parent}.{name}"))
     return found - {""}
 
 

@@ -270,9 +270,8 @@ def download(remote: Remote, manifest: Manifest, folder: Path) -> None:
     places = sorted((order.get(row.get("path", ""), -1), row.get("part", -1), chunk_id) for chunk_id, row in _listed(remote))
     if len(places) != manifest.chunks:
         raise _unfinished(remote)
-    vectors = np.lib.format.open_memmap(
-        folder / store.VECTORS, mode="w+", dtype=np.float32, shape=(manifest.chunks, manifest.dimension)
-    )
+    store.reserve_vectors(folder / store.VECTORS, manifest.chunks, manifest.dimension)
+    vectors = np.load(folder / store.VECTORS, mmap_mode="r+", allow_pickle=False)
     with (folder / store.CHUNKS).open("wb") as lines:
         for start in range(0, len(places), chroma.BATCH_SIZE):
             ids = [chunk_id for *_, chunk_id in places[start : start + chroma.BATCH_SIZE]]

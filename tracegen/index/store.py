@@ -51,6 +51,7 @@ CACHE = "embeddings.db"
 
 LOCK_POLL_S = 0.2
 _GENERATION = re.compile(r"gen-(\d+)")
+_ROWS_AT_ONCE = 4096
 
 
 class Manifest(Record):
@@ -96,6 +97,21 @@ class Manifest(Record):
     """Size in bytes of each file that a search reads."""
     tool: Tool = DEFAULT_TOOL
     """The retrieval function over this index; no part of the id, and the one thing that may be written anew."""
+
+
+def reserve_vectors(file: Path, count: int, dimension: int) -> None:
+    """Write a file of vectors, shape (count, dimension), that are all zero.
+
+    Its space is taken now: where a disk is full, writing to a mapped file that has holes ends the process without a word.
+    Raises OSError where there is no room.
+    """
+    import numpy as np
+
+    header = {"descr": "<f4", "fortran_order": False, "shape": (count, dimension)}
+    with file.open("wb") as written:
+        np.lib.format.write_array_header_1_0(written, header)
+        for start in range(0, count, _ROWS_AT_ONCE):
+            written.write(bytes(4 * dimension * min(_ROWS_AT_ONCE, count - start)))
 
 
 @contextlib.contextmanager

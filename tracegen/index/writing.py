@@ -127,7 +127,7 @@ class _Target:
 
     def __init__(self, folder: Path, count: int, dimension: int) -> None:
         self.file = folder / store.VECTORS
-        np.lib.format.open_memmap(self.file, mode="w+", dtype=np.float32, shape=(count, dimension)).flush()
+        store.reserve_vectors(self.file, count, dimension)
         self.lengths = np.zeros(count, dtype=np.int32)
 
     def put(
