@@ -122,6 +122,8 @@ async def test_a_slow_search_does_not_hold_up_other_requests() -> None:
     release = threading.Event()
 
     class SlowIndex:
+        searches_at_once = 2
+
         def call(self, query: str) -> ToolReturn:
             assert release.wait(LIMIT_S)
             return ToolReturn(text=f"found {query}")
