@@ -1,8 +1,10 @@
 """What all tests share: an environment without anybody's keys, the sample's index, and a fake endpoint."""
 
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,6 +33,13 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No test may reach a model hub; the packaged weights are enough.
 os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+@contextlib.contextmanager
+def database(file: str | Path, **options: Any) -> Iterator[sqlite3.Connection]:
+    """Open a SQLite file, commit what was done, and close it, which sqlite3's own context manager does not."""
+    with contextlib.closing(sqlite3.connect(file, **options)) as opened, opened:
+        yield opened
 
 
 @pytest.fixture(autouse=True)

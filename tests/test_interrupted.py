@@ -14,7 +14,7 @@ import pytest
 
 from bench.endpoint import Endpoint
 from bench.endpoint import start as start_endpoint
-from tests.conftest import LIMIT_S, ROOT
+from tests.conftest import LIMIT_S, ROOT, database
 
 ROWS = 30
 CONCURRENCY = 8
@@ -40,7 +40,7 @@ def events(run_file: Path) -> int:
     """Return how many events a run file holds, 0 where there is none yet."""
     if not run_file.exists():
         return 0
-    with sqlite3.connect(f"file:{run_file}?mode=ro", uri=True, timeout=30) as run:
+    with database(f"file:{run_file}?mode=ro", uri=True, timeout=30) as run:
         try:
             return int(run.execute("SELECT count(*) FROM events").fetchone()[0])
         except sqlite3.OperationalError:  # the tables are not made yet

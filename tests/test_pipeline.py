@@ -1,7 +1,6 @@
 """The main job through the real SDK, the real index and the real run file, against an endpoint that is a process of its own."""
 
 import json
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import pytest
 
 from bench.endpoint import Endpoint
-from tests.conftest import read_jsonl
+from tests.conftest import database, read_jsonl
 from tracegen.errors import InputError, OutputError, SettingsError, TeacherError
 from tracegen.jsonl import dump
 from tracegen.pipeline import Summary, generate
@@ -106,7 +105,7 @@ def test_chosen_rows_are_asked_again(research: Generate, endpoint: Endpoint) -> 
     summary = research(redo="2,7")
     assert endpoint.counts().requests == 2 * 4
     assert summary.output.read_bytes() == before
-    with sqlite3.connect(summary.run_file) as run:
+    with database(summary.run_file) as run:
         assert run.execute("SELECT count(DISTINCT row_id), count(*) FROM superseded").fetchone() == (2, 2 * 8)
 
 
@@ -125,7 +124,7 @@ def test_a_changed_dataset_asks_for_what_changed_alone(research: Generate, datas
 
 def test_only_what_changes_requests_is_a_setting(research: Generate) -> None:
     """Whatever else is added to the settings would make people pay again for a change that needs no new answer."""
-    with sqlite3.connect(research(limit=1).run_file) as run:
+    with database(research(limit=1).run_file) as run:
         (settings,) = run.execute("SELECT value FROM meta WHERE key = 'settings'").fetchone()
     conversation = {"teacher", "index", "tool", "prompt", "max_hops"}
     assert set(json.loads(settings)) == conversation | {"api", "temperature", "max_tokens", "extra_body"}
@@ -180,7 +179,7 @@ def test_malformed_calls_are_corrected_and_left_out_of_the_example(research: Gen
     summary = research(limit=1)
     assert summary.examples == 1
     assert "Error:" not in summary.output.read_text(encoding="utf-8")
-    with sqlite3.connect(summary.run_file) as run:
+    with database(summary.run_file) as run:
         (trace,) = run.execute("SELECT trace FROM traces").fetchone()
     assert "Error: the arguments are not JSON" in trace
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from bench.endpoint import Endpoint
-from tests.conftest import ROOT, Ended, read_jsonl
+from tests.conftest import ROOT, Ended, database, read_jsonl
 from tracegen.errors import SettingsError
 from tracegen.pipeline import Summary, generate
 from tracegen.prompts import read_prompt
@@ -55,12 +55,12 @@ def research(rows: Path, tmp_path: Path, sample_index: Path, endpoint: Endpoint)
 
 
 def events(run_file: Path, kind: str) -> int:
-    with sqlite3.connect(f"file:{run_file}?mode=ro", uri=True, timeout=30) as run:
+    with database(f"file:{run_file}?mode=ro", uri=True, timeout=30) as run:
         return int(run.execute("SELECT count(*) FROM events WHERE kind = ?", (kind,)).fetchone()[0])
 
 
 def short_rows(run_file: Path, least: float) -> int:
-    with sqlite3.connect(f"file:{run_file}?mode=ro", uri=True, timeout=30) as run:
+    with database(f"file:{run_file}?mode=ro", uri=True, timeout=30) as run:
         return int(run.execute("SELECT count(*) FROM support WHERE retrievable < ?", (least,)).fetchone()[0])
 
 
@@ -174,7 +174,7 @@ def start(rows: Path, output: Path, index: Path, endpoint: Endpoint) -> subproce
 
 def recorded(run_file: Path) -> int:
     try:
-        with sqlite3.connect(f"file:{run_file}?mode=ro", uri=True, timeout=30) as run:
+        with database(f"file:{run_file}?mode=ro", uri=True, timeout=30) as run:
             return int(run.execute("SELECT count(*) FROM events").fetchone()[0])
     except sqlite3.OperationalError:  # the file or its tables are not made yet
         return 0
@@ -263,7 +263,7 @@ def test_export_leaves_out_what_is_short(
     assert len(read_jsonl(tmp_path / "train.rejected.jsonl")) == short
     assert tracegen("export", run_file, "-o", tmp_path / "train.jsonl", "--below", "drop").code == 1
     # An older run has no stored support: it is said what to do, and that helps.
-    with sqlite3.connect(run_file) as run:
+    with database(run_file) as run:
         run.execute("DELETE FROM support")
     refused = tracegen(*words, "--below", "drop")
     assert (refused.code, f"tracegen support {run_file}" in refused.err) == (1, True)

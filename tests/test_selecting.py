@@ -1,13 +1,12 @@
 """Selecting rows of files."""
 
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import tracegen
-from tests.conftest import ROOT, Ended, read_jsonl
+from tests.conftest import ROOT, Ended, database, read_jsonl
 from tracegen.errors import InputError, SettingsError, StoreError
 
 LINES = (ROOT / "examples/train.jsonl").read_text(encoding="utf-8").splitlines()
@@ -65,7 +64,7 @@ def test_stored_support_needs_no_index(tmp_path: Path, sample_index: Path) -> No
     tracegen.generate(write(tmp_path / "rows.jsonl", STRINGS), examples, index=sample_index, teacher="builtin", max_hops=1)
     with_index = tracegen.select(examples, tmp_path / "best.jsonl", 4, index=sample_index)
     assert tracegen.select(examples, tmp_path / "best.jsonl", 4, index=tmp_path / "gone") == with_index
-    with sqlite3.connect(tmp_path / "augmented.run.db") as run:
+    with database(tmp_path / "augmented.run.db") as run:
         run.execute("UPDATE support SET measure = 1 WHERE row_id = (SELECT row_id FROM input WHERE line = 2)")
     with pytest.raises(StoreError):
         tracegen.select(examples, tmp_path / "best.jsonl", 4, index=tmp_path / "gone")

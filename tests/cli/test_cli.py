@@ -1,14 +1,13 @@
 """What a user sees: what is printed where, exit codes, and a sentence for every mistake."""
 
 import json
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from bench.endpoint import Endpoint
-from tests.conftest import Ended, read_jsonl
+from tests.conftest import Ended, database, read_jsonl
 
 Run = Callable[..., Ended]
 
@@ -153,7 +152,7 @@ def test_export_writes_both_formats_from_the_run_file_alone(
 def test_export_of_an_unfinished_run_says_so(tracegen: Run, dataset: Path, tmp_path: Path, sample_index: Path) -> None:
     run_file = tmp_path / "out.run.db"
     tracegen("generate", dataset, "-o", tmp_path / "out.jsonl", "--index", sample_index)
-    with sqlite3.connect(run_file) as run:
+    with database(run_file) as run:
         run.execute("DELETE FROM traces WHERE row_id IN (SELECT row_id FROM traces LIMIT 3)")
     ended = tracegen("export", run_file, "-o", tmp_path / "part.jsonl")
     assert "5 examples" in ended.err
@@ -163,7 +162,7 @@ def test_export_of_an_unfinished_run_says_so(tracegen: Run, dataset: Path, tmp_p
 def test_inspect_shows_where_passages_came_from(tracegen: Run, dataset: Path, tmp_path: Path, sample_index: Path) -> None:
     output = tmp_path / "out.jsonl"
     tracegen("generate", dataset, "-o", output, "--index", sample_index, "--limit", 2)
-    with sqlite3.connect(tmp_path / "out.run.db") as run:
+    with database(tmp_path / "out.run.db") as run:
         trace = json.loads(run.execute("SELECT trace FROM traces").fetchone()[0])
     page = tracegen("inspect", output, 1)
     assert page.code == 0

@@ -1,13 +1,12 @@
 """`tracegen inspect`: the support of rows, from the run beside their file."""
 
 import json
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import Ended
+from tests.conftest import Ended, database
 
 Run = Callable[..., Ended]
 
@@ -44,7 +43,7 @@ def test_a_run_file_is_shown_as_its_output_is(tracegen: Run, output: Path) -> No
 
 
 def test_one_row_shows_its_terms_by_status(tracegen: Run, output: Path) -> None:
-    with sqlite3.connect(output.with_name("out.run.db")) as run:
+    with database(output.with_name("out.run.db")) as run:
         query = "SELECT line, rating FROM support JOIN input ON input.row_id = support.row_id WHERE retrievable < 1"
         rows = [(line, json.loads(rating)["support"]) for line, rating in run.execute(query)]
     assert rows
@@ -69,7 +68,7 @@ def test_other_files_show_nothing_of_it(tracegen: Run, output: Path, tmp_path: P
 
 def test_what_another_measure_has_stored_is_not_shown(tracegen: Run, output: Path, sample_index: Path) -> None:
     run_file = output.with_name("out.run.db")
-    with sqlite3.connect(run_file) as run:
+    with database(run_file) as run:
         run.execute("UPDATE support SET measure = 0, retrievable = 0.123")
     assert json.loads(tracegen("inspect", output, "--json").out)["supported"] is None
     tracegen("support", run_file, "--index", sample_index)

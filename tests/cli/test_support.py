@@ -2,11 +2,10 @@
 
 import csv
 import json
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.conftest import Ended
+from tests.conftest import Ended, database
 
 Run = Callable[..., Ended]
 
@@ -57,12 +56,12 @@ def test_the_table_has_a_line_for_each_line_of_the_dataset(
 def test_what_is_measured_is_stored_once(tracegen: Run, dataset: Path, tmp_path: Path, sample_index: Path) -> None:
     tracegen("generate", dataset, "-o", tmp_path / "out.jsonl", "--index", sample_index)
     run = tmp_path / "out.run.db"
-    with sqlite3.connect(run) as opened:
+    with database(run) as opened:
         opened.execute("UPDATE support SET at = 'before' WHERE retrievable IS NOT NULL")
         opened.execute("DELETE FROM support WHERE retrievable IS NULL")
         kept = opened.execute("SELECT count(*) FROM support").fetchone()[0]
     tracegen("support", run, "--index", sample_index)
-    with sqlite3.connect(run) as opened:
+    with database(run) as opened:
         stamps = dict(opened.execute("SELECT at = 'before', count(*) FROM support GROUP BY 1"))
     assert stamps.pop(1) == kept
     assert sum(stamps.values()) == 8 - kept

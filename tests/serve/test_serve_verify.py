@@ -3,13 +3,12 @@
 import json
 import re
 import shutil
-import sqlite3
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, database
 from tracegen.cli import group
 from tracegen.errors import InputError
 from tracegen.index import build_index, open_index
@@ -121,7 +120,7 @@ def test_a_tool_under_another_name_is_trained_and_verified(dataset: Path, docs: 
 
 def test_another_rendering_is_said(dataset: Path, sample_index: Path, tmp_path: Path) -> None:
     run = make_run(dataset, sample_index, tmp_path)
-    with sqlite3.connect(run) as connection:
+    with database(run) as connection:
         settings = json.loads(connection.execute("SELECT value FROM meta WHERE key = 'settings'").fetchone()[0])
         settings["tool"]["rendering"] = 0
         connection.execute("UPDATE meta SET value = ? WHERE key = 'settings'", (json.dumps(settings),))

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Ended
+from tests.conftest import Ended, database
 from tracegen.errors import BusyError, InputError, OutputError, SettingsError
 from tracegen.records import Message, Rejected, Row, Trace
 from tracegen.traces.database import FORMAT
@@ -49,7 +49,7 @@ def test_a_recorded_event_is_visible_to_another_connection_at_once(tmp_path: Pat
     async def write(run: RunFile) -> None:
         for seq in range(5):
             await run.record("row1-1", seq, Event("response", "{}"))
-            with sqlite3.connect(path) as other:
+            with database(path) as other:
                 assert other.execute("SELECT count(*) FROM events").fetchone()[0] == seq + 1
 
     path = tmp_path / "a.run.db"
@@ -140,7 +140,7 @@ def test_no_key_and_no_other_file_is_taken_for_a_run_file(tmp_path: Path) -> Non
     (tmp_path / "text.run.db").write_text("not a database, but long enough to be looked at as one " * 20)
     with pytest.raises(InputError, match="not a run file"):
         RunFile.open_run(tmp_path / "text.run.db")
-    with sqlite3.connect(tmp_path / "other.db") as other:
+    with database(tmp_path / "other.db") as other:
         other.execute("CREATE TABLE meta (x)")
     with pytest.raises(InputError, match="not a run file of tracegen"):
         RunFile.open_run(tmp_path / "other.db")
@@ -149,7 +149,7 @@ def test_no_key_and_no_other_file_is_taken_for_a_run_file(tmp_path: Path) -> Non
 def test_another_format_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.run.db"
     open_run(path).close()
-    with sqlite3.connect(path) as connection:
+    with database(path) as connection:
         connection.execute("UPDATE meta SET value = '99' WHERE key = 'format'")
     with pytest.raises(InputError, match="format 99"):
         open_run(path)
