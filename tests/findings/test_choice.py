@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,12 +64,13 @@ def prompts(count: int) -> list[str]:
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> RunFile:
+def run(tmp_path: Path) -> Iterator[RunFile]:
     """Return a run of ten rows; lines 3 to 6 have an honest failure, line 7 one that is none, line 9 is line 8 again."""
     kinds = [GOOD, GOOD, FAILED_FIRST, USELESS_FIRST, FAILED_FIRST, FAILED_FIRST, NEVER_FOUND, GOOD, GOOD, GOOD]
     asked = prompts(10)
     asked[8] = asked[7]
-    return make_run(tmp_path / "a.run.db", *zip(asked, kinds, strict=True))
+    with make_run(tmp_path / "a.run.db", *zip(asked, kinds, strict=True)) as made:
+        yield made
 
 
 def written(run: RunFile, folder: Path, **choice: Any) -> tuple[list[Any], list[Any], Any]:
@@ -87,9 +89,9 @@ def test_dropped_rows_are_rejected_whole_with_the_reason(run: RunFile, tmp_path:
 
 
 def test_a_dropped_row_does_not_take_its_duplicate_with_it(tmp_path: Path) -> None:
-    run = make_run(tmp_path / "a.run.db", (PROMPT, (TEXT, FOLD)), (PROMPT, GOOD))
-    assert [row["line"] for row in written(run, tmp_path, drop=["duplicate-prompt"])[1]] == [2]
-    assert [row["line"] for row in written(run, tmp_path, drop=["duplicate-prompt,unused-evidence"])[1]] == [1]
+    with make_run(tmp_path / "a.run.db", (PROMPT, (TEXT, FOLD)), (PROMPT, GOOD)) as run:
+        assert [row["line"] for row in written(run, tmp_path, drop=["duplicate-prompt"])[1]] == [2]
+        assert [row["line"] for row in written(run, tmp_path, drop=["duplicate-prompt,unused-evidence"])[1]] == [1]
 
 
 def test_without_a_choice_all_is_as_before(run: RunFile, tmp_path: Path) -> None:

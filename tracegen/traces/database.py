@@ -67,9 +67,19 @@ def connect(path: Path) -> sqlite3.Connection:
     """Open a database for writing."""
     # Autocommit: transactions are begun by hand. Used by one thread at a time, though not always by the same.
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
+    with closing_on_error(connection):
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
     return connection
+
+
+@contextlib.contextmanager
+def closing_on_error(connection: sqlite3.Connection) -> Iterator[None]:
+    """Close a connection where the block fails, which is about to hand it over."""
+    with contextlib.ExitStack() as stack:
+        stack.callback(connection.close)
+        yield
+        stack.pop_all()
 
 
 def prepare(connection: sqlite3.Connection, path: Path, settings: dict[str, Any], about: dict[str, Any]) -> None:

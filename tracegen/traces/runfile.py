@@ -33,7 +33,7 @@ from filelock import FileLock
 from tracegen.errors import BusyError, InputError, OutputError
 from tracegen.jsonl import dump
 from tracegen.records import Rejected, Row, Source, Trace, Usage
-from tracegen.traces.database import check_format, connect, explained, lock, prepare
+from tracegen.traces.database import check_format, closing_on_error, connect, explained, lock, prepare
 
 EventKind = Literal["response", "return", "failure", "further", "enough"]
 QUIRKS = "quirks"
@@ -91,7 +91,8 @@ class RunFile:
         try:
             with explained(path):
                 connection = connect(path)
-                prepare(connection, path, settings, about)
+                with closing_on_error(connection):
+                    prepare(connection, path, settings, about)
         except BaseException:
             held.release()
             raise
@@ -119,7 +120,8 @@ class RunFile:
             connection = sqlite3.connect(
                 f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False, timeout=30
             )
-            check_format(connection, path)
+            with closing_on_error(connection):
+                check_format(connection, path)
         return cls(path, connection, None)
 
     def copy_to(self, path: Path) -> None:
