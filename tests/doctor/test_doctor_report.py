@@ -111,7 +111,12 @@ def test_a_search_that_finds_what_is_needed_is_good(sample_index: Path, write: W
 
 def test_a_search_that_does_not_find_what_is_needed_is_told(sample_index: Path, write: Write) -> None:
     asked = ("Bake rye bread for nine guests.", "Paint the fence of the garden.", "Feed the cat at noon.", "Row over the lake.")
-    needed = ("std.parseHex('ff')", "std.escapeStringBash('a')", "std.lstripChars('a', 'b')", "std.equalsIgnoreCase('a', 'A')")
+    needed = (
+        "std.rstripChars('a', 'b')",
+        "std.stripChars('a', 'b')",
+        "std.lstripChars('a', 'b')",
+        "std.equalsIgnoreCase('a', 'A')",
+    )
     rows = [row(line, prompt, output) for line, (prompt, output) in enumerate(zip(asked, needed, strict=True), start=1)]
     report = tracegen.examine(write(rows), sample_index)
     (advice,) = [advice for advice in report.advice if advice.check == "retrieval"]
