@@ -124,14 +124,16 @@ def _grown(chosen: Sequence[Passage], scores: Scores, reader: "_Reader", share: 
         for place, passage in enumerate(passages):
             if passage.found.bonus < passages[0].found.bonus:
                 continue
+            before = reader.size(passage.shown)
             for number in _beside(passage, reader):
-                own, cost = number in passage.section, reader.size(range(number, number + 1))
-                size = reader.size(passage.shown) + cost
-                if number in taken or cost > left or size > LONGEST_PASSAGE * share:
+                if number in taken:
+                    continue
+                cost = reader.size(range(number, number + 1))
+                if cost > left or before + cost > LONGEST_PASSAGE * share:
                     continue
                 shown = range(min(number, passage.shown.start), max(number + 1, passage.shown.stop))
-                after = number > passage.shown.start
-                yield own and size <= share, float(scores[number]) / cost, after, -place, number, shown
+                completes = number in passage.section and before + cost <= share
+                yield completes, float(scores[number]) / cost, number > passage.shown.start, -place, number, shown
 
     while step := max(steps(), default=None, key=lambda step: step[:4]):
         *_, place, number, shown = step
