@@ -23,8 +23,10 @@ LIMIT_S = 900
 """A process or an answer that takes longer hangs. However busy the machine is, no test is about time."""
 
 # No test asserts a time, hypothesis neither. Its examples are the same in every run, or a commit passes here and fails there:
-# `pytest -m hypothesis --hypothesis-profile explore` looks for new ones.
-settings.register_profile("tracegen", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+# `pytest -m hypothesis --hypothesis-profile explore` looks for new ones, and for more than ten minutes have room for.
+settings.register_profile(
+    "tracegen", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True, max_examples=60
+)
 settings.register_profile("explore", settings.get_profile("tracegen"), derandomize=False, max_examples=1000)
 settings.load_profile("tracegen")
 

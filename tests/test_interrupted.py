@@ -89,7 +89,7 @@ def test_killed_again_and_again_it_ends_with_the_same_files(
 @pytest.fixture(scope="module")
 def slow_process() -> Iterator[Endpoint]:
     """Return an endpoint that takes its time, so that there is always something in flight."""
-    with start_endpoint(latency_ms=300) as endpoint:
+    with start_endpoint(latency_ms=100) as endpoint:
         yield endpoint
 
 

@@ -17,7 +17,7 @@ from bench.batch_endpoint import BatchEndpoint, start_batch
 from tests.conftest import ROOT
 
 KILLS = 50
-ROWS = 110
+ROWS = 60
 CONCURRENCY = 8
 REQUESTS_PER_ROW = 4
 EVENTS_PER_ROW = 7
