@@ -16,7 +16,7 @@ from bench.endpoint import Endpoint
 from bench.endpoint import start as start_endpoint
 from tests.conftest import LIMIT_S, ROOT, database
 
-ROWS = 30
+ROWS = 20
 CONCURRENCY = 8
 
 
