@@ -25,6 +25,8 @@ from tracegen.traces.passes import Passes
 from tracegen.traces.runfile import RunFile
 from tracegen.waves.driver import BATCH_PRICE, BatchOptions
 
+CALL_BYTES = 200
+"""What a call adds to a conversation, beside its return."""
 ASSUMED_CALLS = 4
 """Searches for one row, where none was researched yet; teachers were seen to make two to six."""
 ASSUMED_CALL_TOKENS = 50
@@ -189,7 +191,7 @@ def _assumed(job: Job) -> PassCost:
     openings = fmean(len(to_json(opening(row, job.prompt))) for row in rows)
     # The conversation is sent again with every request, each time longer by a call and its return.
     shortest = (tools + openings) / BYTES_PER_TOKEN
-    growth = (_bytes_of_returns(job) + 200) / BYTES_PER_TOKEN
+    growth = (_bytes_of_returns(job) + CALL_BYTES) / BYTES_PER_TOKEN
     return PassCost(
         rows=0,
         searches=ASSUMED_CALLS,
@@ -231,8 +233,8 @@ def _basis(job: Job, rows: int, first: PassCost) -> str:
         return f"Assumed: {ASSUMED_CALLS} calls for a row."
     return (
         f"Assumed: {ASSUMED_CALLS} calls for a row, {BYTES_PER_TOKEN:g} bytes for a token, {ASSUMED_REQUEST_S:g} s for a "
-        f"request, returns of {_bytes_of_returns(job):,.0f} bytes as this index gives. --estimate-with 5 researches five rows "
-        "and measures."
+        f"request, returns of {first.growth * BYTES_PER_TOKEN - CALL_BYTES:,.0f} bytes as this index gives. "
+        "--estimate-with 5 researches five rows and measures."
     )
 
 

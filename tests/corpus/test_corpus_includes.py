@@ -67,3 +67,27 @@ def test_a_change_in_an_included_file_changes_the_digest_of_the_page(tmp_path: P
     (found,) = [each for each in find_files([tmp_path]) if each.path == "a.md"]
     after = pages(tmp_path, {})["a.md"]
     assert before.sha256 != after.sha256 == file_digest(found)
+
+
+def test_files_that_take_in_one_another_a_thousand_times_are_read_in_a_moment(tmp_path: Path) -> None:
+    texts = {f"{name}.md": "# T\n\nSo.\n" + f"{{{{#include {other}.md}}}}\n" * 300 for name, other in ("ab", "bc", "ca")}
+    found = pages(tmp_path, texts)
+    assert found["a.md"].blocks[0].text == "T"
+    one = next(file for file in find_files([tmp_path]) if file.path == "a.md")
+    before = file_digest(one)
+    (tmp_path / "c.md").write_text("# Other\n", encoding="utf-8")
+    assert file_digest(one) != before
+
+
+def test_an_included_file_that_cannot_be_read_is_an_empty_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages(tmp_path, {"a.md": "# T\n\n{{#include x.txt}}\n\nAfter.\n", "x.txt": "inside\n"})
+    read = Path.read_bytes
+
+    def refuse(path: Path) -> bytes:
+        if path.name == "x.txt":
+            raise PermissionError(13, "Permission denied")
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    one = next(file for file in find_files([tmp_path]) if file.path == "a.md")
+    assert file_digest(one)

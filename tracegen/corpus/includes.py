@@ -8,6 +8,7 @@ indexed are taken in.
 import hashlib
 import re
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -59,8 +60,8 @@ def includes_of(data: bytes, place: Path, root: Path) -> bytes:
     text = decode(data)
     if text is None:
         return b""
-    found = sorted({each.place for each in _all_wanted(text.split("\n"), place, root, _DEEPEST)})
-    return hashlib.sha256(b"".join(hashlib.sha256(each.read_bytes()).digest() for each in found)).digest() if found else b""
+    found = sorted(_all_wanted(text.split("\n"), place, root, _DEEPEST, {}))
+    return hashlib.sha256(b"".join(hashlib.sha256(_bytes_of(each)).digest() for each in found)).digest() if found else b""
 
 
 class Expanded(NamedTuple):
@@ -76,9 +77,10 @@ def with_includes(text: str, place: Path, root: Path) -> Expanded:
     if not any(hint in text.encode("utf-8", "replace") for hint in _HINTS):
         return Expanded(text, [])
     source = text.split("\n")
-    lines = list(_expanded(source, place, root, _DEEPEST))
+    most = _MOST_LINES + len(source)
+    lines = list(islice(_expanded(source, place, root, _DEEPEST), most + 1))
     expanded = "\n".join(line for line, _ in lines)
-    if expanded == text or len(lines) > _MOST_LINES + len(source):
+    if expanded == text or len(lines) > most:
         return Expanded(text, [])
     return Expanded(expanded, [number for _, number in lines])
 
@@ -101,15 +103,17 @@ def in_file(page: Page, lines: list[int]) -> Page:
 # --- what is wanted ------------------------------------------------------------------------------------------------------
 
 
-def _all_wanted(source: list[str], place: Path, root: Path, depth: int) -> Iterator[_Wanted]:
+def _all_wanted(source: list[str], place: Path, root: Path, depth: int, found: dict[Path, int]) -> dict[Path, int]:
+    """Add the files that lines take in, and those that these take in, each looked into once from each depth; return all."""
     number = 0
     while number < len(source):
         wanted = _wanted(source, number, place, root)
-        if wanted is not None:
-            yield wanted
+        if wanted is not None and found.get(wanted.place, 0) < depth:
+            found[wanted.place] = depth
             if wanted.style == "text" and depth > 1:
-                yield from _all_wanted(_lines_of(wanted.place), wanted.place, root, depth - 1)
+                _all_wanted(_lines_of(wanted.place), wanted.place, root, depth - 1, found)
         number = wanted.end if wanted else number + 1
+    return found
 
 
 def _expanded(source: list[str], place: Path, root: Path, depth: int) -> Iterator[tuple[str, int]]:
@@ -122,9 +126,11 @@ def _expanded(source: list[str], place: Path, root: Path, depth: int) -> Iterato
             number += 1
             continue
         inner = _selected(_lines_of(wanted.place), wanted.options)
-        if wanted.style == "text" and depth > 1:
-            inner = [line for line, _ in _expanded(inner, wanted.place, root, depth - 1)]
-        for line in _wrapped(inner, wanted):
+        nested = wanted.style == "text" and depth > 1
+        # A line at a time: files that take in one another often have more lines than anybody waits for.
+        for line in (
+            (line for line, _ in _expanded(inner, wanted.place, root, depth - 1)) if nested else _wrapped(inner, wanted)
+        ):
             yield (wanted.indent + line if line else ""), number + 1
         number = wanted.end
 
@@ -200,12 +206,16 @@ def _attributes(text: str, separator: str) -> dict[str, str]:
 # --- what is taken of it --------------------------------------------------------------------------------------------------
 
 
-def _lines_of(place: Path) -> list[str]:
+def _bytes_of(place: Path) -> bytes:
+    """Return what is in a file, nothing where it cannot be read."""
     try:
-        text = decode(place.read_bytes())
+        return place.read_bytes()
     except OSError:
-        text = None
-    return _FRONT_MATTER.sub("", text or "").rstrip("\n").split("\n")
+        return b""
+
+
+def _lines_of(place: Path) -> list[str]:
+    return _FRONT_MATTER.sub("", decode(_bytes_of(place)) or "").rstrip("\n").split("\n")
 
 
 def _selected(lines: list[str], options: dict[str, str]) -> list[str]:
