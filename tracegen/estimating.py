@@ -4,6 +4,7 @@ A row is researched once; where rows below a support are searched on, some of th
 after a guide. What a pass comes to is measured on the rows of the run that had it, and assumed where there are none.
 """
 
+import asyncio
 import tempfile
 from collections.abc import Callable
 from itertools import islice
@@ -118,7 +119,8 @@ async def estimate_async(
                 await job.research(most=research)
             elif job.passes:
                 job.rater.rate_missing(job.run)
-            return _estimate(job, pace, batch)
+            # Some searches are made: an endpoint that embeds them may hang.
+            return await asyncio.to_thread(_estimate, job, pace, batch)
 
 
 def _estimate(job: Job, pace: Pace, batch: BatchOptions | None) -> Estimate:

@@ -175,6 +175,7 @@ class Job:
         common: dict[str, Any] = {"prompt": self.prompt, "max_hops": self.max_hops, "progress": self.progress}
         common |= {"rater": self.rater, "passes": self.passes}
         research = make_research(self.run, self.teacher, self.search, self.index.tool, self.batch, **common)
+        research.stop_searching = self.index.give_up
         with remembering(self.run, self.teacher, research):
             await research.run(self.concurrency, None if most is None else itertools.islice(self.run.open_rows(), most))
         return research
@@ -216,14 +217,15 @@ async def open_job(
     `further_hops` more calls after a nudge, and with `guide` as many again when they are told which topics are missing;
     `language` is that of the outputs, for measuring their support, where Pygments knows it.
     """
-    from tracegen.index import open_index
+    from tracegen.index.search import open_index_async
 
     chosen = choose_teacher(teacher, base_url, asking, Pace(concurrency, rpm, tpm))
     system_prompt = read_prompt(prompt) if isinstance(chosen, ChatTeacher) else None
     try:
         price = price_of(chosen, price_in, price_out)
         cap = None if budget is None else Budget.parse(budget, price)
-        with open_index(Path(index), embeddings_url=embeddings_url, rerank=rerank) as opened, Searcher(opened) as search:
+        opening = open_index_async(Path(index), embeddings_url=embeddings_url, rerank=rerank)
+        with await opening as opened, Searcher(opened) as search:
             # Only what changes requests: a run file refuses other settings, and all that was answered stays good for the rest.
             settings = {
                 "teacher": chosen.name,
@@ -373,6 +375,8 @@ class Searcher:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         """End the threads; searches that still wait are dropped."""
+        if kind is not None:
+            self._index.give_up()
         self._threads.shutdown(cancel_futures=True)
 
     async def __call__(self, query: str) -> ToolReturn:

@@ -106,6 +106,8 @@ class Research:
         self._stopped: TracegenError | None = None
         self.hold_back: Callable[[TracegenError], None] = lambda _: None
         """Called with what the run stops with: keeps back requests that wait to be sent."""
+        self.stop_searching: Callable[[], None] = lambda: None
+        """Called when the run stops: ends searches that wait for somebody else, which the next start can make as well."""
         self._stopping = False
         self._reported_at = float("-inf")
 
@@ -157,12 +159,17 @@ class Research:
 
     async def _drain(self, workers: list[asyncio.Future[None]]) -> None:
         """Send nothing more, and wait for the answers on their way: they have to be paid, and the next start needs them."""
-        self._stopped = self._stopped or TeacherError("The run was interrupted.")
-        self.hold_back(self._stopped)
-        self._proven.set()
         self._stopping = True
+        self.hold_back(self._stop(TeacherError("The run was interrupted.")))
         self._report(at_once=True)
         await asyncio.wait(workers, timeout=DRAIN_S)
+
+    def _stop(self, error: TracegenError) -> TracegenError:
+        """Begin nothing more, and return what the run stops with: this, or what came before."""
+        self._stopped = self._stopped or error
+        self._proven.set()
+        self.stop_searching()
+        return self._stopped
 
     async def _work(self, rows: Iterator[Row], *, first: bool) -> None:
         if not first:
@@ -177,8 +184,7 @@ class Research:
                 self.finished += 1
                 self._report()
         except (TeacherError, BudgetError) as error:
-            self._stopped = self._stopped or error
-            self._proven.set()
+            self._stop(error)
         if first:
             self._proven.set()
 
@@ -246,8 +252,15 @@ class Research:
         rater = self._rater if loop.further else None
         if rater is not None and await asyncio.to_thread(rater.leaks, row, loop.hops, query):
             return REFUSAL
+        if self._stopped is not None:
+            raise self._stopped
         self.calls += 1
-        return await self._search(query)
+        try:
+            return await self._search(query)
+        except TracegenError:
+            if self._stopped is not None:
+                raise self._stopped from None
+            raise
 
     def _rated(self, row: Row, trace: Trace, rating: Rating | None) -> list[Statement]:
         """Return what stores a rating with its trace."""
