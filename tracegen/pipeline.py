@@ -81,7 +81,7 @@ class Summary(NamedTuple):
     usage: Usage
     """What this start asked of the teacher."""
     usd: float | None
-    """What that cost by the price list, in US dollars; None where the price is not known."""
+    """What that cost by the price list, in US dollars, estimated tokens among it; None where the price is not known."""
     learned: list[str]
     """What the endpoint refused, and what is sent instead."""
     seconds: float
@@ -242,8 +242,8 @@ async def open_job(
             with RunFile.create_or_resume(run_file, settings, about) as run:
                 if cap is not None and isinstance(chosen, ChatTeacher):
                     spent, cheap = run.spent(), run.spent_in_batches()
-                    cap.add(spent.prompt_tokens - cheap.prompt_tokens, spent.completion_tokens - cheap.completion_tokens)
-                    cap.add(cheap.prompt_tokens, cheap.completion_tokens, BATCH_PRICE)
+                    cap.add(*(spent - cheap).tokens)
+                    cap.add(*cheap.tokens, BATCH_PRICE)
                     chosen.gate.budget = cap
                 rater = Rater(opened.chunks, opened.id, language)
                 passes = make_passes(rater, min_support, guide=guide, further_hops=further_hops)
@@ -275,8 +275,7 @@ def price_of(teacher: Teacher, price_in: float | None = None, price_out: float |
 
 def usd_of(price: Price, usage: Usage, in_batches: Usage) -> float:
     """Return what requests cost, of which those in batches cost less."""
-    saved = (1 - BATCH_PRICE) * price.usd(in_batches.prompt_tokens, in_batches.completion_tokens)
-    return price.usd(usage.prompt_tokens, usage.completion_tokens) - saved
+    return price.usd(*usage.tokens) - (1 - BATCH_PRICE) * price.usd(*in_batches.tokens)
 
 
 def check_output(dataset: Path, output: Path) -> None:

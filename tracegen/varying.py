@@ -257,8 +257,7 @@ async def _asked(
     about = {"base_url": chat.base_url, "asking": chat.asking.about}
     with RunFile.create_or_resume(path, settings, about) as run:
         if cap is not None:
-            spent = run.spent()
-            cap.add(spent.prompt_tokens, spent.completion_tokens)
+            cap.add(*run.spent().tokens)
             chat.gate.budget = cap
         for job in jobs:
             for event in run.events(job.id):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tracegen.cli.asking import asking_options, read_asking
+from tracegen.cli.usage import money_text, tokens_text
 
 if TYPE_CHECKING:
     from tracegen.cli.progress import Bar
@@ -112,10 +113,8 @@ def judgement_json(judged: "Judged | None") -> dict[str, Any] | None:
 
 def _tokens(verdict: "Verdict", *, this: bool) -> str:
     usage = verdict.usage if this else verdict.spent
-    said = f"{usage.requests} answers, {usage.prompt_tokens:,} tokens sent, {usage.completion_tokens:,} received"
-    if verdict.price is None:
-        return f"{said}, price not known (--price-in, --price-out)"
-    return f"{said}, {verdict.price.usd(usage.prompt_tokens, usage.completion_tokens):,.4f} USD by the price list"
+    usd = None if verdict.price is None else verdict.price.usd(*usage.tokens)
+    return f"{usage.requests} answers, {tokens_text(usage)}, {money_text(usage, usd)}"
 
 
 def _reason(each: "Judged") -> str:

@@ -22,7 +22,7 @@ from tracegen.teacher.faults import ErrorAnswer, Fault, exhausted_s, fault_of_an
 from tracegen.teacher.gate import Gate
 from tracegen.teacher.pacing import Pace, Ticket
 from tracegen.teacher.quirks import Quirks
-from tracegen.teacher.size import Size
+from tracegen.teacher.size import Size, with_estimate
 from tracegen.teacher.wire import returns
 
 if TYPE_CHECKING:
@@ -171,7 +171,8 @@ class ChatTeacher:
             self._tell(ticket, fault)
             return fault
         self._size.learn(body, response.usage)
-        self.gate.answered(ticket, response.usage.prompt_tokens or ticket.prompt_tokens, response.usage.completion_tokens)
+        response = with_estimate(response, ticket.prompt_tokens)
+        self.gate.answered(ticket, *response.usage.tokens)
         if wait_s := exhausted_s(headers, datetime.now(UTC)):
             self.gate.pause(min(wait_s, LONGEST_PAUSE_S), "nothing is left of a rate limit, as the endpoint says")
         return response
