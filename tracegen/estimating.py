@@ -17,7 +17,7 @@ from tracegen.pipeline import Job, check_output, open_job, run_path
 from tracegen.research import Progress
 from tracegen.teacher.chat import ChatTeacher
 from tracegen.teacher.loop import opening
-from tracegen.teacher.pacing import Pace
+from tracegen.teacher.pacing import GIVE_UP_AFTER, Pace
 from tracegen.teacher.size import BYTES_PER_TOKEN
 from tracegen.teacher.wire import to_json
 from tracegen.traces.again import set_aside_chosen
@@ -93,6 +93,7 @@ async def estimate_async(
     concurrency: int = 64,
     rpm: float | None = None,
     tpm: float | None = None,
+    give_up_after: float = GIVE_UP_AFTER,
     progress: Callable[[Progress], None] = lambda _: None,
     **options: Any,
 ) -> Estimate:
@@ -103,7 +104,7 @@ async def estimate_async(
     """
     dataset, output = Path(dataset), Path(output)
     check_output(dataset, output)
-    pace = Pace(concurrency, rpm, tpm)
+    pace = Pace(concurrency, rpm, tpm, give_up_after)
     with tempfile.TemporaryDirectory() as folder:
         path = run_path(output)
         if not research:

@@ -29,7 +29,7 @@ from tracegen.teacher.batch_folder import BatchFolder
 from tracegen.teacher.batch_service import BatchService
 from tracegen.teacher.budget import Budget, Price
 from tracegen.teacher.chat import ChatTeacher
-from tracegen.teacher.pacing import Pace
+from tracegen.teacher.pacing import GIVE_UP_AFTER, Pace
 from tracegen.teacher.prices import find_price
 from tracegen.teacher.quirks import Quirks
 from tracegen.teacher.researcher import Researcher
@@ -196,6 +196,7 @@ async def open_job(
     concurrency: int = 64,
     rpm: float | None = None,
     tpm: float | None = None,
+    give_up_after: float = GIVE_UP_AFTER,
     asking: Asking | None = None,
     budget: str | None = None,
     price_in: float | None = None,
@@ -210,16 +211,17 @@ async def open_job(
     """Open teacher, index and run file, and close them at the end of the block.
 
     `teacher` is a model name, "builtin", or a Teacher; None is the built-in researcher where neither key nor base URL is set.
-    `concurrency`, `rpm` and `tpm` are the most requests in flight, requests a minute and tokens a minute; `asking` is what each
-    request has besides the conversation. `budget` is such as `20usd` or `2000000tokens`, for the run in all its starts; prices
-    are in US dollars for a million tokens, and those of a price library where they are not given.
+    `concurrency`, `rpm` and `tpm` are the most requests in flight, requests a minute and tokens a minute; `give_up_after` is
+    how many minutes an endpoint that has worked may fail; `asking` is what each request has besides the conversation. `budget`
+    is such as `20usd` or `2000000tokens`, for the run in all its starts; prices are in US dollars for a million tokens, and
+    those of a price library where they are not given.
     With `batch`, requests go through a batch service, in waves. Rows whose retrievable support is below `min_support` get
     `further_hops` more calls after a nudge, and with `guide` as many again when they are told which topics are missing;
     `language` is that of the outputs, for measuring their support, where Pygments knows it.
     """
     from tracegen.index.search import open_index_async
 
-    chosen = choose_teacher(teacher, base_url, asking, Pace(concurrency, rpm, tpm))
+    chosen = choose_teacher(teacher, base_url, asking, Pace(concurrency, rpm, tpm, give_up_after))
     system_prompt = read_prompt(prompt) if isinstance(chosen, ChatTeacher) else None
     try:
         price = price_of(chosen, price_in, price_out)
@@ -298,7 +300,7 @@ def remembering(run: RunFile, teacher: Teacher, research: Research) -> Iterator[
         yield
         return
     teacher.quirks = Quirks(run.meta().get(QUIRKS, ()))
-    teacher.gate.notice = research.say
+    teacher.gate.notice, teacher.gate.news = research.say, research.tell
     research.hold_back = teacher.gate.stop
     teacher.known = run.has_hops()
     try:

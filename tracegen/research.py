@@ -58,6 +58,8 @@ class Progress(NamedTuple):
     """What this start asked of the teacher."""
     note: str = ""
     """Why nothing happens just now, such as a pause that the server asked for."""
+    news: str = ""
+    """A sentence that is to be told once, bar or no bar, such as that the endpoint does not answer any more."""
     stopping: bool = False
     """Whether the run was interrupted, and only waits for the answers that are on their way."""
 
@@ -299,7 +301,11 @@ class Research:
         """Show a note beside the progress until something is answered."""
         self._report(note, at_once=True)
 
-    def _report(self, note: str = "", *, at_once: bool = False) -> None:
+    def tell(self, news: str) -> None:
+        """Have a sentence told."""
+        self._report(news=news, at_once=True)
+
+    def _report(self, note: str = "", news: str = "", *, at_once: bool = False) -> None:
         # Drawing it for every answer would cost as much as the answer itself.
         now = time.monotonic()
         if not at_once and now - self._reported_at < REPORT_S:
@@ -307,7 +313,7 @@ class Research:
         self._reported_at = now
         counts = self._counts
         self._progress(
-            Progress(counts["rows"], self.finished, counts["rejected"], self.calls, self.usage, note, self._stopping)
+            Progress(counts["rows"], self.finished, counts["rejected"], self.calls, self.usage, note, news, self._stopping)
         )
 
 

@@ -5,7 +5,17 @@ from datetime import UTC, datetime
 import pytest
 
 from tracegen.teacher.faults import exhausted_s, pause_s
-from tracegen.teacher.pacing import LONGEST_WAIT_S, MANY_FAILURES, PATIENCE_S, START_AT, START_AT_MOST, Pace, Pacer, Ticket
+from tracegen.teacher.pacing import (
+    FEW_FAILURES,
+    LONGEST_WAIT_S,
+    MANY_FAILURES,
+    PATIENCE_S,
+    START_AT,
+    START_AT_MOST,
+    Pace,
+    Pacer,
+    Ticket,
+)
 
 INFINITE = float("inf")
 
@@ -152,6 +162,58 @@ def test_it_is_hopeless_after_many_failures_however_long_the_pauses() -> None:
         assert not made.hopeless(now)
         now += made.overload(made.take(now, 1, 1), now, asked_s=1000)
     assert made.hopeless(now)
+
+
+def fail_for(made: Pacer, since: float, seconds: float) -> float:
+    """Let every request fail for so long; return the time."""
+    now = since
+    while now < since + seconds:
+        for ticket in take_all(made, now):
+            made.fail(ticket, now)
+        now += made.wait_s(now) or 0.1
+    return now
+
+
+def test_a_server_that_has_worked_is_waited_for_through_the_night() -> None:
+    made = pacer(give_up_after=45)
+    made.succeed(made.take(0, 1, 1), 1)
+    now = fail_for(made, 10, 44 * 60)
+    assert made.failures > MANY_FAILURES
+    assert not made.outlasted(now)
+    now = fail_for(made, now, 2 * 60)
+    assert made.outlasted(now)
+    made.succeed(made.take(now, 1, 1), now + 1)
+    assert not made.outlasted(now + 1)
+    fail_for(made, now + 100, 44 * 60)
+    assert not made.outlasted(now + 44 * 60)
+
+
+def test_pauses_that_a_server_asks_for_do_not_make_the_wait_endless() -> None:
+    made, now = pacer(give_up_after=60), 10.0
+    made.succeed(made.take(0, 1, 1), 1)
+    while not made.outlasted(now):
+        now += made.overload(made.take(now, 1, 1), now, asked_s=60)
+        assert now < 65 * 60
+
+
+def test_a_server_that_is_away_is_asked_by_one_request_at_a_time_and_then_the_start_is_made_once_more() -> None:
+    made = pacer(concurrency=1024)
+    now = rounds(made, 6)
+    assert made.limit == 1024
+    asked = []
+    for _ in range(20):
+        tickets = take_all(made, now)
+        asked.append(len(tickets))
+        for ticket in tickets:
+            made.fail(ticket, now)
+        now += made.wait_s(now)
+    assert asked[0] == 1024
+    assert asked[FEW_FAILURES:] == [1] * (20 - FEW_FAILURES)
+    for ticket in take_all(made, now):
+        made.succeed(ticket, now)
+    assert made.limit == START_AT_MOST
+    rounds(made, 6, now=now)
+    assert made.limit == 1024
 
 
 def test_failures_of_one_moment_count_as_one() -> None:

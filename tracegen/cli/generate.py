@@ -1,6 +1,7 @@
 """`tracegen generate`: dataset -> augmented dataset."""
 
 import asyncio
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,6 +118,8 @@ def command(
         def report(state: "Progress") -> None:
             if state.stopping:
                 progress.say_once("Stopping: waiting for the answers on their way, a minute at most. Ctrl-C again: at once.")
+            if state.news:
+                progress.say(f"{datetime.now():%H:%M} {state.news}")
             progress.show("research", state.finished, state.rows, _progress_note(state))
 
         batch = read_batch_options(options, progress.say)

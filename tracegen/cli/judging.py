@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tracegen.cli.asking import asking_options, read_asking
+from tracegen.cli.asking import asking_options, give_up_option, read_asking
 from tracegen.cli.usage import money_text, tokens_text
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ _OPTIONS = (
     click.option("--concurrency", type=click.IntRange(1, 4096), default=16, show_default=True, help="Most rows at a time."),
     click.option("--rpm", type=click.FloatRange(min=0, min_open=True), default=None, help="Most requests a minute."),
     click.option("--tpm", type=click.FloatRange(min=0, min_open=True), default=None, help="Most tokens a minute."),
+    give_up_option,
     click.option(
         "--budget", default=None, metavar="5usd|500000tokens", help="A hard cap for this judge on this run, in all its starts."
     ),
@@ -68,7 +69,7 @@ def ask_judge(run: Path, supports: Mapping[int, float | None], options: dict[str
         model,
         prompt=options["judge_prompt"],
         asking=asking,
-        pace=Pace(options["concurrency"], options["rpm"], options["tpm"]),
+        pace=Pace(*(options[name] for name in ("concurrency", "rpm", "tpm", "give_up_after"))),
         progress=lambda done, total, note: progress.show("judge", done, total, note),
         **{name: options[name] for name in ("base_url", "budget", "price_in", "price_out", "limit")},
     )
