@@ -72,7 +72,34 @@ def test_it_stays_where_more_brings_nothing() -> None:
 
 
 def test_it_starts_higher_below_a_high_cap_but_never_high() -> None:
-    assert [pacer(concurrency=cap).limit for cap in (1, 16, 128, 256, 512, 4096)] == [1, 16, 16, 32, 64, 64]
+    assert [pacer(concurrency=cap).limit for cap in (1, 16, 64, 128, 256, 512, 4096)] == [1, 16, 16, 32, 64, 64, 64]
+
+
+@pytest.mark.parametrize(
+    ("alone_s", "limits"), [(1.0, [64, 256, 1024]), (0.51, [64, 256, 1024]), (0.49, [64, 128, 256]), (None, [64, 128, 256])]
+)
+def test_it_grows_faster_while_answers_take_hardly_longer_than_one_that_was_alone(
+    alone_s: float | None, limits: list[int]
+) -> None:
+    made, now = pacer(concurrency=4096), 0.0
+    if alone_s is not None:
+        now = alone_s
+        made.succeed(made.take(0.0, 1, 1), now)
+    assert made.limit == limits[0]
+    for limit in limits[1:]:
+        now = rounds(made, 1, now=now)
+        assert made.limit == limit
+
+
+def test_a_server_that_has_no_room_is_not_overrun_by_growing_faster() -> None:
+    made, limits = pacer(concurrency=4096), []
+    made.succeed(made.take(0.0, 1, 1), 0.05)
+    now = 1.0
+    for _ in range(100):
+        now = rounds(made, 1, seconds_of=0.05, now=now, answers_per_s=20)
+        limits.append(made.limit)
+    assert max(limits) <= 4 * START_AT_MOST
+    assert sum(limit == START_AT_MOST for limit in limits) > 70
 
 
 def test_one_slow_round_does_not_end_the_doubling() -> None:

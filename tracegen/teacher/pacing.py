@@ -11,9 +11,10 @@ none, in 16.4 s against an ideal 16.0 (2026-11).
 
 Concurrency follows TCP (slow start, then additive increase and multiplicative decrease): it doubles with every round until the
 cap, an overload, or two rounds in a row that gave no more answers per second: one alone may be the client's own machine at
-other work. Then it stays, and doubling is tried again now and then. An overload halves it, once for all the requests that were
-in flight together, and from then on it grows slowly. A server that has worked and fails again and again is asked by one request
-at a time until it answers; then the start is made once more.
+other work. As long as answers take hardly longer than one took that was alone, as the first of a run is, the server has room,
+and it grows by four. Then it stays, and doubling is tried again now and then. An overload halves it, once for all the requests
+that were in flight together, and from then on it grows slowly. A server that has worked and fails again and again is asked by
+one request at a time until it answers; then the start is made once more.
 """
 
 import random
@@ -21,9 +22,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 START_AT = 16
-"""Requests in flight at first, or an eighth of the cap where that is more: a cap says something of the endpoint's size."""
+"""Requests in flight at first, or a quarter of the cap where that is more: a cap says something of the endpoint's size."""
 START_AT_MOST = 64
 """However high the cap is."""
+IN_TIME = 2.0
+"""An answer is in time if it takes at most so many times as long as one that was alone."""
+MORE, MORE_IN_TIME = 1, 3
+"""By so much an answer raises the number of requests in flight while growth is fast: a round by two, or by four."""
 FIRST_WAIT_S = 0.5
 """The first pause after a failure; each further one without a success between is twice as long."""
 LONGEST_WAIT_S = 30.0
@@ -76,7 +81,7 @@ class Pacer:
         """Start low; `jitter` gives numbers between 0 and 1."""
         self.most = max(1, pace.concurrency)
         self._give_up_after_s = 60 * pace.give_up_after
-        self._start_at = min(self.most, max(START_AT, min(self.most // 8, START_AT_MOST)))
+        self._start_at = min(self.most, max(START_AT, min(self.most // 4, START_AT_MOST)))
         self.limit = self._start_at
         self.active = 0
         self.proven = False
@@ -90,6 +95,8 @@ class Pacer:
         self._paused_until = float("-inf")
         self._failing_since: float | None = None
         self._failed_first: float | None = None
+        self._alone: Ticket | None = None
+        self._alone_s = 0.0
         self._counted_at = float("-inf")
         self._cut_at = float("-inf")
         self._growth = _Growth()
@@ -120,7 +127,9 @@ class Pacer:
             self._requests.take(now, 1)
         if self._tokens:
             self._tokens.take(now, prompt_tokens + answer_tokens)
-        return Ticket(now, prompt_tokens, answer_tokens)
+        ticket = Ticket(now, prompt_tokens, answer_tokens)
+        self._alone = ticket if self.active == 1 else None
+        return ticket
 
     def succeed(self, ticket: Ticket, now: float, tokens: float | None = None) -> None:
         """Note that a request was answered, and how many tokens it needed."""
@@ -135,7 +144,14 @@ class Pacer:
         self.failures, self._failing_since, self._failed_first = 0, None, None
         if self._tokens and tokens is not None:
             self._tokens.take(now, tokens - ticket.prompt_tokens - ticket.answer_tokens)
-        self.limit = self._growth.after_answer(now, self.limit, self.most, full=full)
+        took_s = now - ticket.at
+        if ticket is self._alone:
+            self._alone_s = min(took_s, self._alone_s or took_s)
+            if not full:
+                self._growth.begin_anew()
+                return
+        more = MORE_IN_TIME if took_s <= IN_TIME * self._alone_s else MORE
+        self.limit = self._growth.after_answer(now, self.limit, self.most, more, full=full)
 
     def overload(self, ticket: Ticket, now: float, asked_s: float | None = None) -> float:
         """Note that the server has too much to do, and asked for a pause or did not; return the pause for all, in seconds."""
@@ -225,20 +241,27 @@ class _Growth:
         self._fast, self._overloaded = False, True
         self._began, self._best, self._misses = None, 0.0, 0
 
+    def begin_anew(self) -> None:
+        """Let the next round begin with the next request."""
+        self._began = None
+
     def before_request(self, now: float, limit: int) -> None:
         """Begin a round, where none is going on."""
         if self._began is None:
             self._began, self._size, self._answers, self._full = now, limit, 0, False
 
-    def after_answer(self, now: float, limit: int, most: int, *, full: bool) -> int:
-        """Return the new limit after an answer, `most` at most; `full` says whether the limit was used up."""
+    def after_answer(self, now: float, limit: int, most: int, more: int, *, full: bool) -> int:
+        """Return the new limit after an answer: at best by `more` higher, `most` at most.
+
+        `full` says whether the limit was used up.
+        """
         if limit >= most:
             self._began = None
             return most
         self._answers += 1
         self._full |= full
         # One more for each answer doubles the limit in a round.
-        grown = limit + 1 if self._fast and self._full else limit
+        grown = limit + more if self._fast and self._full else limit
         if self._answers >= self._size and self._began is not None:
             if self._full:
                 grown = self._judge(max(now - self._began, 1e-6), grown)
