@@ -11,10 +11,10 @@ that the request offers, then it answers with text. Histories are checked as the
 whose messages only lenient servers take is found out here. `bench.script.FAULTS` lists what can go wrong on purpose, and
 `bench.judge_script.JUDGES` how it can judge instead.
 
-Besides `/v1/chat/completions`, `/v1/responses` and `/v1/models` there are, for whoever runs it, GET `/counts`, POST `/reset`
-(counts back to 0, nothing stalled), POST `/fault` (`{"name": "error_500", "times": 2}`: for the next two requests; without
-`times` until further notice; name null: none) and POST `/stall` (`{"after": 20}`: requests after the next twenty are never
-answered; null: all are).
+Besides `/v1/chat/completions`, `/v1/responses`, `/v1/embeddings` and `/v1/models` there are, for whoever runs it, GET
+`/counts`, POST `/reset` (counts back to 0, nothing stalled), POST `/fault` (`{"name": "error_500", "times": 2}`: for the next
+two requests; without `times` until further notice; name null: none), POST `/stall` (`{"after": 20}`: requests after the next
+twenty are never answered; null: all are) and POST `/stall-embeddings`, the same for requests for embeddings.
 """
 
 import argparse
@@ -36,7 +36,19 @@ from pathlib import Path
 from aiohttp import web
 
 from bench.judge_script import JUDGES
-from bench.script import FAULTS, Json, Reply, chat_of, digest_of, error, history_problem, read_turn, response_of, scripted
+from bench.script import (
+    FAULTS,
+    Json,
+    Reply,
+    chat_of,
+    digest_of,
+    embedded,
+    error,
+    history_problem,
+    read_turn,
+    response_of,
+    scripted,
+)
 
 SCRIPTS = FAULTS | JUDGES
 """What the endpoint can be made to do instead of being a good teacher, by name."""
@@ -58,6 +70,8 @@ class Counts:
     """Most requests open at one time."""
     in_flight_mean: float = 0.0
     """Mean number of requests open, by time, from the first request's arrival to the last one's end."""
+    embeddings: int = 0
+    """Requests for embeddings, which are in none of the other figures."""
 
 
 class Meter:
@@ -106,6 +120,8 @@ class Server:
     """Requests that the fault is still for; None for all."""
     answering: int | None = None
     """Requests that are still answered, all others wait for ever; None for all."""
+    embedding: int | None = None
+    """The same for requests for embeddings."""
     meter: Meter = field(default_factory=Meter)
 
     def app(self) -> web.Application:
@@ -113,11 +129,13 @@ class Server:
         app = web.Application(client_max_size=64 * 2**20)
         app.router.add_post("/v1/chat/completions", self.complete)
         app.router.add_post("/v1/responses", self.complete)
+        app.router.add_post("/v1/embeddings", self.embed)
         app.router.add_get("/v1/models", self.list_models)
         app.router.add_get("/counts", self.show_counts)
         app.router.add_post("/reset", self.reset_counts)
         app.router.add_post("/fault", self.set_fault)
         app.router.add_post("/stall", self.set_stall)
+        app.router.add_post("/stall-embeddings", self.set_stall_of_embeddings)
         return app
 
     async def complete(self, request: web.Request) -> web.StreamResponse:
@@ -140,6 +158,16 @@ class Server:
         finally:
             meter.step(-1)
         return response
+
+    async def embed(self, request: web.Request) -> web.StreamResponse:
+        """Answer a request for embeddings."""
+        body = await request.json()
+        self.meter.counts.embeddings += 1
+        if self.embedding is not None:
+            self.embedding -= 1
+            if self.embedding < 0:
+                await asyncio.Event().wait()
+        return (await send(request, self.refuse(request) or embedded(body)))[0]
 
     def refuse(self, request: web.Request) -> Reply | None:
         """Return the refusal of a request with a wrong key, or None."""
@@ -195,7 +223,7 @@ class Server:
 
     async def reset_counts(self, request: web.Request) -> web.StreamResponse:
         """Set the counts to 0, forget which bodies were answered, and stall no more."""
-        self.meter, self.answering = Meter(), None
+        self.meter, self.answering, self.embedding = Meter(), None, None
         return web.json_response({})
 
     async def set_fault(self, request: web.Request) -> web.StreamResponse:
@@ -210,6 +238,11 @@ class Server:
     async def set_stall(self, request: web.Request) -> web.StreamResponse:
         """Set how many requests are still answered."""
         self.answering = (await request.json())["after"]
+        return web.json_response({})
+
+    async def set_stall_of_embeddings(self, request: web.Request) -> web.StreamResponse:
+        """Set how many requests for embeddings are still answered."""
+        self.embedding = (await request.json())["after"]
         return web.json_response({})
 
 
@@ -317,6 +350,10 @@ class Endpoint:
         A test that kills a process at work need not be quicker than the process.
         """
         self.control("/stall", {"after": after})
+
+    def stall_embeddings(self, after: int | None) -> None:
+        """Answer the next `after` requests for embeddings and never another; None: answer all."""
+        self.control("/stall-embeddings", {"after": after})
 
     def control(self, path: str, body: Json | None = None) -> Json:
         """Return the answer to a request to the server itself: GET, or POST where there is a body."""

@@ -9,6 +9,7 @@ import json
 import math
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from bench.script import Json, Reply, Turn, completion, error, text_message
@@ -84,6 +85,14 @@ def refuses_some(turn: Turn) -> Reply:
     return judge(turn)
 
 
+def without_usage(turn: Turn) -> Reply:
+    """Judge, and do not say how many tokens there were."""
+    reply = judge(turn)
+    body = json.loads(reply.body)
+    del body["usage"]
+    return replace(reply, body=json.dumps(body).encode())
+
+
 JUDGES: dict[str, Callable[[Turn], Reply]] = {
     "judge": judge,
     "judge_plain": lambda turn: judge(turn, logprobs=False),
@@ -92,5 +101,6 @@ JUDGES: dict[str, Callable[[Turn], Reply]] = {
     "judge_malformed_first": malformed_first,
     "judge_malformed": lambda turn: completion(turn, text_message(turn, content="Score: 4 to 5, I would say. Or 45.")),
     "judge_refuses_some": refuses_some,
+    "judge_without_usage": without_usage,
 }
 """Every way of judging by its name, for `Endpoint.fault`."""

@@ -140,6 +140,18 @@ def error(status: int, message: str, code: str | None = None, kind: str = "inval
     return Reply(json.dumps(body).encode(), status, headers={name.replace("_", "-"): value for name, value in headers.items()})
 
 
+def embedded(body: Json) -> Reply:
+    """Return the embeddings of some texts: of their words, so that texts with the same words are near to each other."""
+    data = []
+    for number, text in enumerate(body["input"]):
+        vector = [0.0] * 64
+        for word in text.lower().split():
+            for place, byte in enumerate(hashlib.sha512(word.encode()).digest()):
+                vector[place] += byte - 127.5
+        data.append({"object": "embedding", "index": number, "embedding": vector})
+    return Reply(json.dumps({"object": "list", "model": body["model"], "data": data}).encode())
+
+
 def completion(turn: Turn, message: Json | None, finish_reason: str = "stop") -> Reply:
     """Return a chat completion with this message, or without choices for None."""
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish_reason}

@@ -110,13 +110,56 @@ def test_the_built_in_researcher_has_no_cost(
     assert (ended.code, "Done in" in ended.err, "cost" in ended.err) == (0, True, False)
 
 
-def test_tokens_that_an_endpoint_does_not_count_are_said_to_be_unknown(
+def test_tokens_that_an_endpoint_does_not_count_are_estimated_and_said_to_be(
     tracegen: Callable[..., Ended], dataset: Path, tmp_path: Path, sample_index: Path, endpoint: Endpoint
 ) -> None:
     endpoint.fault("missing_usage")
     words = ["generate", dataset, "-o", tmp_path / "out.jsonl", "--index", sample_index, "--limit", 1]
-    ended = tracegen(*words, "--teacher", "scripted", "--base-url", endpoint.base_url)
-    assert (ended.code, "cost        not known: the endpoint does not say" in ended.err) == (0, True)
+    words += ["--teacher", "scripted", "--base-url", endpoint.base_url]
+    ended = tracegen(*words, "--price-in", 1, "--price-out", 1)
+    assert ended.code == 0
+    estimate = (
+        r"0 tokens sent, 0 received; estimated, since the endpoint did not count them: about [\d,]+ sent, [\d,]+ received"
+    )
+    assert re.search(estimate, ended.err)
+    assert re.search(r"cost +about 0\.0\d+ USD by the price list, by an estimate", ended.err)
+    assert re.search(rf"Answers +4, with {estimate}", tracegen("status", tmp_path / "out.run.db").out)
+    endpoint.fault(None)
+    ended = tracegen(*words, "--limit", 2)
+    assert "estimate" not in ended.err
+
+
+@pytest.mark.parametrize("fault", ["missing_usage", None])
+def test_the_budget_holds_over_restarts_whether_the_endpoint_counts_or_not(
+    dataset: Path, tmp_path: Path, options: dict[str, Any], endpoint: Endpoint, fault: str | None
+) -> None:
+    endpoint.fault(fault)
+    limit = 30_000
+    for start in range(4):
+        with pytest.raises(BudgetError):
+            generate(dataset, tmp_path / "out.jsonl", **options, budget=f"{limit}tokens")
+        answered = endpoint.counts().answered
+        if start == 0:
+            first = answered
+    assert 4 < first <= answered < 8 * 4
+    with RunFile.open_run(tmp_path / "out.run.db") as run:
+        spent = run.spent()
+    assert spent.requests == answered
+    assert limit / 2 < sum(spent.tokens) <= limit
+    assert spent.is_estimated == (fault is not None)
+    assert generate(dataset, tmp_path / "out.jsonl", **options, budget="1_000_000tokens").examples == 8
+
+
+def test_an_estimate_is_near_to_what_an_endpoint_counts(
+    dataset: Path, tmp_path: Path, options: dict[str, Any], endpoint: Endpoint
+) -> None:
+    counted = generate(dataset, tmp_path / "counted.jsonl", **options).usage
+    endpoint.fault("missing_usage")
+    estimated = generate(dataset, tmp_path / "estimated.jsonl", **options).usage
+    assert (estimated.prompt_tokens, estimated.completion_tokens, estimated.requests) == (0, 0, counted.requests)
+    for guess, truth in zip(estimated.tokens, counted.tokens, strict=True):
+        assert truth / 2 < guess < truth * 2
+    assert estimated.tokens[0] > counted.tokens[0]  # what there is most of: rather too much
 
 
 def estimated(dataset: Path, output: Path, **options: Any) -> Estimate:

@@ -146,6 +146,77 @@ def test_stopped_for_longer_than_the_time_limit_nothing_is_asked_twice(
     assert (slow_process.counts().requests, slow_process.counts().repeated) == (ROWS * 4, 0)
 
 
+@pytest.fixture(scope="module")
+def embedded_index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Endpoint]]:
+    """Return an index whose model is behind an endpoint, and that endpoint."""
+    from tracegen.index import build_index
+
+    path = tmp_path_factory.mktemp("embedded") / "index"
+    with start_endpoint(latency_ms=20) as endpoint:
+        build_index([ROOT / "docs_corpus/language"], path, model="openai:any", embeddings_url=endpoint.base_url)
+        yield path, endpoint
+
+
+def interrupt(process: subprocess.Popen[str], endpoint: Endpoint, embeddings: int) -> str:
+    """Press Ctrl-C once, when so many requests for embeddings are made; return what the process says until it ends."""
+    while process.poll() is None and endpoint.counts().embeddings < embeddings:
+        time.sleep(0.01)
+    time.sleep(0.3)  # whatever still goes on comes to wait, too
+    asked = endpoint.counts().embeddings
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=LIMIT_S)
+    # Who waits for an endpoint that hangs, until a time limit is over, asks once more.
+    assert endpoint.counts().embeddings == asked
+    assert process.returncode == 130
+    assert "run the same command again" in said
+    assert "Traceback" not in said
+    return said
+
+
+def test_one_ctrl_c_is_enough_while_searches_hang(
+    many_rows: Path, tmp_path: Path, embedded_index: tuple[Path, Endpoint]
+) -> None:
+    index, endpoint = embedded_index
+    output, url = tmp_path / "out.jsonl", ("--embeddings-url", endpoint.base_url)
+    endpoint.reset()
+    endpoint.stall_embeddings(after=4)
+    with start(many_rows, output, index, endpoint, *url) as process:
+        said = interrupt(process, endpoint, 5)
+    assert "waiting for the answers on their way" in said
+    assert 0 < endpoint.counts().answered == endpoint.counts().requests < ROWS * 4
+    endpoint.stall_embeddings(None)
+    with start(many_rows, output, index, endpoint, *url) as process:
+        assert process.wait() == 0
+    assert len(output.read_text(encoding="utf-8").splitlines()) == ROWS
+    assert (endpoint.counts().requests, endpoint.counts().repeated) == (ROWS * 4, 0)
+
+
+@pytest.mark.parametrize(
+    ("words", "answered"),
+    [
+        ("generate ROWS -o OUT --index INDEX --teacher scripted --base-url URL", 0),  # while the index is opened
+        ("generate ROWS -o OUT --index INDEX --teacher scripted --base-url URL --estimate", 1),
+        ("generate ROWS -o OUT --index INDEX --teacher builtin", 1),
+        ("search lists --index INDEX", 0),
+        ("search lists --index INDEX", 1),
+        ("index DOCS --index NEW --model openai:any", 0),
+        ("index DOCS --index NEW --model openai:any", 1),
+    ],
+)
+def test_one_ctrl_c_is_enough_while_embeddings_hang(
+    many_rows: Path, tmp_path: Path, embedded_index: tuple[Path, Endpoint], words: str, answered: int
+) -> None:
+    index, endpoint = embedded_index
+    places = {"ROWS": many_rows, "OUT": tmp_path / "out.jsonl", "INDEX": index, "NEW": tmp_path / "new"}
+    places |= {"DOCS": ROOT / "docs_corpus/language"}
+    given = [str(places.get(word, word)).replace("URL", endpoint.base_url) for word in words.split()]
+    endpoint.reset()
+    endpoint.stall_embeddings(after=answered)
+    command = [sys.executable, "-m", "tracegen", *given, "--embeddings-url", endpoint.base_url]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        interrupt(process, endpoint, answered + 1)
+
+
 def test_two_at_once_the_second_says_so(many_rows: Path, tmp_path: Path, sample_index: Path, endpoint: Endpoint) -> None:
     output, run_file = tmp_path / "out.jsonl", tmp_path / "out.run.db"
     endpoint.stall(after=ROWS)

@@ -136,6 +136,34 @@ def test_a_budget_stops_it_and_what_was_answered_is_kept(judged: Support, run_fi
     assert endpoint.counts().answered == ROWS
 
 
+def test_a_budget_holds_over_starts_where_the_endpoint_counts_no_tokens(
+    judged: Support, run_file: Path, endpoint: Endpoint
+) -> None:
+    with sqlite3.connect(run_file) as made:  # as a version before made it
+        made.execute(
+            """CREATE TABLE judgements (row_id TEXT, judge TEXT, asked TEXT, attempt INTEGER, score REAL, stated INTEGER,
+               weighted INTEGER NOT NULL DEFAULT 0, form TEXT NOT NULL, final INTEGER NOT NULL DEFAULT 0,
+               prompt_tokens INTEGER NOT NULL DEFAULT 0, completion_tokens INTEGER NOT NULL DEFAULT 0,
+               at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP, PRIMARY KEY (row_id, judge, asked, attempt)) WITHOUT ROWID"""
+        )
+        made.execute(
+            "INSERT INTO judgements (row_id, judge, asked, attempt, form, prompt_tokens) VALUES ('x', 'scripted', '', 0, '', 9)"
+        )
+    made.close()
+    answered = list[int]()
+    for _ in range(2):
+        words = ("--budget", "40000tokens", "--max-tokens", 100, "--concurrency", 1)
+        assert judged(*words, fault="judge_without_usage").code == 4
+        answered.append(endpoint.counts().answered)
+    assert 0 < answered[0] == answered[1] < ROWS
+    with Judgements.open_file(run_file) as store:
+        spent = store.spent("scripted")
+    assert spent.requests == answered[0] + 1
+    assert (spent.prompt_tokens, spent.completion_tokens) == (9, 0)
+    assert 20_000 < sum(spent.tokens) <= 40_000
+    assert "estimated, since the endpoint did not count them" in judged(fault="judge_without_usage").out
+
+
 def test_killed_it_goes_on_and_asks_nothing_twice_that_was_answered(run_file: Path, sample_index: Path) -> None:
     with start(latency_ms=200, fault="judge") as slow:
         words = ["support", run_file, "--index", sample_index, "--judge", "scripted", "--base-url", slow.base_url]

@@ -1,19 +1,22 @@
 """Manners and faults at the wire: the whole job against an endpoint process on which something goes wrong."""
 
 import json
+import re
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bench.endpoint import Endpoint
-from tests.conftest import read_jsonl
+from tests.conftest import Ended, read_jsonl
 from tracegen.errors import TeacherError
 from tracegen.jsonl import dump
 from tracegen.pipeline import Summary
 from tracegen.research import Progress
-from tracegen.teacher import chat, pacing
+from tracegen.teacher import chat, gate, pacing
 from tracegen.teacher.asking import Asking
 from tracegen.traces.runfile import RunFile
 
@@ -109,7 +112,7 @@ def test_an_error_that_persists_for_all_stops_the_run_and_is_held_against_no_row
         with pytest.raises(
             TeacherError, match=r"(Nothing has worked for too long|rows in a row failed).* said 500: The parser failed"
         ):
-            research(concurrency=concurrency)
+            research(concurrency=concurrency, give_up_after=0.005)
     endpoint.fault(None)
     summary = research()
     assert (summary.examples, summary.rejected, summary.resumed) == (ROWS, 0, 2)
@@ -196,9 +199,29 @@ def test_calls_that_cannot_be_made_are_corrected_and_then_rejected(research: Gen
     assert research(limit=2).reasons == {"no_calls": 1}
 
 
-def test_a_long_pause_is_told(monkeypatch: pytest.MonkeyPatch, research: Generate, endpoint: Endpoint) -> None:
-    from tracegen.teacher import gate
+def test_that_an_endpoint_is_away_and_back_is_told_without_a_bar_too(
+    tracegen: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch, dataset: Path, sample_index: Path, endpoint: Endpoint
+) -> None:
+    monkeypatch.setattr(gate, "NOTICED_S", 0)
+    endpoint.stall(after=4)
 
+    def go_away() -> None:
+        while endpoint.counts().requests < 5:
+            time.sleep(0.01)
+        endpoint.fault("error_503", times=6)
+        endpoint.stall(None)
+
+    words = ["generate", dataset, "-o", dataset.with_name("out.jsonl"), "--index", sample_index, "--concurrency", 1]
+    with ThreadPoolExecutor() as threads:
+        going = threads.submit(go_away)
+        ended = tracegen(*words, "--teacher", "scripted", "--base-url", endpoint.base_url, "--timeout", 0.7)
+        going.result()
+    assert ended.code == 0
+    away = r"\d\d:\d\d .*said 503: .*Waiting until it answers again, 60 minutes at most \(--give-up-after\)\."
+    assert re.search(away + r"\n\d\d:\d\d The endpoint answers again\.\n", ended.err)
+
+
+def test_a_long_pause_is_told(monkeypatch: pytest.MonkeyPatch, research: Generate, endpoint: Endpoint) -> None:
     monkeypatch.setattr(gate, "NOTICED_S", 0.5)
     seen: list[Progress] = []
     endpoint.fault("rate_limit", times=1)

@@ -4,6 +4,7 @@ A row is researched once; where rows below a support are searched on, some of th
 after a guide. What a pass comes to is measured on the rows of the run that had it, and assumed where there are none.
 """
 
+import asyncio
 import tempfile
 from collections.abc import Callable
 from itertools import islice
@@ -16,7 +17,7 @@ from tracegen.pipeline import Job, check_output, open_job, run_path
 from tracegen.research import Progress
 from tracegen.teacher.chat import ChatTeacher
 from tracegen.teacher.loop import opening
-from tracegen.teacher.pacing import Pace
+from tracegen.teacher.pacing import GIVE_UP_AFTER, Pace
 from tracegen.teacher.size import BYTES_PER_TOKEN
 from tracegen.teacher.wire import to_json
 from tracegen.traces.again import set_aside_chosen
@@ -92,6 +93,7 @@ async def estimate_async(
     concurrency: int = 64,
     rpm: float | None = None,
     tpm: float | None = None,
+    give_up_after: float = GIVE_UP_AFTER,
     progress: Callable[[Progress], None] = lambda _: None,
     **options: Any,
 ) -> Estimate:
@@ -102,7 +104,7 @@ async def estimate_async(
     """
     dataset, output = Path(dataset), Path(output)
     check_output(dataset, output)
-    pace = Pace(concurrency, rpm, tpm)
+    pace = Pace(concurrency, rpm, tpm, give_up_after)
     with tempfile.TemporaryDirectory() as folder:
         path = run_path(output)
         if not research:
@@ -118,7 +120,8 @@ async def estimate_async(
                 await job.research(most=research)
             elif job.passes:
                 job.rater.rate_missing(job.run)
-            return _estimate(job, pace, batch)
+            # Some searches are made: an endpoint that embeds them may hang.
+            return await asyncio.to_thread(_estimate, job, pace, batch)
 
 
 def _estimate(job: Job, pace: Pace, batch: BatchOptions | None) -> Estimate:

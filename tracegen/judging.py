@@ -140,8 +140,8 @@ def _judgement(reply: Answer | Failure) -> Judgement:
     score, usage = score_of(reply), reply.usage
     form = reply.refusal or reply.content or "(no text)"
     if score is None:
-        return Judgement(None, None, False, form, False, usage.prompt_tokens, usage.completion_tokens)
-    return Judgement(score.value, score.stated, score.weighted, form, True, usage.prompt_tokens, usage.completion_tokens)
+        return Judgement(None, None, False, form, usage=usage)
+    return Judgement(score.value, score.stated, score.weighted, form, True, usage)
 
 
 class Verdict(NamedTuple):
@@ -200,8 +200,7 @@ async def judge_run(
         with Judgements.open_file(path) as store:
             if budget is not None:
                 judge.gate.budget = Budget.parse(budget, price)
-                before = store.spent(model)
-                judge.gate.budget.add(before.prompt_tokens, before.completion_tokens)
+                judge.gate.budget.add(*store.spent(model).tokens)
             judging = Judging(judge, store, text, progress=progress)
             judged = await judging.run(chosen(cases, limit), pace.concurrency)
             return Verdict(judged, agreement_of(judged), judging.resumed, judging.usage, store.spent(model), price)

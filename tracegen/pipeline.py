@@ -29,7 +29,7 @@ from tracegen.teacher.batch_folder import BatchFolder
 from tracegen.teacher.batch_service import BatchService
 from tracegen.teacher.budget import Budget, Price
 from tracegen.teacher.chat import ChatTeacher
-from tracegen.teacher.pacing import Pace
+from tracegen.teacher.pacing import GIVE_UP_AFTER, Pace
 from tracegen.teacher.prices import find_price
 from tracegen.teacher.quirks import Quirks
 from tracegen.teacher.researcher import Researcher
@@ -81,7 +81,7 @@ class Summary(NamedTuple):
     usage: Usage
     """What this start asked of the teacher."""
     usd: float | None
-    """What that cost by the price list, in US dollars; None where the price is not known."""
+    """What that cost by the price list, in US dollars, estimated tokens among it; None where the price is not known."""
     learned: list[str]
     """What the endpoint refused, and what is sent instead."""
     seconds: float
@@ -175,6 +175,7 @@ class Job:
         common: dict[str, Any] = {"prompt": self.prompt, "max_hops": self.max_hops, "progress": self.progress}
         common |= {"rater": self.rater, "passes": self.passes}
         research = make_research(self.run, self.teacher, self.search, self.index.tool, self.batch, **common)
+        research.stop_searching = self.index.give_up
         with remembering(self.run, self.teacher, research):
             await research.run(self.concurrency, None if most is None else itertools.islice(self.run.open_rows(), most))
         return research
@@ -195,6 +196,7 @@ async def open_job(
     concurrency: int = 64,
     rpm: float | None = None,
     tpm: float | None = None,
+    give_up_after: float = GIVE_UP_AFTER,
     asking: Asking | None = None,
     budget: str | None = None,
     price_in: float | None = None,
@@ -209,21 +211,23 @@ async def open_job(
     """Open teacher, index and run file, and close them at the end of the block.
 
     `teacher` is a model name, "builtin", or a Teacher; None is the built-in researcher where neither key nor base URL is set.
-    `concurrency`, `rpm` and `tpm` are the most requests in flight, requests a minute and tokens a minute; `asking` is what each
-    request has besides the conversation. `budget` is such as `20usd` or `2000000tokens`, for the run in all its starts; prices
-    are in US dollars for a million tokens, and those of a price library where they are not given.
+    `concurrency`, `rpm` and `tpm` are the most requests in flight, requests a minute and tokens a minute; `give_up_after` is
+    how many minutes an endpoint that has worked may fail; `asking` is what each request has besides the conversation. `budget`
+    is such as `20usd` or `2000000tokens`, for the run in all its starts; prices are in US dollars for a million tokens, and
+    those of a price library where they are not given.
     With `batch`, requests go through a batch service, in waves. Rows whose retrievable support is below `min_support` get
     `further_hops` more calls after a nudge, and with `guide` as many again when they are told which topics are missing;
     `language` is that of the outputs, for measuring their support, where Pygments knows it.
     """
-    from tracegen.index import open_index
+    from tracegen.index.search import open_index_async
 
-    chosen = choose_teacher(teacher, base_url, asking, Pace(concurrency, rpm, tpm))
+    chosen = choose_teacher(teacher, base_url, asking, Pace(concurrency, rpm, tpm, give_up_after))
     system_prompt = read_prompt(prompt) if isinstance(chosen, ChatTeacher) else None
     try:
         price = price_of(chosen, price_in, price_out)
         cap = None if budget is None else Budget.parse(budget, price)
-        with open_index(Path(index), embeddings_url=embeddings_url, rerank=rerank) as opened, Searcher(opened) as search:
+        opening = open_index_async(Path(index), embeddings_url=embeddings_url, rerank=rerank)
+        with await opening as opened, Searcher(opened) as search:
             # Only what changes requests: a run file refuses other settings, and all that was answered stays good for the rest.
             settings = {
                 "teacher": chosen.name,
@@ -240,8 +244,8 @@ async def open_job(
             with RunFile.create_or_resume(run_file, settings, about) as run:
                 if cap is not None and isinstance(chosen, ChatTeacher):
                     spent, cheap = run.spent(), run.spent_in_batches()
-                    cap.add(spent.prompt_tokens - cheap.prompt_tokens, spent.completion_tokens - cheap.completion_tokens)
-                    cap.add(cheap.prompt_tokens, cheap.completion_tokens, BATCH_PRICE)
+                    cap.add(*(spent - cheap).tokens)
+                    cap.add(*cheap.tokens, BATCH_PRICE)
                     chosen.gate.budget = cap
                 rater = Rater(opened.chunks, opened.id, language)
                 passes = make_passes(rater, min_support, guide=guide, further_hops=further_hops)
@@ -273,8 +277,7 @@ def price_of(teacher: Teacher, price_in: float | None = None, price_out: float |
 
 def usd_of(price: Price, usage: Usage, in_batches: Usage) -> float:
     """Return what requests cost, of which those in batches cost less."""
-    saved = (1 - BATCH_PRICE) * price.usd(in_batches.prompt_tokens, in_batches.completion_tokens)
-    return price.usd(usage.prompt_tokens, usage.completion_tokens) - saved
+    return price.usd(*usage.tokens) - (1 - BATCH_PRICE) * price.usd(*in_batches.tokens)
 
 
 def check_output(dataset: Path, output: Path) -> None:
@@ -297,7 +300,7 @@ def remembering(run: RunFile, teacher: Teacher, research: Research) -> Iterator[
         yield
         return
     teacher.quirks = Quirks(run.meta().get(QUIRKS, ()))
-    teacher.gate.notice = research.say
+    teacher.gate.notice, teacher.gate.news = research.say, research.tell
     research.hold_back = teacher.gate.stop
     teacher.known = run.has_hops()
     try:
@@ -373,6 +376,8 @@ class Searcher:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         """End the threads; searches that still wait are dropped."""
+        if kind is not None:
+            self._index.give_up()
         self._threads.shutdown(cancel_futures=True)
 
     async def __call__(self, query: str) -> ToolReturn:

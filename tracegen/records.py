@@ -281,6 +281,20 @@ class Usage(Record):
     """Tokens sent, as the server counted them; 0 where it does not say."""
     completion_tokens: int = 0
     """Tokens received, as the server counted them; 0 where it does not say."""
+    estimated_prompt_tokens: int = 0
+    """Tokens sent that the server did not count, by the size of the request."""
+    estimated_completion_tokens: int = 0
+    """Tokens received that the server did not count, by the size of the message."""
+
+    @property
+    def tokens(self) -> tuple[int, int]:
+        """Tokens sent and received, those that are only estimated among them: what a budget counts."""
+        return self.prompt_tokens + self.estimated_prompt_tokens, self.completion_tokens + self.estimated_completion_tokens
+
+    @property
+    def is_estimated(self) -> bool:
+        """Whether some of the tokens are only estimated."""
+        return self.estimated_prompt_tokens + self.estimated_completion_tokens > 0
 
     def __add__(self, other: "Usage") -> "Usage":
         """Return the sum of both."""
@@ -288,7 +302,13 @@ class Usage(Record):
             requests=self.requests + other.requests,
             prompt_tokens=self.prompt_tokens + other.prompt_tokens,
             completion_tokens=self.completion_tokens + other.completion_tokens,
+            estimated_prompt_tokens=self.estimated_prompt_tokens + other.estimated_prompt_tokens,
+            estimated_completion_tokens=self.estimated_completion_tokens + other.estimated_completion_tokens,
         )
+
+    def __sub__(self, other: "Usage") -> "Usage":
+        """Return what is left without a part."""
+        return Usage(**{name: getattr(self, name) - getattr(other, name) for name in type(self).model_fields})
 
 
 class Response(Record):

@@ -58,6 +58,8 @@ class Progress(NamedTuple):
     """What this start asked of the teacher."""
     note: str = ""
     """Why nothing happens just now, such as a pause that the server asked for."""
+    news: str = ""
+    """A sentence that is to be told once, bar or no bar, such as that the endpoint does not answer any more."""
     stopping: bool = False
     """Whether the run was interrupted, and only waits for the answers that are on their way."""
 
@@ -106,6 +108,8 @@ class Research:
         self._stopped: TracegenError | None = None
         self.hold_back: Callable[[TracegenError], None] = lambda _: None
         """Called with what the run stops with: keeps back requests that wait to be sent."""
+        self.stop_searching: Callable[[], None] = lambda: None
+        """Called when the run stops: ends searches that wait for somebody else, which the next start can make as well."""
         self._stopping = False
         self._reported_at = float("-inf")
 
@@ -157,12 +161,17 @@ class Research:
 
     async def _drain(self, workers: list[asyncio.Future[None]]) -> None:
         """Send nothing more, and wait for the answers on their way: they have to be paid, and the next start needs them."""
-        self._stopped = self._stopped or TeacherError("The run was interrupted.")
-        self.hold_back(self._stopped)
-        self._proven.set()
         self._stopping = True
+        self.hold_back(self._stop(TeacherError("The run was interrupted.")))
         self._report(at_once=True)
         await asyncio.wait(workers, timeout=DRAIN_S)
+
+    def _stop(self, error: TracegenError) -> TracegenError:
+        """Begin nothing more, and return what the run stops with: this, or what came before."""
+        self._stopped = self._stopped or error
+        self._proven.set()
+        self.stop_searching()
+        return self._stopped
 
     async def _work(self, rows: Iterator[Row], *, first: bool) -> None:
         if not first:
@@ -177,8 +186,7 @@ class Research:
                 self.finished += 1
                 self._report()
         except (TeacherError, BudgetError) as error:
-            self._stopped = self._stopped or error
-            self._proven.set()
+            self._stop(error)
         if first:
             self._proven.set()
 
@@ -246,8 +254,15 @@ class Research:
         rater = self._rater if loop.further else None
         if rater is not None and await asyncio.to_thread(rater.leaks, row, loop.hops, query):
             return REFUSAL
+        if self._stopped is not None:
+            raise self._stopped
         self.calls += 1
-        return await self._search(query)
+        try:
+            return await self._search(query)
+        except TracegenError:
+            if self._stopped is not None:
+                raise self._stopped from None
+            raise
 
     def _rated(self, row: Row, trace: Trace, rating: Rating | None) -> list[Statement]:
         """Return what stores a rating with its trace."""
@@ -286,7 +301,11 @@ class Research:
         """Show a note beside the progress until something is answered."""
         self._report(note, at_once=True)
 
-    def _report(self, note: str = "", *, at_once: bool = False) -> None:
+    def tell(self, news: str) -> None:
+        """Have a sentence told."""
+        self._report(news=news, at_once=True)
+
+    def _report(self, note: str = "", news: str = "", *, at_once: bool = False) -> None:
         # Drawing it for every answer would cost as much as the answer itself.
         now = time.monotonic()
         if not at_once and now - self._reported_at < REPORT_S:
@@ -294,7 +313,7 @@ class Research:
         self._reported_at = now
         counts = self._counts
         self._progress(
-            Progress(counts["rows"], self.finished, counts["rejected"], self.calls, self.usage, note, self._stopping)
+            Progress(counts["rows"], self.finished, counts["rejected"], self.calls, self.usage, note, news, self._stopping)
         )
 
 

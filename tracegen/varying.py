@@ -25,7 +25,7 @@ from tracegen.teacher import Failure
 from tracegen.teacher.asking import Asking
 from tracegen.teacher.budget import Budget
 from tracegen.teacher.chat import ChatTeacher
-from tracegen.teacher.pacing import Pace
+from tracegen.teacher.pacing import GIVE_UP_AFTER, Pace
 from tracegen.traces.runfile import Event, RunFile
 
 MANNERS = {
@@ -97,6 +97,7 @@ async def variants_async(
     concurrency: int = 64,
     rpm: float | None = None,
     tpm: float | None = None,
+    give_up_after: float = GIVE_UP_AFTER,
     asking: Asking | None = None,
     budget: str | None = None,
     price_in: float | None = None,
@@ -125,7 +126,7 @@ async def variants_async(
     planned, jobs = _plan(parents, kinds, per_row, seed, asks=teacher is not None)
     refused, usage = Counter[str](), Usage()
     if teacher is not None and jobs:
-        chat = ChatTeacher(teacher, base_url=base_url, asking=asking, pace=Pace(concurrency, rpm, tpm))
+        chat = ChatTeacher(teacher, base_url=base_url, asking=asking, pace=Pace(concurrency, rpm, tpm, give_up_after))
         try:
             price = price_of(chat, price_in, price_out)
             cap = None if budget is None else Budget.parse(budget, price)
@@ -257,8 +258,7 @@ async def _asked(
     about = {"base_url": chat.base_url, "asking": chat.asking.about}
     with RunFile.create_or_resume(path, settings, about) as run:
         if cap is not None:
-            spent = run.spent()
-            cap.add(spent.prompt_tokens, spent.completion_tokens)
+            cap.add(*run.spent().tokens)
             chat.gate.budget = cap
         for job in jobs:
             for event in run.events(job.id):

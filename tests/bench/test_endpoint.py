@@ -127,6 +127,28 @@ async def test_parallel_conversations_are_counted(endpoint: "Endpoint", client: 
     assert endpoint.counts().requests == 0
 
 
+async def test_it_embeds_texts_by_their_words(endpoint: "Endpoint", client: AsyncOpenAI) -> None:
+    texts = ["reverse a list", "a list to reverse", "weather"]
+    reply = await client.embeddings.create(model="any", input=texts, encoding_format="float")
+    one, near, far = (item.embedding for item in reply.data)
+
+    def product(this: list[float], that: list[float]) -> float:
+        return sum(a * b for a, b in zip(this, that, strict=True))
+
+    assert product(one, near) > 2 * abs(product(one, far))
+    assert (endpoint.counts().embeddings, endpoint.counts().requests) == (1, 0)
+
+
+async def test_embeddings_can_be_kept_waiting_for_ever(endpoint: "Endpoint", client: AsyncOpenAI) -> None:
+    endpoint.stall_embeddings(after=1)
+    await client.embeddings.create(model="any", input="answered", encoding_format="float")
+    with pytest.raises(openai.APITimeoutError):
+        await client.embeddings.create(model="any", input="never", encoding_format="float", timeout=0.2)
+    assert len(await ask(client, [USER])) > 0  # conversations go on
+    endpoint.stall_embeddings(None)
+    await client.embeddings.create(model="any", input="answered again", encoding_format="float")
+
+
 async def test_the_replies_look_real(client: AsyncOpenAI) -> None:
     reply = await client.chat.completions.create(model=MODEL, messages=[USER], tools=[TOOL])  # type: ignore[list-item]
     assert reply.id.startswith("chatcmpl-")

@@ -1,5 +1,6 @@
 """Embeddings from an OpenAI-compatible endpoint, through the real SDK, with the wire replaced."""
 
+import asyncio
 import hashlib
 import json
 import time
@@ -52,15 +53,15 @@ class Server:
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Server:
-    server, client = Server(), openai.OpenAI
+    server, client = Server(), openai.AsyncOpenAI
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
     monkeypatch.setattr(endpoint, "MAX_RETRIES", 1)
 
-    def connected(**options: Any) -> openai.OpenAI:
-        return client(**options | {"http_client": httpx2.Client(transport=httpx2.MockTransport(server))})
+    def connected(**options: Any) -> openai.AsyncOpenAI:
+        return client(**options | {"http_client": httpx2.AsyncClient(transport=httpx2.MockTransport(server))})
 
-    monkeypatch.setattr(openai, "OpenAI", connected)
+    monkeypatch.setattr(openai, "AsyncOpenAI", connected)
     return server
 
 
@@ -185,6 +186,29 @@ def test_queries_of_many_conversations_go_together(server: Server, monkeypatch: 
     for query, vector in zip(queries, vectors, strict=True):
         assert np.array_equal(vector, load_embedder(MODEL).embed_query(query))
         assert not vector.flags.writeable
+
+
+def test_requests_that_hang_can_be_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    began = Event()
+
+    async def hang(request: httpx2.Request) -> httpx2.Response:
+        began.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    embedder = EndpointEmbedder(
+        MODEL, url="http://server/v1", http_client=httpx2.AsyncClient(transport=httpx2.MockTransport(hang))
+    )
+    with ThreadPoolExecutor() as pool:
+        queries = [pool.submit(embedder.embed_query, f"query {number}") for number in range(3)]
+        assert began.wait(30)
+        embedder.give_up()
+        for query in queries:
+            with pytest.raises(EmbedderError, match="were given up"):
+                query.result()
+    for ask in (embedder.embed_query, lambda text: embedder.embed_documents([text])):
+        with pytest.raises(EmbedderError, match="were given up"):
+            ask("later")
 
 
 def test_a_query_that_is_too_long_is_cut_off(server: Server) -> None:

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from tracegen.errors import TeacherError
 from tracegen.records import RawCall, Response, Usage
-from tracegen.teacher import Failure, ToolChoice, pacing
+from tracegen.teacher import Failure, ToolChoice, gate, pacing
 from tracegen.teacher.chat import TRIES, ChatTeacher, read_completion
+from tracegen.teacher.pacing import Pace
 
 KEY = "sk-very-secret-0123456789"
 URL = "http://fake.test/v1"
@@ -68,7 +69,8 @@ class Wire:
 async def teacher(*answers: Answer | Callable[[Body], Answer], **options: Any) -> AsyncIterator[tuple[ChatTeacher, Wire]]:
     wire = Wire(*answers)
     client = openai.DefaultAsyncHttpxClient(transport=httpx2.MockTransport(wire.handle))
-    made = ChatTeacher("m-1", **{"base_url": URL, "api_key": KEY, "http_client": client, **options})
+    options = {"base_url": URL, "api_key": KEY, "http_client": client, "pace": Pace(give_up_after=0), **options}
+    made = ChatTeacher("m-1", **options)
     try:
         yield made, wire
     finally:
@@ -419,10 +421,60 @@ async def test_what_can_pass_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> 
         httpx2.Response(200, html="<html>"),
         refusal(409, "conflict"),
     )
-    async with teacher(completion("first"), *flaky, completion("at last")) as (made, wire):
+    async with teacher(completion("first"), *flaky, completion("at last"), pace=Pace()) as (made, wire):
         await good(made)
         assert (await good(made)).content == "at last"
     assert len(wire.requests) == 10
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        httpx2.ConnectError("connection refused"),
+        refusal(502, "bad gateway"),
+        refusal(503, "loading"),
+        refusal(429, "slow down"),
+    ],
+)
+async def test_an_endpoint_that_has_worked_is_waited_for_and_both_is_told(
+    monkeypatch: pytest.MonkeyPatch, fault: Answer
+) -> None:
+    monkeypatch.setattr(gate, "NOTICED_S", 0)
+    news, faults = list[str](), [fault] * (3 * pacing.MANY_FAILURES)
+    async with teacher(completion("first"), *faults, completion("at last"), pace=Pace(give_up_after=30)) as (made, wire):
+        made.gate.news = news.append
+        await good(made)
+        assert (await good(made)).content == "at last"
+    assert len(wire.requests) == len(faults) + 2
+    assert len(news) == 2
+    assert "Waiting until it answers again, 30 minutes at most (--give-up-after)" in news[0]
+    assert news[1] == "The endpoint answers again."
+
+
+async def test_it_is_so_with_errors_that_might_be_a_row_s_own_where_all_rows_have_them() -> None:
+    many = 3 * pacing.MANY_FAILURES
+    async with teacher(completion("first"), *[refusal(500, "oops")] * many, completion("at last"), pace=Pace()) as (made, _):
+        await good(made)
+        replies = await asyncio.gather(*(reply(made) for _ in range(8)))
+    assert [given.content for given in replies if isinstance(given, Response)] == ["at last"] * 8
+
+
+async def test_an_outage_is_held_against_no_row() -> None:
+    """A row that failed all through an outage has as many tries as others, when the endpoint is still shaky after it."""
+    shaky = [answer for _ in range(TRIES - 2) for answer in (refusal(502, "shaky"), completion("another row"))]
+    outage = [httpx2.ConnectError("connection refused")] * (10 * TRIES)
+    async with teacher(completion("first"), *outage, *shaky, completion("at last"), pace=Pace()) as (made, _):
+        await good(made)
+        replies = await asyncio.gather(*(reply(made) for _ in range(TRIES - 1)))
+    assert all(isinstance(given, Response) for given in replies)
+
+
+async def test_an_endpoint_that_has_worked_is_given_up_when_it_has_failed_for_as_long_as_the_user_said() -> None:
+    async with teacher(completion("first"), refusal(503, "loading"), pace=Pace(give_up_after=0)) as (made, wire):
+        await good(made)
+        with pytest.raises(TeacherError, match="not been available for too long"):
+            await reply(made)
+    assert len(wire.requests) == 1 + pacing.FEW_FAILURES
 
 
 # --- answers that are no chat completion ---------------------------------------------------------------------------------

@@ -5,7 +5,17 @@ from datetime import UTC, datetime
 import pytest
 
 from tracegen.teacher.faults import exhausted_s, pause_s
-from tracegen.teacher.pacing import LONGEST_WAIT_S, MANY_FAILURES, PATIENCE_S, START_AT, START_AT_MOST, Pace, Pacer, Ticket
+from tracegen.teacher.pacing import (
+    FEW_FAILURES,
+    LONGEST_WAIT_S,
+    MANY_FAILURES,
+    PATIENCE_S,
+    START_AT,
+    START_AT_MOST,
+    Pace,
+    Pacer,
+    Ticket,
+)
 
 INFINITE = float("inf")
 
@@ -62,7 +72,34 @@ def test_it_stays_where_more_brings_nothing() -> None:
 
 
 def test_it_starts_higher_below_a_high_cap_but_never_high() -> None:
-    assert [pacer(concurrency=cap).limit for cap in (1, 16, 128, 256, 512, 4096)] == [1, 16, 16, 32, 64, 64]
+    assert [pacer(concurrency=cap).limit for cap in (1, 16, 64, 128, 256, 512, 4096)] == [1, 16, 16, 32, 64, 64, 64]
+
+
+@pytest.mark.parametrize(
+    ("alone_s", "limits"), [(1.0, [64, 256, 1024]), (0.51, [64, 256, 1024]), (0.49, [64, 128, 256]), (None, [64, 128, 256])]
+)
+def test_it_grows_faster_while_answers_take_hardly_longer_than_one_that_was_alone(
+    alone_s: float | None, limits: list[int]
+) -> None:
+    made, now = pacer(concurrency=4096), 0.0
+    if alone_s is not None:
+        now = alone_s
+        made.succeed(made.take(0.0, 1, 1), now)
+    assert made.limit == limits[0]
+    for limit in limits[1:]:
+        now = rounds(made, 1, now=now)
+        assert made.limit == limit
+
+
+def test_a_server_that_has_no_room_is_not_overrun_by_growing_faster() -> None:
+    made, limits = pacer(concurrency=4096), []
+    made.succeed(made.take(0.0, 1, 1), 0.05)
+    now = 1.0
+    for _ in range(100):
+        now = rounds(made, 1, seconds_of=0.05, now=now, answers_per_s=20)
+        limits.append(made.limit)
+    assert max(limits) <= 4 * START_AT_MOST
+    assert sum(limit == START_AT_MOST for limit in limits) > 70
 
 
 def test_one_slow_round_does_not_end_the_doubling() -> None:
@@ -152,6 +189,58 @@ def test_it_is_hopeless_after_many_failures_however_long_the_pauses() -> None:
         assert not made.hopeless(now)
         now += made.overload(made.take(now, 1, 1), now, asked_s=1000)
     assert made.hopeless(now)
+
+
+def fail_for(made: Pacer, since: float, seconds: float) -> float:
+    """Let every request fail for so long; return the time."""
+    now = since
+    while now < since + seconds:
+        for ticket in take_all(made, now):
+            made.fail(ticket, now)
+        now += made.wait_s(now) or 0.1
+    return now
+
+
+def test_a_server_that_has_worked_is_waited_for_through_the_night() -> None:
+    made = pacer(give_up_after=45)
+    made.succeed(made.take(0, 1, 1), 1)
+    now = fail_for(made, 10, 44 * 60)
+    assert made.failures > MANY_FAILURES
+    assert not made.outlasted(now)
+    now = fail_for(made, now, 2 * 60)
+    assert made.outlasted(now)
+    made.succeed(made.take(now, 1, 1), now + 1)
+    assert not made.outlasted(now + 1)
+    fail_for(made, now + 100, 44 * 60)
+    assert not made.outlasted(now + 44 * 60)
+
+
+def test_pauses_that_a_server_asks_for_do_not_make_the_wait_endless() -> None:
+    made, now = pacer(give_up_after=60), 10.0
+    made.succeed(made.take(0, 1, 1), 1)
+    while not made.outlasted(now):
+        now += made.overload(made.take(now, 1, 1), now, asked_s=60)
+        assert now < 65 * 60
+
+
+def test_a_server_that_is_away_is_asked_by_one_request_at_a_time_and_then_the_start_is_made_once_more() -> None:
+    made = pacer(concurrency=1024)
+    now = rounds(made, 6)
+    assert made.limit == 1024
+    asked = []
+    for _ in range(20):
+        tickets = take_all(made, now)
+        asked.append(len(tickets))
+        for ticket in tickets:
+            made.fail(ticket, now)
+        now += made.wait_s(now)
+    assert asked[0] == 1024
+    assert asked[FEW_FAILURES:] == [1] * (20 - FEW_FAILURES)
+    for ticket in take_all(made, now):
+        made.succeed(ticket, now)
+    assert made.limit == START_AT_MOST
+    rounds(made, 6, now=now)
+    assert made.limit == 1024
 
 
 def test_failures_of_one_moment_count_as_one() -> None:

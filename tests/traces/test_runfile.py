@@ -14,9 +14,10 @@ import pytest
 
 from tests.conftest import Ended, database
 from tracegen.errors import BusyError, InputError, OutputError, SettingsError
-from tracegen.records import Message, Rejected, Row, Trace
+from tracegen.records import Message, Rejected, Response, Row, Trace, Usage
 from tracegen.traces.database import FORMAT
 from tracegen.traces.runfile import Event, RunFile
+from tracegen.traces.status import run_status
 
 SETTINGS: dict[str, Any] = {"teacher": "builtin", "max_hops": 8}
 
@@ -205,6 +206,22 @@ INSERT INTO events (row_id, seq, kind, body) VALUES ('row1-1', 0, 'response', '{
 INSERT INTO traces (row_id, ended, hops, trace) VALUES ('row1-1', 'no_calls', 0, '{"hops": [], "ended": "no_calls"}');
 """
 """A run file as version 0.1.0 made it: one row finished, one in the middle."""
+
+
+def test_what_was_estimated_counts_and_is_told_apart(tmp_path: Path) -> None:
+    async def work(run: RunFile) -> None:
+        usage = Usage(requests=1, prompt_tokens=100, estimated_prompt_tokens=0, estimated_completion_tokens=7)
+        await run.record("row1-1", 0, Event("response", Response(usage=usage).model_dump_json()))
+        await run.record(
+            "row1-1", 1, Event("response", '{"usage": {"requests": 1, "prompt_tokens": 20}}')
+        )  # of an older version
+
+    with open_run(tmp_path / "a.run.db") as run:
+        run.set_input([(row(1), "{}")])
+        asyncio.run(work(run))
+        assert run.spent() == run_status(run).usage
+        assert run.spent() == Usage(requests=2, prompt_tokens=120, estimated_completion_tokens=7)
+        assert run.spent().tokens == (120, 7)
 
 
 @pytest.fixture

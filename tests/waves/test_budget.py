@@ -20,7 +20,7 @@ async def start(run: Run, budget: Budget) -> Waves:
         teacher = run.teacher()
         spent, cheap = made.spent(), made.spent_in_batches()
         assert spent == cheap  # all of it in batches
-        budget.add(cheap.prompt_tokens, cheap.completion_tokens, BATCH_PRICE)
+        budget.add(*cheap.tokens, BATCH_PRICE)
         teacher.gate.budget = budget
         waves = Waves(made, teacher, run.search, TOOL, BatchService(teacher), run.options(), prompt="Look.", max_hops=8)
         await waves.run(concurrency=4)
@@ -57,6 +57,22 @@ async def test_what_is_spent_is_half_the_price_and_all_the_tokens(run: Run) -> N
     assert tokens.spent == usage.prompt_tokens + usage.completion_tokens
     with RunFile.open_run(run.path) as made:
         assert made.spent_in_batches() == usage
+
+
+async def test_a_budget_holds_over_starts_where_the_service_counts_no_tokens(run: Run) -> None:
+    run.endpoint.fault("missing_usage")
+    limit = 0.004
+    for _ in range(3):
+        budget = Budget(limit, PRICE)
+        with pytest.raises(BudgetError, match="The budget is reached"):
+            await start(run, budget)
+        assert 0 < budget.spent <= limit
+    with RunFile.open_run(run.path) as made:
+        assert made.spent_in_batches() == made.spent()
+        assert made.spent().is_estimated
+        assert sum(made.spent().tokens) / 1e6 * BATCH_PRICE == pytest.approx(budget.spent)
+    await start(run, Budget(10, PRICE))
+    assert run.endings() == ["answered"] * ROWS
 
 
 async def test_a_quirk_learned_in_a_batch_is_in_the_run_with_it(run: Run) -> None:

@@ -38,6 +38,15 @@ _OPTIONS = (
         help="Seconds for one request.",
     ),
 )
+give_up_option = click.option(
+    "--give-up-after",
+    type=click.FloatRange(min=0),
+    default=60,
+    show_default=True,
+    metavar="MINUTES",
+    help="How long an endpoint that has worked may fail; it is asked again now and then until it answers. One that has never "
+    "worked, a wrong key, an unknown model or a spent quota stop at once.",
+)
 _PACE = (
     click.option(
         "--concurrency",
@@ -48,6 +57,7 @@ _PACE = (
     ),
     click.option("--rpm", type=click.FloatRange(min=0, min_open=True), default=None, help="Most requests a minute."),
     click.option("--tpm", type=click.FloatRange(min=0, min_open=True), default=None, help="Most tokens a minute."),
+    give_up_option,
 )
 _BUDGET = (
     click.option(

@@ -1,6 +1,7 @@
 """`tracegen generate`: dataset -> augmented dataset."""
 
 import asyncio
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from tracegen.cli.options import (
 )
 from tracegen.cli.progress import Bar
 from tracegen.cli.searching_on import searching_on_options
+from tracegen.cli.usage import money_text, tokens_text
 
 if TYPE_CHECKING:
     from tracegen.estimating import Estimate
@@ -116,6 +118,8 @@ def command(
         def report(state: "Progress") -> None:
             if state.stopping:
                 progress.say_once("Stopping: waiting for the answers on their way, a minute at most. Ctrl-C again: at once.")
+            if state.news:
+                progress.say(f"{datetime.now():%H:%M} {state.news}")
             progress.show("research", state.finished, state.rows, _progress_note(state))
 
         batch = read_batch_options(options, progress.say)
@@ -141,8 +145,9 @@ def command(
 
 
 def _progress_note(state: "Progress") -> str:
-    tokens = state.usage.prompt_tokens + state.usage.completion_tokens
-    note = f"{state.calls} calls" + (f", {tokens:,} tokens" if tokens else "")
+    tokens = sum(state.usage.tokens)
+    about = "about " if state.usage.is_estimated else ""
+    note = f"{state.calls} calls" + (f", {about}{tokens:,} tokens" if tokens else "")
     return f"{note}, {state.note}" if state.note else note
 
 
@@ -168,8 +173,6 @@ def _estimate_text(estimate: "Estimate") -> str:
 
 
 def _summary_text(summary: "Summary") -> str:
-    from tracegen.teacher.researcher import Researcher
-
     usage = summary.usage
     hops = ", ".join(f"{count} with {number}" for number, count in sorted(summary.hops.items())) or "none"
     lines = [
@@ -178,19 +181,11 @@ def _summary_text(summary: "Summary") -> str:
         f"  rejected    {summary.rejected:>6}  {summary.rejected_output}",
         f"  run file            {summary.run_file}",
         f"  hops        {hops}",
-        f"  this start  {summary.calls} calls, {usage.requests} answers of the teacher, "
-        f"{usage.prompt_tokens:,} tokens sent, {usage.completion_tokens:,} received",
+        f"  this start  {summary.calls} calls, {usage.requests} answers of the teacher, {tokens_text(usage)}",
     ]
     # The built-in researcher answers too, and uses nothing that has a price.
-    if usage.prompt_tokens or usage.completion_tokens:
-        price = (
-            "price not known (--price-in, --price-out)" if summary.usd is None else f"{summary.usd:,.4f} USD by the price list"
-        )
-        lines.append(f"  cost        {price}")
-    elif usage.requests and summary.teacher != Researcher.name:
-        lines.append(
-            "  cost        not known: the endpoint does not say how many tokens there were, so no --budget can count them"
-        )
+    if any(usage.tokens):
+        lines.append(f"  cost        {money_text(usage, summary.usd)}")
     lines += _support_lines(summary)
     if summary.resumed:
         lines.append(f"  resumed     {summary.resumed} rows were finished before")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tracegen.cli.asking import asking_options, read_asking
+from tracegen.cli.asking import asking_options, give_up_option, read_asking
+from tracegen.cli.usage import money_text, tokens_text
 
 if TYPE_CHECKING:
     from tracegen.cli.progress import Bar
@@ -33,6 +34,7 @@ _OPTIONS = (
     click.option("--concurrency", type=click.IntRange(1, 4096), default=16, show_default=True, help="Most rows at a time."),
     click.option("--rpm", type=click.FloatRange(min=0, min_open=True), default=None, help="Most requests a minute."),
     click.option("--tpm", type=click.FloatRange(min=0, min_open=True), default=None, help="Most tokens a minute."),
+    give_up_option,
     click.option(
         "--budget", default=None, metavar="5usd|500000tokens", help="A hard cap for this judge on this run, in all its starts."
     ),
@@ -67,7 +69,7 @@ def ask_judge(run: Path, supports: Mapping[int, float | None], options: dict[str
         model,
         prompt=options["judge_prompt"],
         asking=asking,
-        pace=Pace(options["concurrency"], options["rpm"], options["tpm"]),
+        pace=Pace(*(options[name] for name in ("concurrency", "rpm", "tpm", "give_up_after"))),
         progress=lambda done, total, note: progress.show("judge", done, total, note),
         **{name: options[name] for name in ("base_url", "budget", "price_in", "price_out", "limit")},
     )
@@ -112,10 +114,8 @@ def judgement_json(judged: "Judged | None") -> dict[str, Any] | None:
 
 def _tokens(verdict: "Verdict", *, this: bool) -> str:
     usage = verdict.usage if this else verdict.spent
-    said = f"{usage.requests} answers, {usage.prompt_tokens:,} tokens sent, {usage.completion_tokens:,} received"
-    if verdict.price is None:
-        return f"{said}, price not known (--price-in, --price-out)"
-    return f"{said}, {verdict.price.usd(usage.prompt_tokens, usage.completion_tokens):,.4f} USD by the price list"
+    usd = None if verdict.price is None else verdict.price.usd(*usage.tokens)
+    return f"{usage.requests} answers, {tokens_text(usage)}, {money_text(usage, usd)}"
 
 
 def _reason(each: "Judged") -> str:

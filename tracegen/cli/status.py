@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tracegen.cli.usage import tokens_text
+
 if TYPE_CHECKING:
     from tracegen.traces.batches import Batch
     from tracegen.traces.status import RunStatus
@@ -48,7 +50,7 @@ def _text(status: "RunStatus") -> str:
         lines.append("Endings")
         lines += [f"  {name:<14}{count:>8}" for name, count in status.endings.items()]
     lines.append(
-        f"Answers  {usage.requests:,}, with {usage.prompt_tokens:,} tokens sent and {usage.completion_tokens:,} received"
+        f"Answers  {usage.requests:,}, with {tokens_text(usage)}"
         + (f"; {status.superseded:,} of them for research that was done anew" if status.superseded else "")
     )
     if status.batches:

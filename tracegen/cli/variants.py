@@ -8,6 +8,7 @@ import click
 from tracegen.cli.asking import asking_options, budget_options, pace_options, read_asking
 from tracegen.cli.options import EXIT_WITH_REJECTED, index_option, quiet_option
 from tracegen.cli.progress import Bar
+from tracegen.cli.usage import tokens_text
 
 if TYPE_CHECKING:
     from tracegen.varying import Varied
@@ -92,9 +93,7 @@ def _summary_text(found: "Varied") -> str:
     lines += [f"  left out, {reason}: {count}" for reason, count in found.refused.most_common()]
     usage = found.usage
     if usage.requests:
-        lines.append(
-            f"  this start      {usage.requests} answers, {usage.prompt_tokens:,} tokens sent, {usage.completion_tokens:,} got"
-        )
+        lines.append(f"  this start      {usage.requests} answers, {tokens_text(usage)}")
     if found.unusable:
         lines.append(f"  {len(found.unusable)} lines are no row and were left out, the first: {found.unusable[0]}")
     return "\n".join(lines)

@@ -10,7 +10,7 @@ from functools import cached_property, partial
 from importlib import import_module
 from pathlib import Path
 from threading import RLock
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +71,14 @@ class Embedder(Protocol):
         It is the same for the same text, whatever else is asked at the time; where queries of several threads are embedded
         together, in micro-batches, its last bits may differ.
         """
+
+
+@runtime_checkable
+class Remote(Protocol):
+    """What an embedder has that waits for somebody else."""
+
+    def give_up(self) -> None:
+        """Make all requests that are under way fail now, in whatever thread, and all later ones."""
 
 
 def load_embedder(

@@ -7,8 +7,10 @@ of the index: it keeps the model's name and a fingerprint, by which a model that
 import hashlib
 import os
 import re
+import weakref
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from functools import cached_property, partial
 from itertools import islice
 from threading import Lock
@@ -18,6 +20,7 @@ import numpy as np
 
 from tracegen.errors import EmbedderError
 from tracegen.index.batching import MicroBatcher
+from tracegen.index.calls import Calls, close, result_of
 from tracegen.index.embedder import QUERY_CACHE, Vectors, well_formed
 from tracegen.index.models import ENDPOINT
 from tracegen.lru import LRUCache
@@ -53,7 +56,7 @@ class EndpointEmbedder:
     """An embedding model behind an endpoint. Safe to use from several threads."""
 
     def __init__(
-        self, name: str, *, url: str | None = None, known: str = "", http_client: "httpx2.Client | None" = None
+        self, name: str, *, url: str | None = None, known: str = "", http_client: "httpx2.AsyncClient | None" = None
     ) -> None:
         """Prepare a client; nothing is sent yet. `known` is the fingerprint of an index, kept where the model still fits it.
 
@@ -71,7 +74,7 @@ class EndpointEmbedder:
                 f"No key for the embedding model {name}: set OPENAI_API_KEY, or give --embeddings-url for a server of your own."
             )
         try:
-            self._client = openai.OpenAI(
+            self._client = openai.AsyncOpenAI(
                 # A server of one's own often wants no key, but the SDK insists on one.
                 api_key=self._key or "none", base_url=url, timeout=TIMEOUT_S, max_retries=MAX_RETRIES, http_client=http_client,
             )  # fmt: skip
@@ -82,6 +85,8 @@ class EndpointEmbedder:
             # Not repeated here: it may hold a password.
             raise EmbedderError("The address for embeddings is none. Give it as http://localhost:8000/v1, without a password.")
         self.max_tokens = OPENAI_MAX_TOKENS if self._model.startswith("text-embedding-") else OTHER_MAX_TOKENS
+        weakref.finalize(self, close, self._client.close).atexit = False
+        self._calls = Calls()
         self._lock = Lock()
         self._queries: MicroBatcher[str, Vectors] = MicroBatcher(largest=BATCH_TEXTS, at_once=REQUESTS_AT_A_TIME)
         self._remembered: LRUCache[str, Vectors] = LRUCache(QUERY_CACHE)
@@ -120,13 +125,16 @@ class EndpointEmbedder:
         """Return one vector of length 1 for each text, shape (n, dimension); progress gets texts done and in all."""
         vectors = np.zeros((len(texts), self.dimension if texts else 0), dtype=np.float32)
         done = 0
-        with ThreadPoolExecutor(REQUESTS_AT_A_TIME) as pool:
-            for found in pool.map(self._request, self._batches(texts)):
-                vectors[done : done + len(found)] = found
-                done += len(found)
-                if progress:
-                    progress(done, len(texts))
+        for found in self._answers(self._batches(texts)):
+            vectors[done : done + len(found)] = found
+            done += len(found)
+            if progress:
+                progress(done, len(texts))
         return vectors
+
+    def give_up(self) -> None:
+        """Make all requests that are under way fail now, in whatever thread, and all later ones."""
+        self._calls.give_up()
 
     def embed_query(self, text: str) -> Vectors:
         """Return the query's vector of length 1, shape (dimension,); the last few thousand queries are remembered."""
@@ -158,12 +166,35 @@ class EndpointEmbedder:
 
     def _request(self, texts: Sequence[str]) -> Vectors:
         """Return the vectors of some texts, from one request. Raises EmbedderError."""
+        return self._answer(self._calls.start(self._ask(texts)))
+
+    def _answers(self, batches: Iterator[list[str]]) -> Iterator[Vectors]:
+        """Yield the vectors of some batches, in their order, a few requests at a time. Raises EmbedderError."""
+        under_way: deque[Future[Vectors]] = deque()
+        try:
+            for batch in batches:
+                under_way.append(self._calls.start(self._ask(batch)))
+                if len(under_way) == REQUESTS_AT_A_TIME:
+                    yield self._answer(under_way.popleft())
+            while under_way:
+                yield self._answer(under_way.popleft())
+        finally:
+            for future in under_way:
+                future.cancel()
+
+    def _answer(self, future: "Future[Vectors]") -> Vectors:
+        vectors = result_of(future)
+        if vectors is None:
+            raise EmbedderError(f"The requests to {self._client.base_url} for embeddings were given up. Run again to go on.")
+        return vectors
+
+    async def _ask(self, texts: Sequence[str]) -> Vectors:
         import httpx2
         import openai
 
         body = {"model": self._model, "input": [well_formed(text) or " " for text in texts], "encoding_format": "float"}
         try:
-            response = self._client.post("/embeddings", body=body, cast_to=httpx2.Response)
+            response = await self._client.post("/embeddings", body=body, cast_to=httpx2.Response)
             return read_embeddings(response.json(), len(texts))
         except openai.APIConnectionError as error:
             cause = str(error.__cause__ or "") or str(error)

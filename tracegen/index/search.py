@@ -3,6 +3,7 @@
 Only the files beside Chroma's are read: a search needs no chromadb, works on a read-only folder, and in many processes at once.
 """
 
+import asyncio
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,7 @@ from typing import NamedTuple, Self
 
 from tracegen.errors import StoreError
 from tracegen.index import models, tool
-from tracegen.index.embedder import Embedder, load_embedder, well_formed
+from tracegen.index.embedder import Embedder, Remote, load_embedder, well_formed
 from tracegen.index.passages import find_passages
 from tracegen.index.ranking import CANDIDATES, rank
 from tracegen.index.reranker import Reranker, load_reranker
@@ -42,6 +43,24 @@ def open_index(
     manifest = sidecar.manifest
     if embedder is None:
         embedder = load_embedder(model or manifest.model, embeddings_url=embeddings_url, known=manifest.fingerprint)
+    return _open(Path(path), sidecar, embedder, rerank)
+
+
+async def open_index_async(path: Path, *, embeddings_url: str | None = None, rerank: str | None = None) -> "Index":
+    """Open an index as `open_index` does, while the event loop goes on; cancelled, it waits for no endpoint."""
+    sidecar = read_sidecar(path)
+    embedder = load_embedder(sidecar.manifest.model, embeddings_url=embeddings_url, known=sidecar.manifest.fingerprint)
+    try:
+        return await asyncio.to_thread(_open, path, sidecar, embedder, rerank)
+    except asyncio.CancelledError:
+        if isinstance(embedder, Remote):
+            embedder.give_up()
+        raise
+
+
+def _open(path: Path, sidecar: Sidecar, embedder: Embedder, rerank: str | None) -> "Index":
+    """Return an index, once the model has told that it is the one it was built with."""
+    manifest = sidecar.manifest
     if embedder.fingerprint != manifest.fingerprint:
         raise StoreError(
             f"The index {path} was built with the model {manifest.model} (weights {models.short(manifest.fingerprint)}), "
@@ -98,6 +117,11 @@ class Index:
     def close(self) -> None:
         """Let go of the memory; searching afterwards raises ValueError."""
         self._sidecar = None
+
+    def give_up(self) -> None:
+        """Make searches that wait for a model behind an endpoint fail now, in whatever thread, and all later ones."""
+        if isinstance(self._embedder, Remote):
+            self._embedder.give_up()
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield all chunks, in the order of the documentation."""

@@ -22,7 +22,7 @@ from tracegen.teacher.faults import ErrorAnswer, Fault, exhausted_s, fault_of_an
 from tracegen.teacher.gate import Gate
 from tracegen.teacher.pacing import Pace, Ticket
 from tracegen.teacher.quirks import Quirks
-from tracegen.teacher.size import Size
+from tracegen.teacher.size import Size, with_estimate
 from tracegen.teacher.wire import returns
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class ChatTeacher:
     async def _reply(
         self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]], tool_choice: ToolChoice
     ) -> Response | Failure:
-        number, tries, failed_at = next(self._numbers), 0, None
+        number, tries, failed_at, failed_last = next(self._numbers), 0, None, 0.0
         while True:
             fields = self.fields(tool_choice)
             body = self.body(messages, tools, fields)
@@ -130,9 +130,12 @@ class ChatTeacher:
                 if self._adapt(outcome, fields, messages):
                     continue
                 return self._refused(outcome)
-            tries += outcome.kind == "broken"
-            failed_at = self.gate.now() if failed_at is None else failed_at
             self._failing.add(number)
+            # Where none was answered since the last try, an endpoint that is away has failed once more, not this row.
+            goes_on = tries > 0 and self._is_away(outcome) and self.gate.pacer.last_success < failed_last
+            tries += outcome.kind == "broken" and not goes_on
+            failed_last = self.gate.now()
+            failed_at = failed_last if failed_at is None else failed_at
             if failure := self._given_up(outcome, tries, failed_at):
                 return failure
             if outcome.kind == "broken":
@@ -171,7 +174,8 @@ class ChatTeacher:
             self._tell(ticket, fault)
             return fault
         self._size.learn(body, response.usage)
-        self.gate.answered(ticket, response.usage.prompt_tokens or ticket.prompt_tokens, response.usage.completion_tokens)
+        response = with_estimate(response, ticket.prompt_tokens)
+        self.gate.answered(ticket, *response.usage.tokens)
         if wait_s := exhausted_s(headers, datetime.now(UTC)):
             self.gate.pause(min(wait_s, LONGEST_PAUSE_S), "nothing is left of a rate limit, as the endpoint says")
         return response
@@ -188,9 +192,9 @@ class ChatTeacher:
 
     def _tell(self, ticket: Ticket, fault: Fault) -> None:
         if fault.kind == "overload":
-            self.gate.overloaded(ticket, fault.pause_s, f"{self._said(fault)[:80]}")
+            self.gate.overloaded(ticket, fault.pause_s, self._said(fault))
         elif fault.kind == "broken":
-            self.gate.failed(ticket, sent=fault.sent)
+            self.gate.failed(ticket, self._said(fault), sent=fault.sent)
         else:
             self.gate.left(ticket)
 
@@ -251,25 +255,25 @@ class ChatTeacher:
             return Failure(detail=f"The request failed {tries} times, while others were answered: {said}", broken=True)
         worked = pacer.proven or (self.known and fault.status not in (None, 200))
         if not worked and fault.kind == "broken" and tries >= TRIES_AT_FIRST:
-            hint = _AT_FIRST
-            if fault.status is None:
-                hint = " Is the address right and the server running?"
-                if names := proxies():
-                    hint = f"{hint} It is asked through a proxy, as {names} says, unless NO_PROXY names it."
-            elif fault.status == 200 and "not JSON" in fault.text:
-                hint = " Does the URL end in /v1?"
-            raise TeacherError(f"{said}.{hint} {_KEPT if fault.status is None else ''}".rstrip())
+            raise TeacherError(f"{said}.{_hint(fault)} {_KEPT if fault.status is None else ''}".rstrip())
         if (fault.pause_s or 0) > LONGEST_PAUSE_S:
             raise TeacherError(f"The endpoint asks to wait {(fault.pause_s or 0) / 3600:.1f} hours: {said}. {_KEPT}")
-        if not self.gate.hopeless():
+        if self._is_away(fault):
+            if not self.gate.outlasted():
+                return None
+        elif not self.gate.hopeless():
             return None
-        if fault.kind == "broken" and len(self._failing) < MANY_ROWS:
+        elif fault.kind == "broken" and len(self._failing) < MANY_ROWS:
             return Failure(detail=f"The request failed {tries} times: {said}", broken=True) if tries >= TRIES else None
         if fault.status == 429:
             raise TeacherError(f"Too many requests, for too long: {said}. {_KEPT} A lower --rpm or --concurrency may help.")
         if fault.kind == "overload":
             raise TeacherError(f"The server has not been available for too long: {said}. {_KEPT}")
         raise TeacherError(f"Nothing has worked for too long: {said}. {_KEPT}")
+
+    def _is_away(self, fault: Fault) -> bool:
+        """Return whether it is the endpoint that fails, after it has worked, and not this row."""
+        return self.gate.pacer.proven and (fault.away or len(self._failing) >= MANY_ROWS)
 
     def _for_this_row(self, detail: str) -> Failure:
         """Return a failure of this row; raise where the endpoint has not worked even once."""
@@ -289,6 +293,16 @@ class ChatTeacher:
             write = responses.write_tools if self.asking.api == "responses" else completion.write_tools
             self._tools = (tools, write(tools))
         return self._tools[1]
+
+
+def _hint(fault: Fault) -> str:
+    """Return what may be wrong with an endpoint that has never answered."""
+    if fault.status is None:
+        hint = " Is the address right and the server running?"
+        if names := proxies():
+            hint = f"{hint} It is asked through a proxy, as {names} says, unless NO_PROXY names it."
+        return hint
+    return " Does the URL end in /v1?" if fault.status == 200 and "not JSON" in fault.text else _AT_FIRST
 
 
 def _key(messages: Sequence[Mapping[str, Any]]) -> str:

@@ -69,6 +69,8 @@ class Fault(NamedTuple):
     """How long the server asks to wait."""
     sent: bool = False
     """Whether the server may have worked on it all the same, and want to be paid."""
+    unreached: bool = False
+    """Whether there was no way to the server."""
 
     @property
     def context(self) -> bool:
@@ -87,6 +89,11 @@ class Fault(NamedTuple):
         """Whether the money is spent."""
         said = f"{self.code} {self.text}".lower()
         return self.status == 402 or (self.status in (400, 403, 429) and any(word in said for word in _QUOTA_WORDS))
+
+    @property
+    def away(self) -> bool:
+        """Whether the service is away, which cannot be the fault of a single conversation."""
+        return self.unreached or self.kind == "overload" or self.status == 502
 
     @property
     def model(self) -> bool:
@@ -166,15 +173,25 @@ def _error_in(text: str) -> dict[str, Any]:
 
 def fault_of_connection(error: "httpx2.RequestError | ssl.SSLError") -> Fault:
     """Return what it means that there was no HTTP answer."""
+    import aiohttp
     import httpx2
 
     timed_out = isinstance(error, httpx2.TimeoutException)
     # The text of a timeout is empty.
     text = " ".join(str(error).split()).rstrip(".") or ("Request timed out" if timed_out else "Connection error")
-    for cause in _causes(error):
+    causes = list(_causes(error))
+    for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError) or "CERTIFICATE_VERIFY_FAILED" in str(cause):
             return Fault("refused", text, code="certificate")
-    return Fault("broken", text, sent=timed_out or "connect" not in text.lower())
+    # The transport calls much a time limit of connecting that is none; what aiohttp said is among the causes.
+    theirs = [cause for cause in causes if isinstance(cause, aiohttp.ClientError)]
+    kinds = (
+        (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+        if theirs
+        else (httpx2.ConnectError, httpx2.ConnectTimeout)
+    )
+    unreached = any(isinstance(cause, kinds) for cause in causes)
+    return Fault("broken", text, sent=not unreached, unreached=unreached)
 
 
 def pause_s(headers: Mapping[str, str], now: datetime) -> float | None:

@@ -12,6 +12,8 @@ from tracegen.teacher.pacing import Pace, Pacer, Ticket
 
 NOTICED_S = 5.0
 """A shorter pause is not worth a word."""
+NOTE_CHARS = 80
+"""So much of a reason has room beside a progress bar."""
 
 
 class Gate:
@@ -23,6 +25,10 @@ class Gate:
         self.budget = budget
         self.notice: Callable[[str], None] = lambda _: None
         """Called with a phrase for the user when all rows pause."""
+        self.news: Callable[[str], None] = lambda _: None
+        """Called with a sentence when an endpoint that has worked does so no longer, and when it does again."""
+        self._give_up_after = pace.give_up_after
+        self._is_told = False
         self.stopped: TracegenError | None = None
         """What the gate was stopped with."""
         self._stop = asyncio.Event()
@@ -54,21 +60,22 @@ class Gate:
     def answered(self, ticket: Ticket, prompt_tokens: int, answer_tokens: int) -> None:
         """Note an answer, with its tokens."""
         self._settle(ticket, prompt_tokens, answer_tokens)
+        if self._is_told:
+            self._is_told = False
+            self.news("The endpoint answers again.")
         self.pacer.succeed(ticket, self._clock(), prompt_tokens + answer_tokens)
         self._let_in()
 
     def overloaded(self, ticket: Ticket, asked_s: float | None, reason: str) -> None:
         """Note that the server has too much to do: all rows pause."""
         self._settle(ticket)
-        pause_s = self.pacer.overload(ticket, self._clock(), asked_s)
-        if pause_s >= NOTICED_S:
-            self.notice(f"waiting {pause_s:.0f} s: {reason}")
+        self._tell(self.pacer.overload(ticket, self._clock(), asked_s), reason)
         self._let_in()
 
-    def failed(self, ticket: Ticket, *, sent: bool) -> None:
+    def failed(self, ticket: Ticket, reason: str, *, sent: bool) -> None:
         """Note that the server, or the way to it, is broken; a request that was `sent` whole may have to be paid."""
         self._settle(ticket, ticket.prompt_tokens if sent else 0)
-        self.pacer.fail(ticket, self._clock())
+        self._tell(self.pacer.fail(ticket, self._clock()), reason)
         self._let_in()
 
     def left(self, ticket: Ticket) -> None:
@@ -80,8 +87,7 @@ class Gate:
     def pause(self, seconds: float, reason: str) -> None:
         """Let nothing start for so long."""
         self.pacer.pause(self._clock(), seconds)
-        if seconds >= NOTICED_S:
-            self.notice(f"waiting {seconds:.0f} s: {reason}")
+        self._tell(seconds, reason)
         self._let_in()
 
     def stop(self, error: TracegenError) -> None:
@@ -102,9 +108,22 @@ class Gate:
         """Return whether nothing has worked for too long."""
         return self.pacer.hopeless(self._clock())
 
+    def outlasted(self) -> bool:
+        """Return whether an endpoint that has worked has failed for as long as the user wants to wait."""
+        return self.pacer.outlasted(self._clock())
+
     def now(self) -> float:
         """Return the pacer's time."""
         return self.pacer.time(self._clock())
+
+    def _tell(self, pause_s: float, reason: str) -> None:
+        """Tell the user why nothing happens."""
+        if pause_s < NOTICED_S:
+            return
+        if self.pacer.is_away and not self._is_told:
+            self._is_told = True
+            self.news(f"{reason}. Waiting until it answers again, {self._give_up_after:g} minutes at most (--give-up-after).")
+        self.notice(f"waiting {pause_s:.0f} s: {reason[:NOTE_CHARS]}")
 
     def _settle(self, ticket: Ticket, prompt_tokens: int = 0, answer_tokens: int = 0) -> None:
         if self.budget:

@@ -7,11 +7,14 @@ none, in 16.4 s against an ideal 16.0 (2026-11).
     wait_s      may the next request start?      take      it starts
     succeed     it was answered                  overload  the server has too much to do (429, 503, 529)
     fail        the server or the way to it is broken      leave  it ended in a way that says nothing about the server
+    hopeless    is it no use to go on?                     outlasted  the same for a server that has worked: for much longer
 
 Concurrency follows TCP (slow start, then additive increase and multiplicative decrease): it doubles with every round until the
 cap, an overload, or two rounds in a row that gave no more answers per second: one alone may be the client's own machine at
-other work. Then it stays, and doubling is tried again now and then. An overload halves it, once for all the requests that were
-in flight together, and from then on it grows slowly.
+other work. As long as answers take hardly longer than one took that was alone, as the first of a run is, the server has room,
+and it grows by four. Then it stays, and doubling is tried again now and then. An overload halves it, once for all the requests
+that were in flight together, and from then on it grows slowly. A server that has worked and fails again and again is asked by
+one request at a time until it answers; then the start is made once more.
 """
 
 import random
@@ -19,15 +22,22 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 START_AT = 16
-"""Requests in flight at first, or an eighth of the cap where that is more: a cap says something of the endpoint's size."""
+"""Requests in flight at first, or a quarter of the cap where that is more: a cap says something of the endpoint's size."""
 START_AT_MOST = 64
 """However high the cap is."""
+IN_TIME = 2.0
+"""An answer is in time if it takes at most so many times as long as one that was alone."""
+MORE, MORE_IN_TIME = 1, 3
+"""By so much an answer raises the number of requests in flight while growth is fast: a round by two, or by four."""
 FIRST_WAIT_S = 0.5
 """The first pause after a failure; each further one without a success between is twice as long."""
 LONGEST_WAIT_S = 30.0
 """The longest such pause, unless the server asks for more."""
+GIVE_UP_AFTER = 60.0
+"""Minutes: a service that is down at night is up again by then, or will be down for hours."""
 PATIENCE_S = 180.0
-"""So long nothing but failures is borne, pauses the server asked for not counted: time for a server to restart."""
+"""So long nothing but failures is borne where it may be the request's own fault, or nothing has worked yet; pauses the server
+asked for not counted: time for a server to restart."""
 MANY_FAILURES = 12
 """So many rounds of nothing but failures are borne, however long the pauses were."""
 FEW_FAILURES = 4
@@ -49,6 +59,8 @@ class Pace(NamedTuple):
     """Most requests a minute."""
     tpm: float | None = None
     """Most tokens a minute, sent and received."""
+    give_up_after: float = GIVE_UP_AFTER
+    """Minutes of nothing but failures after which an endpoint that has worked is given up."""
 
 
 class Ticket(NamedTuple):
@@ -68,7 +80,9 @@ class Pacer:
     def __init__(self, pace: Pace, *, jitter: Callable[[], float] = random.random) -> None:
         """Start low; `jitter` gives numbers between 0 and 1."""
         self.most = max(1, pace.concurrency)
-        self.limit = min(self.most, max(START_AT, min(self.most // 8, START_AT_MOST)))
+        self._give_up_after_s = 60 * pace.give_up_after
+        self._start_at = min(self.most, max(START_AT, min(self.most // 4, START_AT_MOST)))
+        self.limit = self._start_at
         self.active = 0
         self.proven = False
         """Whether anything was ever answered."""
@@ -80,6 +94,9 @@ class Pacer:
         self._tokens = None if pace.tpm is None else _Rate(pace.tpm)
         self._paused_until = float("-inf")
         self._failing_since: float | None = None
+        self._failed_first: float | None = None
+        self._alone: Ticket | None = None
+        self._alone_s = 0.0
         self._counted_at = float("-inf")
         self._cut_at = float("-inf")
         self._growth = _Growth()
@@ -96,7 +113,7 @@ class Pacer:
     def wait_s(self, now: float) -> float:
         """Return in how many seconds the next request may start, 0 for at once; infinite until one in flight has ended."""
         now = self.time(now)
-        if self.active >= self.limit:
+        if self.active >= (1 if self.is_away else self.limit):
             return float("inf")
         waits = [self._paused_until - now, *(rate.wait_s(now) for rate in (self._requests, self._tokens) if rate)]
         return max(0.0, *waits)
@@ -110,19 +127,31 @@ class Pacer:
             self._requests.take(now, 1)
         if self._tokens:
             self._tokens.take(now, prompt_tokens + answer_tokens)
-        return Ticket(now, prompt_tokens, answer_tokens)
+        ticket = Ticket(now, prompt_tokens, answer_tokens)
+        self._alone = ticket if self.active == 1 else None
+        return ticket
 
     def succeed(self, ticket: Ticket, now: float, tokens: float | None = None) -> None:
         """Note that a request was answered, and how many tokens it needed."""
         now = self.time(now)
         full = self.active >= self.limit
         self.active -= 1
+        if self.is_away:
+            # Whatever was learned was learned of a server that has been away since.
+            self.limit, self._growth = self._start_at, _Growth()
         self.proven = True
         self.last_success = now
-        self.failures, self._failing_since = 0, None
+        self.failures, self._failing_since, self._failed_first = 0, None, None
         if self._tokens and tokens is not None:
             self._tokens.take(now, tokens - ticket.prompt_tokens - ticket.answer_tokens)
-        self.limit = self._growth.after_answer(now, self.limit, self.most, full=full)
+        took_s = now - ticket.at
+        if ticket is self._alone:
+            self._alone_s = min(took_s, self._alone_s or took_s)
+            if not full:
+                self._growth.begin_anew()
+                return
+        more = MORE_IN_TIME if took_s <= IN_TIME * self._alone_s else MORE
+        self.limit = self._growth.after_answer(now, self.limit, self.most, more, full=full)
 
     def overload(self, ticket: Ticket, now: float, asked_s: float | None = None) -> float:
         """Note that the server has too much to do, and asked for a pause or did not; return the pause for all, in seconds."""
@@ -143,13 +172,17 @@ class Pacer:
         self.pause(now, pause_s)
         return pause_s
 
-    def fail(self, ticket: Ticket, now: float) -> None:
-        """Note that the server, or the way to it, is broken. After a few rounds without any success all rows pause."""
+    def fail(self, ticket: Ticket, now: float) -> float:
+        """Note that the server, or the way to it, is broken; after a few rounds without any success all rows pause.
+
+        Returns that pause, in seconds.
+        """
         now = self.time(now)
         self.active -= 1
         self._count_failure(ticket, now)
-        if self.failures > 1:
-            self.pause(now, self._backoff_s())
+        pause_s = self._backoff_s() if self.failures > 1 else 0.0
+        self.pause(now, pause_s)
+        return pause_s
 
     def leave(self) -> None:
         """Note that a request ended in a way that says nothing about the server."""
@@ -165,6 +198,16 @@ class Pacer:
             return False
         return self.failures >= MANY_FAILURES or self.time(now) - self._failing_since >= PATIENCE_S
 
+    @property
+    def is_away(self) -> bool:
+        """Whether a server that has worked has failed for a few rounds."""
+        return self.proven and self.failures >= FEW_FAILURES
+
+    def outlasted(self, now: float) -> bool:
+        """Return whether a server that has worked has failed for as long as the user wants to wait."""
+        since = self._failed_first
+        return self.is_away and since is not None and self.time(now) - since >= self._give_up_after_s
+
     def backoff_s(self, tries: int) -> float:
         """Return how long one row waits after so many failed tries: doubled each time, and somewhere in its upper half."""
         return min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(tries - 1, 20)) * (0.5 + 0.5 * self._jitter())
@@ -174,7 +217,7 @@ class Pacer:
 
     def _count_failure(self, ticket: Ticket, now: float) -> None:
         if self._failing_since is None:
-            self._failing_since = now
+            self._failing_since = self._failed_first = now
         if ticket.at >= self._counted_at:
             self.failures += 1
             self._counted_at = now
@@ -198,20 +241,27 @@ class _Growth:
         self._fast, self._overloaded = False, True
         self._began, self._best, self._misses = None, 0.0, 0
 
+    def begin_anew(self) -> None:
+        """Let the next round begin with the next request."""
+        self._began = None
+
     def before_request(self, now: float, limit: int) -> None:
         """Begin a round, where none is going on."""
         if self._began is None:
             self._began, self._size, self._answers, self._full = now, limit, 0, False
 
-    def after_answer(self, now: float, limit: int, most: int, *, full: bool) -> int:
-        """Return the new limit after an answer, `most` at most; `full` says whether the limit was used up."""
+    def after_answer(self, now: float, limit: int, most: int, more: int, *, full: bool) -> int:
+        """Return the new limit after an answer: at best by `more` higher, `most` at most.
+
+        `full` says whether the limit was used up.
+        """
         if limit >= most:
             self._began = None
             return most
         self._answers += 1
         self._full |= full
         # One more for each answer doubles the limit in a round.
-        grown = limit + 1 if self._fast and self._full else limit
+        grown = limit + more if self._fast and self._full else limit
         if self._answers >= self._size and self._began is not None:
             if self._full:
                 grown = self._judge(max(now - self._began, 1e-6), grown)

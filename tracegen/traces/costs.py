@@ -8,19 +8,21 @@ from typing import Literal, NamedTuple
 from tracegen.jsonl import dump
 from tracegen.traces.runfile import RunFile
 from tracegen.traces.splice import KEPT_ENDINGS
+from tracegen.traces.usage import tokens
 
 PassKind = Literal["research", "nudge", "guide"]
 
-_PASSES = """
-WITH told AS (SELECT row_id, kind, body, at, sum(kind = 'further') OVER (PARTITION BY row_id ORDER BY seq) AS pass
+_PASSES = f"""
+WITH told AS (SELECT row_id, kind, body, at, {tokens("prompt")} AS prompt, {tokens("completion")} AS completion,
+                     sum(kind = 'further') OVER (PARTITION BY row_id ORDER BY seq) AS pass
               FROM events WHERE row_id IN (SELECT row_id FROM traces)),
      kinds AS (SELECT row_id, pass, json_extract(body, '$.kind') AS kind FROM told WHERE kind = 'further'),
      each AS (SELECT coalesce(kinds.kind, 'research') AS kind, sum(told.kind = 'return') AS searches,
                      count(*) AS events, sum(told.kind = 'response') AS requests,
-                     sum(json_extract(body, '$.usage.prompt_tokens')) AS sent,
-                     sum(json_extract(body, '$.usage.completion_tokens')) AS received,
-                     max(json_extract(body, '$.usage.prompt_tokens')) AS longest,
-                     min(json_extract(body, '$.usage.prompt_tokens')) AS shortest,
+                     sum(prompt) FILTER (WHERE told.kind = 'response') AS sent,
+                     sum(completion) FILTER (WHERE told.kind = 'response') AS received,
+                     max(prompt) FILTER (WHERE told.kind = 'response') AS longest,
+                     min(prompt) FILTER (WHERE told.kind = 'response') AS shortest,
                      (julianday(max(at)) - julianday(min(at))) * 86400.0 AS seconds
               FROM told LEFT JOIN kinds USING (row_id, pass) GROUP BY told.row_id, pass)
 SELECT kind, count(*), sum(searches), sum(requests), coalesce(sum(sent), 0), coalesce(sum(received), 0),

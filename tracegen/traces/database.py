@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 from tracegen.errors import BusyError, InputError, OutputError, SettingsError
 from tracegen.jsonl import dump
 
-FORMAT = 3
+FORMAT = 4
 """Version of the tables: those of `_FIRST`, and what `_STEPS` add. Older files are brought to it when opened for writing."""
 
 _FIRST = """
@@ -45,6 +45,7 @@ CREATE TABLE support (row_id TEXT PRIMARY KEY, measure INTEGER NOT NULL, index_i
                       at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP) WITHOUT ROWID;
 CREATE INDEX support_of_calls ON support (first_call);
 """,
+    3: "",  # the same tables, but a usage in them may be estimated, which a version before takes for damage
 }
 """What each format adds to the one before, by the number of that one."""
 

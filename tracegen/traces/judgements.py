@@ -7,6 +7,7 @@ A row that was researched anew, a changed prompt or another model is another que
 """
 
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -17,6 +18,7 @@ from tracegen.errors import InputError
 from tracegen.records import Usage
 from tracegen.traces.database import check_format, connect, explained, lock
 
+_TOKENS = "prompt_tokens", "completion_tokens", "estimated_prompt_tokens", "estimated_completion_tokens"
 _TABLE = """
 CREATE TABLE IF NOT EXISTS judgements (
     row_id TEXT, judge TEXT, asked TEXT, attempt INTEGER, score REAL, stated INTEGER, weighted INTEGER NOT NULL DEFAULT 0,
@@ -39,10 +41,8 @@ class Judgement(NamedTuple):
     """The answer, or why there is none."""
     final: bool = False
     """Whether asking again is no use: it was refused because of the row, or answered with a score."""
-    prompt_tokens: int = 0
-    """Tokens sent."""
-    completion_tokens: int = 0
-    """Tokens received."""
+    usage: Usage = Usage()
+    """What it cost."""
 
 
 class Judgements:
@@ -68,6 +68,10 @@ class Judgements:
                 connection = connect(path)
                 check_format(connection, path)
                 connection.execute(_TABLE)
+                there = {column for _, column, *_ in connection.execute("PRAGMA table_info(judgements)")}
+                for name in _TOKENS:
+                    if name not in there:  # as a version before made it
+                        connection.execute(f"ALTER TABLE judgements ADD COLUMN {name} INTEGER NOT NULL DEFAULT 0")
         except BaseException:
             held.release()
             raise
@@ -86,24 +90,30 @@ class Judgements:
 
     def record(self, row_id: str, judge: str, asked: str, attempt: int, judgement: Judgement) -> None:
         """Write an answer; when this returns it is on disk. Raises OutputError where it cannot be written."""
-        names = "row_id, judge, asked, attempt, score, stated, weighted, form, final, prompt_tokens, completion_tokens"
+        names = ("row_id", "judge", "asked", "attempt", "score", "stated", "weighted", "form", "final", *_TOKENS)
+        tokens = (getattr(judgement.usage, name) for name in _TOKENS)
+        values = (row_id, judge, asked, attempt, *judgement[:-1], *tokens)
         with explained(self.path):
             self._connection.execute(
-                f"INSERT INTO judgements ({names}) VALUES ({', '.join('?' * 11)})", (row_id, judge, asked, attempt, *judgement)
+                f"INSERT INTO judgements ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", values
             )
 
     def answers(self, row_id: str, judge: str, asked: str) -> list[Judgement]:
         """Return the answers to a question, in order."""
-        query = """SELECT score, stated, weighted, form, final, prompt_tokens, completion_tokens FROM judgements
-                   WHERE row_id = ? AND judge = ? AND asked = ? ORDER BY attempt"""
+        query = f"""SELECT score, stated, weighted, form, final, {", ".join(_TOKENS)} FROM judgements
+                    WHERE row_id = ? AND judge = ? AND asked = ? ORDER BY attempt"""
         with explained(self.path):
             rows = self._connection.execute(query, (row_id, judge, asked)).fetchall()
-        return [Judgement(row[0], row[1], bool(row[2]), row[3], bool(row[4]), row[5], row[6]) for row in rows]
+        return [Judgement(row[0], row[1], bool(row[2]), row[3], bool(row[4]), _usage(1, row[5:])) for row in rows]
 
     def spent(self, judge: str) -> Usage:
         """Return what all answers of a judge have cost, those to questions that are no longer asked among them."""
-        query = """SELECT count(*), coalesce(sum(prompt_tokens), 0), coalesce(sum(completion_tokens), 0)
-                   FROM judgements WHERE judge = ? AND (prompt_tokens > 0 OR completion_tokens > 0)"""
+        sums = ", ".join(f"coalesce(sum({name}), 0)" for name in _TOKENS)
+        query = f"SELECT count(*), {sums} FROM judgements WHERE judge = ? AND {' + '.join(_TOKENS)} > 0"
         with explained(self.path):
-            requests, prompt_tokens, completion_tokens = self._connection.execute(query, (judge,)).fetchone()
-        return Usage(requests=requests, prompt_tokens=prompt_tokens, completion_tokens=completion_tokens)
+            requests, *tokens = self._connection.execute(query, (judge,)).fetchone()
+        return _usage(requests, tokens)
+
+
+def _usage(requests: int, tokens: Sequence[int]) -> Usage:
+    return Usage(requests=requests, **dict(zip(_TOKENS, tokens, strict=True)))

@@ -34,6 +34,7 @@ from tracegen.errors import BusyError, InputError, OutputError
 from tracegen.jsonl import dump
 from tracegen.records import Rejected, Row, Source, Trace, Usage
 from tracegen.traces.database import check_format, closing_on_error, connect, explained, lock, prepare
+from tracegen.traces.usage import SUMS, summed
 
 EventKind = Literal["response", "return", "failure", "further", "enough"]
 QUIRKS = "quirks"
@@ -160,21 +161,16 @@ class RunFile:
 
     def spent(self) -> Usage:
         """Return what all answers so far have cost, those of other inputs and those that were set aside among them."""
-        query = """SELECT count(*), coalesce(sum(json_extract(body, '$.usage.prompt_tokens')), 0),
-                          coalesce(sum(json_extract(body, '$.usage.completion_tokens')), 0)
-                   FROM (SELECT kind, body FROM events UNION ALL SELECT kind, body FROM superseded) WHERE kind = 'response'"""
-        ((requests, prompt_tokens, completion_tokens),) = self._fetch(query, ())
-        return Usage(requests=requests, prompt_tokens=prompt_tokens, completion_tokens=completion_tokens)
+        query = f"""SELECT {SUMS} FROM (SELECT kind, body FROM events UNION ALL SELECT kind, body FROM superseded)
+                    WHERE kind IN ('response', 'late')"""
+        return summed(self._fetch(query, ())[0])
 
     def spent_in_batches(self) -> Usage:
         """Return the part of `spent` that batches of a service have answered; without rows that were set aside since."""
-        query = """SELECT count(*), coalesce(sum(json_extract(body, '$.usage.prompt_tokens')), 0),
-                          coalesce(sum(json_extract(body, '$.usage.completion_tokens')), 0)
-                   FROM requests JOIN batches ON batches.key = requests.batch AND batches.via = 'service'
-                   JOIN events ON events.row_id = requests.row_id AND events.seq = requests.seq
-                   WHERE requests.outcome = 'answered'"""
-        ((requests, prompt_tokens, completion_tokens),) = self._fetch(query, ())
-        return Usage(requests=requests, prompt_tokens=prompt_tokens, completion_tokens=completion_tokens)
+        query = f"""SELECT {SUMS} FROM requests JOIN batches ON batches.key = requests.batch AND batches.via = 'service'
+                    JOIN events ON events.row_id = requests.row_id AND events.seq = requests.seq
+                    WHERE requests.outcome = 'answered'"""
+        return summed(self._fetch(query, ())[0])
 
     def set_input(self, lines: Iterable[tuple[Row | Rejected, str]]) -> None:
         """Make these lines, each with its text in the dataset, the input of the run. Rows known already keep their research."""

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from tracegen.records import Usage
 from tracegen.traces.batches import Batch, all_batches, rows_out
 from tracegen.traces.runfile import RunFile
+from tracegen.traces.usage import SUMS, summed
 
 
 class RunStatus(NamedTuple):
@@ -64,7 +65,4 @@ _WAS_RESPONSE = "kind IN ('response', 'late')"
 
 
 def _usage(run: RunFile, table: str, condition: str) -> Usage:
-    query = f"""SELECT count(*), coalesce(sum(json_extract(body, '$.usage.prompt_tokens')), 0),
-                coalesce(sum(json_extract(body, '$.usage.completion_tokens')), 0) FROM {table} WHERE {condition}"""
-    requests, prompt_tokens, completion_tokens = run.fetch(query)[0]
-    return Usage(requests=requests, prompt_tokens=prompt_tokens, completion_tokens=completion_tokens)
+    return summed(run.fetch(f"SELECT {SUMS} FROM {table} WHERE {condition}")[0])

@@ -11,6 +11,7 @@ from tracegen.teacher import Failure
 from tracegen.teacher.batch import Answer, Status, Trouble, read_answer
 from tracegen.teacher.chat import ChatTeacher
 from tracegen.teacher.leaked import calls_of
+from tracegen.teacher.size import BYTES_PER_TOKEN, with_estimate
 from tracegen.traces import batches
 from tracegen.traces.batches import Batch, Request
 from tracegen.traces.runfile import QUIRKS, Event, RunFile, Statement, remembering
@@ -50,7 +51,9 @@ class Collector:
         """Take the files of a batch that is done. Killed in the middle and called again, it goes on where it was."""
         requests = batches.requests_of(self._run, batch.key)
         done = sum(request.outcome in ("answered", "refused") for request in requests.values())
-        taker = _Taker(batch.key, requests, self._teacher)
+        # How large a single request was is not kept.
+        prompt_tokens = int(batch.bytes / max(batch.requests, 1) / BYTES_PER_TOKEN) + 1
+        taker = _Taker(batch.key, requests, self._teacher, prompt_tokens)
         statements: list[Statement] = []
         for path in files:
             for line in read_lines(path):
@@ -113,8 +116,8 @@ class Collector:
 class _Taker:
     """Turns answers into statements, and counts."""
 
-    def __init__(self, key: str, requests: dict[str, Request], teacher: ChatTeacher) -> None:
-        self._key, self._requests, self._teacher = key, requests, teacher
+    def __init__(self, key: str, requests: dict[str, Request], teacher: ChatTeacher, prompt_tokens: int) -> None:
+        self._key, self._requests, self._teacher, self._prompt_tokens = key, requests, teacher, prompt_tokens
         self._seen: set[str] = set()
         self.refused: list[tuple[Request, Trouble]] = []
         self.answered = self.calls = self.unreadable = self.repeated = self.late = 0
@@ -166,6 +169,7 @@ class _Taker:
             yield f"{self.late} answers are for rows that are researched anew; they are kept in the run file"
 
     def _take_response(self, request: Request, response: Response) -> list[Statement]:
+        response = with_estimate(response, self._prompt_tokens)
         event = Event("response", response.model_dump_json())
         self.usage += response.usage
         if request.outcome == "set aside":

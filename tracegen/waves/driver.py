@@ -229,8 +229,7 @@ class Waves(Research):
         if self._service.via == "service":
             self.usage_in_batches += collected.usage
         if budget := self._chat.gate.budget:
-            used = collected.usage.prompt_tokens, collected.usage.completion_tokens
-            budget.settle(self._expected(batch.bytes, batch.requests), used, self._price_share)
+            budget.settle(self._expected(batch.bytes, batch.requests), collected.usage.tokens, self._price_share)
         if collected.has_calls:
             self._proven.set()
         self._report()
