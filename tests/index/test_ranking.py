@@ -119,6 +119,7 @@ def test_a_ranking_is_the_plain_sum_of_its_parts(sidecar: Sidecar, words: list[s
     ranks, word_ranks = _plain_ranks(dense, count, -np.inf), _plain_ranks(lexical, count, 0)
     best = _plain_ranks(scores, count, -np.inf)
     assert [found.number for found in ranking.found] == list(best)
+    assert [*ranking.found[:2], *ranking.found[2:]] == list(ranking.found)
     for found in ranking.found:
         number = found.number
         assert found.score == float(np.round(np.float64(scores[number]), SCORE_DIGITS))

@@ -1,7 +1,7 @@
 """A query to chunks in order: exact nearest neighbours, words and names, fused by their scores."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, overload
+from typing import NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,13 +57,17 @@ class Found(NamedTuple):
 
 
 class _Founds(Sequence[Found]):
-    """Chunks that a query found, given as the columns of a table; a row is made when it is looked at, and few are."""
+    """The best chunks, given by number and score, with what the parts of the ranking say of all; few of them are looked at."""
 
-    def __init__(self, *columns: Sequence[Any]) -> None:
-        self._columns = columns
+    def __init__(self, numbers: list[int], scores: list[float], dense: "_Part", words: "_Part", bonus: Scores | None) -> None:
+        self._numbers = numbers
+        self._scores = scores
+        self._dense = dense
+        self._words = words
+        self._bonus = bonus
 
     def __len__(self) -> int:
-        return len(self._columns[0])
+        return len(self._numbers)
 
     @overload
     def __getitem__(self, place: int) -> Found: ...
@@ -72,8 +76,27 @@ class _Founds(Sequence[Found]):
     def __getitem__(self, place: slice) -> Sequence[Found]: ...
 
     def __getitem__(self, place: int | slice) -> Found | Sequence[Found]:
-        values = [column[place] for column in self._columns]
-        return _Founds(*values) if isinstance(place, slice) else Found._make(values)
+        if isinstance(place, slice):
+            return [self[each] for each in range(*place.indices(len(self)))]
+        number, dense, words = self._numbers[place], self._dense, self._words
+        return Found(
+            number,
+            self._scores[place],
+            dense.ranks.get(number),
+            dense.scores.item(number),
+            words.ranks.get(number),
+            words.scores.item(number),
+            0.0 if self._bonus is None else self._bonus.item(number),
+        )
+
+
+class _Part(NamedTuple):
+    """What one of the searches behind a ranking says."""
+
+    scores: Scores
+    """The scores of all chunks."""
+    ranks: Mapping[int, int]
+    """The places of its best chunks, from 1."""
 
 
 class Ranking(NamedTuple):
@@ -112,18 +135,13 @@ def rank(sidecar: Sidecar, query: str, vector: Vectors, count: int, only: NDArra
         fused += named
     # A product of the same vectors differs in its last bits from machine to machine: what differs by less is equal.
     np.round(fused, SCORE_DIGITS, out=fused)
-    dense_ranks = _ranks(_best(dense, count, above=-np.inf))
-    word_ranks = _ranks(_best(words, count, above=0))
     best = _best(fused, count, above=-np.inf)
-    numbers = best.tolist()
     found = _Founds(
-        numbers,
+        best.tolist(),
         np.round(fused[best].astype(np.float64), SCORE_DIGITS).tolist(),
-        [dense_ranks.get(number) for number in numbers],
-        dense[best].tolist(),
-        [word_ranks.get(number) for number in numbers],
-        words[best].tolist(),
-        [0.0] * len(numbers) if named is None else named[best].tolist(),
+        _Part(dense, _ranks(_best(dense, count, above=-np.inf))),
+        _Part(words, _ranks(_best(words, count, above=0))),
+        named,
     )
     return Ranking(found, fused)
 
