@@ -24,6 +24,7 @@ from tracegen.index import DEFAULT_MAX_TOKENS
 from tracegen.index.models import FLOAT32, INT8
 from tracegen.index.passages import find_passages
 from tracegen.index.ranking import Found, rank
+from tracegen.index.reader import Reader
 from tracegen.index.sidecar import Sidecar, read_sidecar
 from tracegen.records import Hit
 
@@ -169,7 +170,8 @@ def alone(sidecar: Sidecar, query: str, vector: Any, order: str) -> Answer:
         if place:
             ranked.append((place, found._replace(bonus=0.0)))
     best = [found for _, found in sorted(ranked, key=lambda pair: pair[0])]
-    return Answer(*([shown(hit) for hit in find_passages(best, scores, sidecar, k)] for k in (FEW, MANY)))
+    reader = Reader(sidecar)
+    return Answer(*([shown(hit) for hit in find_passages(best, scores, reader, k)] for k in (FEW, MANY)))
 
 
 def run_rival(name: str, python: str, job: dict[str, Any], cache: Path | None = None) -> dict[str, Any]:

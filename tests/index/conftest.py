@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tracegen.index import Index, build_index, open_index
 from tracegen.index.embedder import Embedder, Vectors, load_embedder
 
 PAGES = {
@@ -65,6 +66,32 @@ class FakeEmbedder:
             seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:8])
             vector += np.random.default_rng(seed).normal(size=self.dimension)
         return np.asarray(vector / np.linalg.norm(vector), dtype=np.float32)
+
+
+def index_of(root: Path, pages: dict[str, str]) -> Index:
+    """Build an index of pages with the quick embedder, in chunks of 60 words at most, and open it."""
+    for name, text in pages.items():
+        file = root / "docs" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    build_index([root / "docs"], root / "index", embedder=FakeEmbedder(), max_tokens=60)
+    return open_index(root / "index", embedder=FakeEmbedder())
+
+
+def paragraph(number: int, words: int = 30) -> str:
+    """Return a paragraph of words that no other number has."""
+    return " ".join(f"word{number}x{place}" for place in range(words)) + "."
+
+
+@pytest.fixture(scope="module")
+def pages_index(tmp_path_factory: pytest.TempPathFactory) -> Index:
+    """Build an index of four pages of ten sections, of one chunk or two."""
+    pages = {
+        f"page{page}.md": f"# Page {page}\n\n"
+        + "\n\n".join(f"## part {n}\n\n{paragraph(n, 40 if n % 3 else 15)}" for n in range(page * 10, page * 10 + 10))
+        for page in range(4)
+    }
+    return index_of(tmp_path_factory.mktemp("pages"), pages)
 
 
 @pytest.fixture

@@ -1,13 +1,11 @@
-"""Searching: fusion, ties, queries of every kind, the tool, and what opening refuses."""
+"""Searching: ties, queries of every kind, the tool, and what opening refuses."""
 
 import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +14,7 @@ from tests.index.conftest import FakeEmbedder
 from tracegen.errors import StoreError
 from tracegen.index import Index, build_index, open_index, store
 from tracegen.index.lexical import Lexical, query_words, tokenize
-from tracegen.index.ranking import DEFINITION, DENSE_WEIGHT, IN_HEADING, NAMES_WEIGHT, WORDS_WEIGHT, _best, _shares
+from tracegen.index.ranking import DEFINITION, DENSE_WEIGHT, NAMES_WEIGHT, WORDS_WEIGHT
 from tracegen.index.tool import DEFAULT_TOOL as TOOL
 from tracegen.index.tool import render
 from tracegen.records import Chunk, Hit
@@ -117,28 +115,6 @@ def test_a_closed_index_says_so(index: Index, docs: Path, tmp_path: Path, embedd
         pass
     with pytest.raises(ValueError, match="closed"):
         opened.search("map")
-
-
-@given(
-    scores=st.lists(st.sampled_from([-np.inf, 0.0, 0.25, 0.5, 1.0]), min_size=1, max_size=40),
-    count=st.integers(1, 10),
-    above=st.sampled_from([-np.inf, 0.0, 0.25]),
-)
-def test_the_best_are_those_of_a_stable_sort(scores: list[float], count: int, above: float) -> None:
-    expected = sorted((i for i, score in enumerate(scores) if score > above), key=lambda i: (-scores[i], i))[:count]
-    assert _best(np.array(scores, dtype=np.float32), count, above=above).tolist() == expected
-
-
-@given(scores=st.lists(st.floats(-1, 100, width=32), min_size=1))
-def test_shares_keep_the_order_and_the_best_of_them_is_1(scores: list[float]) -> None:
-    shares = _shares(np.array(scores, dtype=np.float32)).tolist()
-    assert all(one >= other for (_, one), (_, other) in pairwise(sorted(zip(scores, shares, strict=True), reverse=True)))
-    assert max(scores) <= 0 or max(shares) == 1
-
-
-def test_weights_come_to_less_than_a_name(index: Index) -> None:
-    assert sum((DENSE_WEIGHT, WORDS_WEIGHT, NAMES_WEIGHT)) == pytest.approx(1)
-    assert min(DEFINITION - IN_HEADING, IN_HEADING) >= 1
 
 
 # --- the tool ------------------------------------------------------------------------------------------------------------

@@ -6,32 +6,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.index.conftest import FakeEmbedder
-from tracegen.index import Index, build_index, open_index
+from tests.index.conftest import index_of, paragraph
+from tracegen.index import Index
 from tracegen.index.catalogue import is_thin
 from tracegen.index.passages import join_texts
 from tracegen.index.tool import LONGEST_PASSAGE, PASSAGE_CHARS, render
 from tracegen.records import Chunk
 
 
-def _index(root: Path, pages: dict[str, str]) -> Index:
-    for name, text in pages.items():
-        file = root / "docs" / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
-    build_index([root / "docs"], root / "index", embedder=FakeEmbedder(), max_tokens=60)
-    return open_index(root / "index", embedder=FakeEmbedder())
-
-
-def _paragraph(number: int, words: int = 30) -> str:
-    return " ".join(f"word{number}x{place}" for place in range(words)) + "."
-
-
 def test_a_small_section_comes_back_whole_in_reading_order(tmp_path: Path) -> None:
-    parts = [_paragraph(number) for number in range(4)]
-    other = "\n\n".join(_paragraph(number) for number in range(20, 23))
+    parts = [paragraph(number) for number in range(4)]
+    other = "\n\n".join(paragraph(number) for number in range(20, 23))
     pages = {"long.md": "# Page\n\n## Section\n\n" + "\n\n".join(parts) + f"\n\n## Other\n\n{other}\n"}
-    hit, *_ = _index(tmp_path, pages).search("word2x1 word2x2 word3x3", k=1)
+    hit, *_ = index_of(tmp_path, pages).search("word2x1 word2x2 word3x3", k=1)
     assert hit.chunk.text == "\n\n".join(parts)
     assert (hit.chunk.start_line, hit.chunk.end_line) == (5, 11)
     assert len(hit.parts) == 4
@@ -41,9 +28,9 @@ def test_a_small_section_comes_back_whole_in_reading_order(tmp_path: Path) -> No
 
 def test_passages_are_of_different_sections_and_a_long_one_stays_within_bounds(tmp_path: Path) -> None:
     pages = {
-        f"page{page}.md": f"# Page {page}\n\n" + "\n\n".join(_paragraph(page * 100 + n) for n in range(40)) for page in range(6)
+        f"page{page}.md": f"# Page {page}\n\n" + "\n\n".join(paragraph(page * 100 + n) for n in range(40)) for page in range(6)
     }
-    hits = _index(tmp_path, pages).search("word101x3 word220x1 word222x1 word305x3 word405x1 word505x1")
+    hits = index_of(tmp_path, pages).search("word101x3 word220x1 word222x1 word305x3 word405x1 word505x1")
     assert len({hit.chunk.path for hit in hits}) == 5
     for hit in hits:
         assert len(hit.chunk.text) <= LONGEST_PASSAGE * PASSAGE_CHARS
@@ -52,14 +39,14 @@ def test_passages_are_of_different_sections_and_a_long_one_stays_within_bounds(t
 
 def _sections(*names: str, paragraphs: int = 2) -> str:
     """Return a page of sections, whose words are numbered from 100 for the first one, 200 for the second."""
-    texts = ("\n\n".join(_paragraph(place * 100 + n) for n in range(paragraphs)) for place in range(1, len(names) + 1))
+    texts = ("\n\n".join(paragraph(place * 100 + n) for n in range(paragraphs)) for place in range(1, len(names) + 1))
     return "# Lists\n\n" + "\n\n".join(f"## {name}\n\n{text}" for name, text in zip(names, texts, strict=True))
 
 
 def test_a_passage_goes_on_beyond_its_section_where_more_of_the_query_stands(tmp_path: Path) -> None:
     pages = {"lists.md": _sections("map", "filter", "fold"), "other.md": "# Other\n\nWhat it says is of no interest.\n"}
-    hit, *others = _index(tmp_path, pages).search("word100x1 word100x2 word200x3", k=2)
-    texts = ["\n\n".join(_paragraph(first + n) for n in range(2)) for first in (100, 200, 300)]
+    hit, *others = index_of(tmp_path, pages).search("word100x1 word100x2 word200x3", k=2)
+    texts = ["\n\n".join(paragraph(first + n) for n in range(2)) for first in (100, 200, 300)]
     assert hit.chunk.headings == ("Lists", "map")
     assert hit.chunk.text == f"{texts[0]}\n\n## filter\n\n{texts[1]}\n\n## fold\n\n{texts[2]}"
     assert (hit.chunk.start_line, hit.chunk.end_line) == (5, 19)
@@ -67,24 +54,24 @@ def test_a_passage_goes_on_beyond_its_section_where_more_of_the_query_stands(tmp
 
 
 def test_a_section_near_a_better_one_joins_it_and_gives_its_place_to_another_page(tmp_path: Path) -> None:
-    pages = {f"page{n}.md": f"# Page {n}\n\n{_paragraph(n)} word300x5\n" for n in range(4)}
-    index = _index(tmp_path, {"lists.md": _sections("map", "filter", "fold", paragraphs=1)} | pages)
+    pages = {f"page{n}.md": f"# Page {n}\n\n{paragraph(n)} word300x5\n" for n in range(4)}
+    index = index_of(tmp_path, {"lists.md": _sections("map", "filter", "fold", paragraphs=1)} | pages)
     hits = index.search("word300x5 word300x6 word300x7 word300x8 word300x9 word100x1", k=4)
     assert len({hit.chunk.path for hit in hits}) == 4
     joined = next(hit for hit in hits if hit.chunk.path == "lists.md")
     # The best section is the last one; the line above the passage is about its beginning.
     assert joined.chunk.headings == ("Lists", "map")
-    assert joined.chunk.text == f"{_paragraph(100)}\n\n## filter\n\n{_paragraph(200)}\n\n## fold\n\n{_paragraph(300)}"
+    assert joined.chunk.text == f"{paragraph(100)}\n\n## filter\n\n{paragraph(200)}\n\n## fold\n\n{paragraph(300)}"
     assert joined.chunk.id == joined.parts[-1]
 
 
 def test_beside_the_section_of_a_name_nothing_else_grows(tmp_path: Path) -> None:
-    parts = "\n\n".join(_paragraph(number) for number in range(3))
+    parts = "\n\n".join(paragraph(number) for number in range(3))
     pages = {
         "list.md": f"# list\n\n## fold\n\n{parts}\n",
         "news.md": f"# News\n\nNow list.fold is quicker.\n\n{parts.replace('word', 'other')}\n",
     }
-    index = _index(tmp_path, pages)
+    index = index_of(tmp_path, pages)
     asked, said = index.search("list.fold", k=2), index.search("what is quicker now", k=2)
     assert [(hit.chunk.path, len(hit.parts)) for hit in asked] == [("list.md", 3), ("news.md", 0)]
     assert [len(hit.parts) > 0 for hit in said if hit.chunk.path == "news.md"] == [True]
@@ -108,21 +95,10 @@ def test_passages_keep_to_their_room_and_show_nothing_twice(
     assert len(render(hits)) <= k * chars or not any(hit.parts for hit in hits)
 
 
-@pytest.fixture(scope="module")
-def pages_index(tmp_path_factory: pytest.TempPathFactory) -> Index:
-    """Build an index of four pages of ten sections, of one chunk or two."""
-    pages = {
-        f"page{page}.md": f"# Page {page}\n\n"
-        + "\n\n".join(f"## part {n}\n\n{_paragraph(n, 40 if n % 3 else 15)}" for n in range(page * 10, page * 10 + 10))
-        for page in range(4)
-    }
-    return _index(tmp_path_factory.mktemp("pages"), pages)
-
-
 def test_what_a_name_is_comes_before_the_part_of_its_section_that_matches_best(tmp_path: Path) -> None:
-    parts = [_paragraph(number) for number in range(30)]
+    parts = [paragraph(number) for number in range(30)]
     page = "# gleam/result\n\n## try\n\nGoes on with a value.\n\n" + "\n\n".join([*parts, "result.try result.try result.try."])
-    hit = _index(tmp_path, {"gleam/result.md": page}).search("result.try", k=1)[0]
+    hit = index_of(tmp_path, {"gleam/result.md": page}).search("result.try", k=1)[0]
     assert hit.named
     assert hit.chunk.text.startswith("Goes on with a value.")
 
@@ -131,10 +107,10 @@ def test_what_a_name_is_comes_before_the_part_of_its_section_that_matches_best(t
 def test_passages_grow_within_the_budget_of_the_tool(tmp_path: Path, budget: dict[str, int]) -> None:
     """None is dropped because another one has grown."""
     pages = {
-        f"page{page}.md": f"# Page {page}\n\n" + "\n\n".join(_paragraph(page * 100 + n, words=10) for n in range(9))
+        f"page{page}.md": f"# Page {page}\n\n" + "\n\n".join(paragraph(page * 100 + n, words=10) for n in range(9))
         for page in range(6)
     }
-    index = _index(tmp_path, pages)
+    index = index_of(tmp_path, pages)
     index.tool = index.tool.model_copy(update=budget)
     query = "word101x3 word220x1 word222x1 word305x3 word405x1 word505x1"
     found = index.search(query)
@@ -149,7 +125,7 @@ def test_the_definition_of_a_name_comes_before_what_speaks_of_it(tmp_path: Path)
         "other.md": "# Other\n\n## try\n\nTry it out at home.\n",
         "pipes.md": "# Pipes\n\nInstead of a call with brackets around it one may write a |> f as well.\n",
     }
-    index = _index(tmp_path, pages)
+    index = index_of(tmp_path, pages)
     for query in ("result.try", "how do I use result.try here", "gleam/result.try"):
         first, second, *_ = index.search(query)
         assert (first.chunk.path, first.named) == ("gleam/result.md", True)
@@ -158,13 +134,13 @@ def test_the_definition_of_a_name_comes_before_what_speaks_of_it(tmp_path: Path)
 
 
 def test_pages_that_say_the_same_are_returned_once(tmp_path: Path) -> None:
-    text = _paragraph(1) + "\n\n" + _paragraph(2)
+    text = paragraph(1) + "\n\n" + paragraph(2)
     pages = {
         "a/about.md": f"# About\n\n{text}\n",
         "a/introduction.md": f"# Introduction\n\n{text}\n",
         "b.md": "# Else\n\nword1x1 in another place.\n",
     }
-    found = [hit.chunk.path for hit in _index(tmp_path, pages).search("word1x1 word1x2 word1x3")]
+    found = [hit.chunk.path for hit in index_of(tmp_path, pages).search("word1x1 word1x2 word1x3")]
     assert sorted(found) == sorted({*found})
     assert ("a/about.md" in found) != ("a/introduction.md" in found)
     assert "b.md" in found
@@ -173,7 +149,7 @@ def test_pages_that_say_the_same_are_returned_once(tmp_path: Path) -> None:
 def test_almost_the_same_within_one_page_is_meant(tmp_path: Path) -> None:
     text = "Divides one number by another one and returns what remains of it afterwards, or an error for zero. " * 2
     pages = {"int.md": f"# int\n\n## modulo\n\n{text}modulo\n\n## remainder\n\n{text}remainder\n"}
-    hit, *others = _index(tmp_path, pages).search("divides one number")
+    hit, *others = index_of(tmp_path, pages).search("divides one number")
     assert not others
     assert hit.chunk.text.count("Divides one number") == 4
     assert "remainder" in hit.chunk.text
@@ -182,7 +158,7 @@ def test_almost_the_same_within_one_page_is_meant(tmp_path: Path) -> None:
 def test_a_list_of_links_comes_behind_what_it_links_to(tmp_path: Path) -> None:
     links = "\n".join(f"- [Sorting arrays {n}](sorting{n}.md)" for n in range(4))
     pages = {"index.md": f"# Arrays\n\n{links}\n", "sorting.md": "# Order\n\nSorting arrays is done by the sort function.\n"}
-    assert [hit.chunk.path for hit in _index(tmp_path, pages).search("sorting arrays")] == ["sorting.md", "index.md"]
+    assert [hit.chunk.path for hit in index_of(tmp_path, pages).search("sorting arrays")] == ["sorting.md", "index.md"]
 
 
 @pytest.mark.parametrize(
@@ -212,7 +188,7 @@ def test_what_is_thin(text: str, thin: bool) -> None:
 )
 def test_a_search_keeps_to_some_paths(tmp_path: Path, pattern: str, paths: set[str]) -> None:
     names = ("std/arrays.md", "std/deep/strings.md", "strings.md", "stdlib.md")
-    index = _index(tmp_path, {name: f"# Page\n\nWhat {name} has to say about joining.\n" for name in names})
+    index = index_of(tmp_path, {name: f"# Page\n\nWhat {name} has to say about joining.\n" for name in names})
     assert {hit.chunk.path for hit in index.search("joining strings", path=pattern)} == paths
 
 

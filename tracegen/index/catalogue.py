@@ -74,13 +74,6 @@ class Catalogue(NamedTuple):
         arrays = {name: getattr(self, name) for name in ("offsets", "sections", "documents", "thin", "repeats")}
         np.savez(file, paths=paths, **arrays)
 
-    def section(self, chunk: int) -> range:
-        """Return the numbers of the chunks of a chunk's section."""
-        number = self.sections[chunk]
-        # Of the same type: for another one numpy would copy all sections, each time.
-        first, end = self.sections.searchsorted(np.array([number, number + 1], dtype=self.sections.dtype)).tolist()
-        return range(first, end)
-
     def originals(self) -> NDArray[np.bool_] | None:
         """Return which chunks are no repetitions, or None where none is: in one search the same passage stands once."""
         return ~self.repeats if self.repeats.any() else None

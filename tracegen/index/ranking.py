@@ -1,14 +1,14 @@
 """A query to chunks in order: exact nearest neighbours, words and names, fused by their scores."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tracegen.index.embedder import Vectors
 from tracegen.index.lexical import Lexical, query_words
-from tracegen.index.names import DEFINED, SPOKEN_OF, query_names, wanted_names
+from tracegen.index.names import DEFINED, SPOKEN_OF, query_names
 from tracegen.index.sidecar import Sidecar
 
 # A convex combination of scores, each as a share of the best one's (Bruch, Gai and Ingber, ACM TOIS 2023), instead of
@@ -27,6 +27,12 @@ COMMON_NAME = 0.2
 """A name in a larger share of the chunks, such as `=`, says nothing."""
 THIN = 0.5
 """What the score of a thin chunk is multiplied with."""
+SAMPLED = 512
+"""From so many scores, about, it is estimated how large the best ones are."""
+SPARE = 8
+"""And so many more of them are taken, lest the estimate be too high: with 100,000 scores it is that of the 1,500 best."""
+MANY = 16
+"""With so many times as many scores as are wanted they are not all put in order."""
 
 Scores = NDArray[np.float32]
 
@@ -50,10 +56,53 @@ class Found(NamedTuple):
     """What the score has more because the section has a name of the query in its heading: DEFINITION, IN_HEADING or 0."""
 
 
+class _Founds(Sequence[Found]):
+    """The best chunks, given by number and score, with what the parts of the ranking say of all; few of them are looked at."""
+
+    def __init__(self, numbers: list[int], scores: list[float], dense: "_Part", words: "_Part", bonus: Scores | None) -> None:
+        self._numbers = numbers
+        self._scores = scores
+        self._dense = dense
+        self._words = words
+        self._bonus = bonus
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, place: int) -> Found: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Found]: ...
+
+    def __getitem__(self, place: int | slice) -> Found | Sequence[Found]:
+        if isinstance(place, slice):
+            return [self[each] for each in range(*place.indices(len(self)))]
+        number, dense, words = self._numbers[place], self._dense, self._words
+        return Found(
+            number,
+            self._scores[place],
+            dense.ranks.get(number),
+            dense.scores.item(number),
+            words.ranks.get(number),
+            words.scores.item(number),
+            0.0 if self._bonus is None else self._bonus.item(number),
+        )
+
+
+class _Part(NamedTuple):
+    """What one of the searches behind a ranking says."""
+
+    scores: Scores
+    """The scores of all chunks."""
+    ranks: Mapping[int, int]
+    """The places of its best chunks, from 1."""
+
+
 class Ranking(NamedTuple):
     """What a query finds."""
 
-    found: list[Found]
+    found: Sequence[Found]
     """The best chunks, best first, equally good ones in the order of the documentation."""
     scores: Scores
     """The scores of all chunks, shape (n,); -inf for one that may not be found."""
@@ -69,28 +118,32 @@ def rank(sidecar: Sidecar, query: str, vector: Vectors, count: int, only: NDArra
     # the CPU. This is no slower alone either (100,000 chunks: 5 ms, and 12 with one thread of OpenBLAS, 2026-11).
     dense: Scores = np.vecdot(sidecar.vectors, vector)
     words = sidecar.words.scores(query_words(query))
-    names = _name_scores(sidecar.names, query_names(query))
-    named = _named(sidecar.names, wanted_names(query))
+    asked = query_names(query)
+    names, named = _name_scores(sidecar.names, asked.mentioned), _named(sidecar.names, asked.wanted)
     if only is not None:
-        dense = np.where(only, dense, -np.inf).astype(np.float32)
-        words, names, named = (np.where(only, scores, 0) for scores in (words, names, named))
-    fused = DENSE_WEIGHT * _shares(dense) + WORDS_WEIGHT * _shares(words) + NAMES_WEIGHT * _shares(names)
+        left_out = ~only
+        np.copyto(dense, -np.inf, where=left_out)
+        for scores in (words, names):
+            if scores is not None:
+                np.copyto(scores, 0, where=left_out)
+    fused = DENSE_WEIGHT * _shares(dense)
+    fused += WORDS_WEIGHT * _shares(words)
+    if names is not None:
+        fused += NAMES_WEIGHT * _shares(names)
+    np.copyto(fused, THIN * fused, where=sidecar.catalogue.thin)
+    if named is not None:
+        fused += named
     # A product of the same vectors differs in its last bits from machine to machine: what differs by less is equal.
-    fused = np.round(np.where(sidecar.catalogue.thin, THIN * fused, fused) + named, SCORE_DIGITS)
-    dense_ranks = _ranks(_best(dense, count, above=-np.inf))
-    word_ranks = _ranks(_best(words, count, above=0))
+    np.round(fused, SCORE_DIGITS, out=fused)
     best = _best(fused, count, above=-np.inf)
-    numbers = best.tolist()
-    columns = (
-        numbers,
+    found = _Founds(
+        best.tolist(),
         np.round(fused[best].astype(np.float64), SCORE_DIGITS).tolist(),
-        [dense_ranks.get(number) for number in numbers],
-        dense[best].tolist(),
-        [word_ranks.get(number) for number in numbers],
-        words[best].tolist(),
-        named[best].tolist(),
+        _Part(dense, _ranks(_best(dense, count, above=-np.inf))),
+        _Part(words, _ranks(_best(words, count, above=0))),
+        named,
     )
-    return Ranking([Found(*values) for values in zip(*columns, strict=True)], fused)
+    return Ranking(found, fused)
 
 
 def _shares(scores: Scores) -> Scores:
@@ -99,32 +152,50 @@ def _shares(scores: Scores) -> Scores:
     return scores / best if best > 0 else scores
 
 
-def _name_scores(names: Lexical, wanted: Sequence[str]) -> Scores:
-    """Return the scores of the chunks that mention names of the query."""
-    return names.scores([name for name in wanted if names.frequency(name) <= max(1, COMMON_NAME * len(names))])
+def _name_scores(names: Lexical, mentioned: Sequence[str]) -> Scores | None:
+    """Return the scores of the chunks that mention names of the query; None where no chunk does."""
+    telling = [name for name in mentioned if 0 < names.frequency(name) <= max(1, COMMON_NAME * len(names))]
+    return names.scores(telling) if telling else None
 
 
-def _named(names: Lexical, wanted: Sequence[str]) -> Scores:
-    """Return what the scores of the chunks have more whose heading has a name of the query."""
-    defined = names.scores([DEFINED + name for name in wanted]) > 0
-    spoken_of = names.scores([SPOKEN_OF + name for name in wanted]) > 0
-    return np.where(defined, DEFINITION, np.where(spoken_of, IN_HEADING, 0)).astype(np.float32)
+def _named(names: Lexical, wanted: Sequence[str]) -> Scores | None:
+    """Return what the scores of the chunks have more whose heading has a name of the query; None where there is no such one."""
+    spoken_of = names.texts_with([SPOKEN_OF + name for name in wanted])
+    defined = names.texts_with([DEFINED + name for name in wanted])
+    if spoken_of is None and defined is None:
+        return None
+    named = np.zeros(len(names), dtype=np.float32)
+    for texts, bonus in ((spoken_of, IN_HEADING), (defined, DEFINITION)):
+        if texts is not None:
+            named[texts] = bonus
+    return named
 
 
 def _best(scores: Scores, count: int, *, above: float) -> NDArray[np.intp]:
     """Return the positions of the largest scores, largest first, of equal ones the first first; only those above a value."""
-    if len(scores) <= count:
+    bar = _low_bar(scores, count)
+    positions = np.flatnonzero(scores >= bar if bar > above else scores > above)
+    if len(positions) < count and bar > above:  # it was too high
         positions = np.flatnonzero(scores > above)
-    else:
+    values = -scores[positions]
+    if len(values) > MANY * count:
         # Of the negative scores the smallest: where nearly all of 100,000 scores are the same, numpy 2.4 takes 8 ms for the
         # largest and 0.3 for the smallest (2026-11).
-        threshold = -np.partition(-scores, count - 1)[count - 1]
-        larger = np.flatnonzero(scores > max(threshold, above))
+        threshold = np.partition(values, count - 1)[count - 1]
+        better = np.flatnonzero(values < threshold)
         # A word of every chunk gives them all one score: of those only as many as are needed are put in order.
-        equal = np.flatnonzero(scores == threshold)[: count - len(larger)] if threshold > above else larger[:0]
-        positions = np.sort(np.concatenate([larger, equal]))
-    return positions[np.argsort(-scores[positions], kind="stable")]
+        equal = np.flatnonzero(values == threshold)[: count - len(better)]
+        kept = np.sort(np.concatenate([better, equal]))
+        positions, values = positions[kept], values[kept]
+    return positions[np.argsort(values, kind="stable")[:count]]
+
+
+def _low_bar(scores: Scores, count: int) -> float:
+    """Return what somewhat more than `count` of the scores reach, most likely, going by some of them."""
+    step = max(1, len(scores) // SAMPLED)
+    some = np.sort(scores[::step])
+    return float(some[-min(len(some), 3 * count // 2 // step + SPARE)])
 
 
 def _ranks(positions: NDArray[np.intp]) -> Mapping[int, int]:
-    return {position: rank for rank, position in enumerate(positions.tolist(), start=1)}
+    return dict(zip(positions.tolist(), range(1, len(positions) + 1), strict=True))

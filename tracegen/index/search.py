@@ -16,6 +16,7 @@ from tracegen.index import models, tool
 from tracegen.index.embedder import Embedder, Remote, load_embedder, well_formed
 from tracegen.index.passages import find_passages
 from tracegen.index.ranking import CANDIDATES, rank
+from tracegen.index.reader import Reader
 from tracegen.index.reranker import Reranker, load_reranker
 from tracegen.index.sidecar import Sidecar, read_sidecar
 from tracegen.records import Chunk, Hit, Tool, ToolReturn
@@ -91,6 +92,7 @@ class Index:
         self.tool: Tool = sidecar.manifest.tool.model_copy(update=update)
         self._reranker = reranker
         self._sidecar: Sidecar | None = sidecar
+        self._readers: tuple[Reader, Reader] | None = (Reader(sidecar), Reader(sidecar, embedder.count_tokens))
         self._embedder = embedder
         self._costs = Costs()
         self._lock = Lock()
@@ -116,7 +118,7 @@ class Index:
 
     def close(self) -> None:
         """Let go of the memory; searching afterwards raises ValueError."""
-        self._sidecar = None
+        self._sidecar = self._readers = None
 
     def give_up(self) -> None:
         """Make searches that wait for a model behind an endpoint fail now, in whatever thread, and all later ones."""
@@ -144,9 +146,9 @@ class Index:
         k = self.tool.k if k is None else k
         if k < 1:
             raise ValueError(f"k is {k}, but has to be at least 1.")
-        if self._sidecar is None:
+        if self._sidecar is None or self._readers is None:
             raise ValueError("The index is closed.")
-        sidecar = self._sidecar
+        sidecar, (in_chars, in_tokens) = self._sidecar, self._readers
         started = time.perf_counter()
         vector = self._embedder.embed_query(query)
         embedded = time.perf_counter()
@@ -155,11 +157,10 @@ class Index:
         if self._reranker:
             ranked = self._reranker.rerank(query, ranked, sidecar)
         if self.tool.max_tokens:
-            room = min(self.tool.max_tokens, k * tool.PASSAGE_TOKENS)
-            hits = find_passages(ranked, scores, sidecar, k, room, self._embedder.count_tokens)
+            reader, room = in_tokens, min(self.tool.max_tokens, k * tool.PASSAGE_TOKENS)
         else:
-            room = min(self.tool.max_chars or sys.maxsize, k * tool.PASSAGE_CHARS)
-            hits = find_passages(ranked, scores, sidecar, k, room)
+            reader, room = in_chars, min(self.tool.max_chars or sys.maxsize, k * tool.PASSAGE_CHARS)
+        hits = find_passages(ranked, scores, reader, k, room)
         self._count(embedded - started, time.perf_counter() - embedded)
         return hits
 
