@@ -23,7 +23,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 from bench.measure import Clock, peak_rss_mb, print_table, report, run_variant
 
@@ -126,9 +125,10 @@ def measure_memory(docs: Path, index: Path, with_model: bool) -> None:
     def note_peak(stage: str, done: int, total: int) -> None:
         peaks[stage] = peak_rss_mb()
 
-    # Not given as an argument: who holds an embedder keeps it in memory while the index is stored.
-    load = patch.object(build, "load_embedder", lambda *args, **options: EmbeddingFirst(load_embedder(*args, **options)))
-    with Clock() as clock, load:
+    if with_model:
+        # Not given as an argument: who holds an embedder keeps it in memory while the index is stored.
+        vars(build)["load_embedder"] = lambda *args, **options: EmbeddingFirst(load_embedder(*args, **options))
+    with Clock() as clock:
         summary = build_index([docs], index, embedder=None if with_model else Digests(), progress=note_peak)
     megabytes = sum(file.stat().st_size for file in docs.rglob("*") if file.is_file()) / 1e6
     report(seconds=clock.seconds, chunks=summary.chunks, megabytes=megabytes, **peaks)
