@@ -1,7 +1,7 @@
 """Chunks per second of indexing a folder and ten times as much, beside the model encoding the same texts alone.
 
     python -m bench.index DOCS [--times 1 10] [--limit FILES] [--keep INDEX]
-    python -m bench.index DOCS --memory [--times 1 15]
+    python -m bench.index DOCS --memory [--model] [--times 1 15]
 
 Ten times as much is every file ten times, each copy with other text, so that nothing can be reused. The variants:
 
@@ -10,7 +10,8 @@ Ten times as much is every file ten times, each copy with other text, so that no
     unchanged   build_index again, with nothing to do
 
 --memory measures the largest resident memory instead, stage by stage, with vectors from digests in place of the model's: what
-reading, cutting and storing need, without the model and its minutes.
+reading, cutting and storing need, without the model and its minutes. With --model besides, the default model is loaded, counts
+all tokens and embeds the first texts, as in `tracegen index`; the vectors of the others are from digests.
 """
 
 import argparse
@@ -27,6 +28,9 @@ from bench.measure import Clock, peak_rss_mb, print_table, report, run_variant
 
 LEFT_ALONE = re.compile(r"\s*(```|~~~|---|\+\+\+|===|\||$)")
 """Lines that would mean something else with a word behind them: fences, front matter, underlines, tables."""
+
+EMBEDDED_FIRST = 512
+"""Texts that the model embeds where its memory is measured."""
 
 
 def copy_docs(docs: Path, target: Path, times: int, limit: int | None) -> None:
@@ -100,18 +104,32 @@ def measure_tracegen(docs: Path, index: Path, texts_file: Path) -> None:
     )
 
 
-def measure_memory(docs: Path, index: Path) -> None:
-    """Build an index, then build it again, and report the largest memory at the end of each stage."""
+class EmbeddingFirst(Noting):
+    """An embedder that embeds the first texts only: later ones need no more memory."""
+
+    def embed_documents(self, texts: Sequence[str], progress: Any = None) -> Any:
+        from bench.digests import Digests
+
+        if len(self.texts) >= EMBEDDED_FIRST:
+            return Digests().embed_documents(texts, progress)
+        return super().embed_documents(texts, progress)
+
+
+def measure_memory(docs: Path, index: Path, with_model: bool) -> None:
+    """Build an index and report the largest memory at the end of each stage."""
     from bench.digests import Digests
-    from tracegen.index import build_index
+    from tracegen.index import build, build_index, load_embedder
 
     peaks: dict[str, float] = {"start": peak_rss_mb()}
 
     def note_peak(stage: str, done: int, total: int) -> None:
         peaks[stage] = peak_rss_mb()
 
+    if with_model:
+        # Not given as an argument: who holds an embedder keeps it in memory while the index is stored.
+        vars(build)["load_embedder"] = lambda *args, **options: EmbeddingFirst(load_embedder(*args, **options))
     with Clock() as clock:
-        summary = build_index([docs], index, embedder=Digests(), progress=note_peak)
+        summary = build_index([docs], index, embedder=None if with_model else Digests(), progress=note_peak)
     megabytes = sum(file.stat().st_size for file in docs.rglob("*") if file.is_file()) / 1e6
     report(seconds=clock.seconds, chunks=summary.chunks, megabytes=megabytes, **peaks)
 
@@ -171,14 +189,14 @@ def compare(docs: Path, times: int, limit: int | None, keep: Path | None) -> Non
     print_table(heads, lines)
 
 
-def compare_memory(docs: Path, times: Sequence[int], limit: int | None) -> None:
-    """Index each number of copies without a model, and print how memory grows."""
+def compare_memory(docs: Path, times: Sequence[int], limit: int | None, variant: str) -> None:
+    """Index each number of copies, and print how memory grows."""
     stages = ("start", "reading", "embedding", "storing", "rss_mb")
     lines: list[list[object]] = []
     for number in times:
         with tempfile.TemporaryDirectory() as folder:
             copy_docs(docs, Path(folder, "docs"), number, limit)
-            run = run_variant("bench.index", "--variant", "memory", str(Path(folder, "docs")), str(Path(folder, "index")))
+            run = run_variant("bench.index", "--variant", variant, str(Path(folder, "docs")), str(Path(folder, "index")))
         lines.append([f"{run['megabytes']:.1f} MB", run["chunks"], run["seconds"], *(run[stage] for stage in stages)])
     print(f"\n{docs.name}: largest resident memory in MB at the end of each stage\n")
     print_table(["docs", "chunks", "seconds", "(start)", "read + cut", "embed", "Chroma", "BM25"], lines)
@@ -192,6 +210,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="files of it to take, for a quick look")
     parser.add_argument("--keep", type=Path, help="folder for the index of the first run")
     parser.add_argument("--memory", action="store_true", help="measure memory, without a model")
+    parser.add_argument("--model", action="store_true", help="with --memory: load the default model, too")
     parser.add_argument("--variant", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.variant == "tracegen":
@@ -200,10 +219,11 @@ def main() -> None:
         measure_unchanged(*args.paths[:2])
     elif args.variant == "model":
         measure_model(args.paths[2])
-    elif args.variant == "memory":
-        measure_memory(*args.paths[:2])
+    elif args.variant in {"memory", "memory-with-model"}:
+        measure_memory(args.paths[0], args.paths[1], with_model=args.variant == "memory-with-model")
     elif args.memory:
-        compare_memory(args.paths[0].resolve(), args.times, args.limit)
+        variant = "memory-with-model" if args.model else "memory"
+        compare_memory(args.paths[0].resolve(), args.times, args.limit, variant)
     else:
         for place, times in enumerate(args.times):
             compare(args.paths[0].resolve(), times, args.limit, args.keep if place == 0 else None)

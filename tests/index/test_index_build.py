@@ -1,6 +1,7 @@
 """Building an index: what is embedded, what is kept, what is refused."""
 
 import json
+import weakref
 from pathlib import Path
 
 import chromadb
@@ -217,6 +218,26 @@ def test_a_lost_chroma_folder_is_built_again_without_embedding(docs: Path, tmp_p
     second = build_index([docs], tmp_path / "index", embedder=embedder)
     assert second.changed
     assert second.embedded == 0
+
+
+def test_the_model_leaves_memory_before_the_index_is_stored(
+    docs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[weakref.ref[FakeEmbedder]] = []
+    in_memory: dict[str, bool] = {}
+
+    def load(*args: object, **options: object) -> FakeEmbedder:
+        embedder = FakeEmbedder()
+        embedder.itself = embedder  # type: ignore[attr-defined]  # as in torch's modules: only the garbage collector finds it
+        loaded.append(weakref.ref(embedder))
+        return embedder
+
+    def note(stage: str, done: int, total: int) -> None:
+        in_memory[stage] = loaded[0]() is not None
+
+    monkeypatch.setattr(build, "load_embedder", load)
+    build_index([docs], tmp_path / "index", progress=note)
+    assert in_memory == {"reading": True, "embedding": True, "storing": False}
 
 
 def test_the_space_of_vectors_is_taken_before_they_are_written(tmp_path: Path) -> None:

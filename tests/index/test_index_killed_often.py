@@ -21,7 +21,7 @@ import bm25s, chromadb, chromadb.api.rust
 from tests.index.conftest import FakeEmbedder
 from tracegen.index import build_index, chroma, open_index, store
 
-# Chroma flushes its files all the time, not every 1,000 rows: many of the kills hit a flush.
+# Chroma flushes its files all the time, not every 250 rows: many of the kills hit a flush.
 chroma.BATCH_SIZE = 2
 chroma.SPACE["hnsw"] |= {"batch_size": 2, "sync_threshold": 2}
 docs, path, kills = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])

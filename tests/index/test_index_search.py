@@ -14,6 +14,7 @@ from tests.index.conftest import FakeEmbedder
 from tracegen.errors import StoreError
 from tracegen.index import Index, build_index, open_index, store
 from tracegen.index.lexical import Lexical, query_words, tokenize
+from tracegen.index.postings import write_lexical
 from tracegen.index.ranking import DEFINITION, DENSE_WEIGHT, NAMES_WEIGHT, WORDS_WEIGHT
 from tracegen.index.tool import DEFAULT_TOOL as TOOL
 from tracegen.index.tool import render
@@ -158,7 +159,7 @@ def test_words_are_stems_and_stop_words_leave_queries_only() -> None:
 
 
 def test_texts_without_words_can_be_indexed(tmp_path: Path) -> None:
-    Lexical.build(map(tokenize, ["?!", "..."])).save(tmp_path / "bm25")
+    write_lexical(tmp_path / "bm25", map(tokenize, ["?!", "..."]))
     assert Lexical.load(tmp_path / "bm25").scores(query_words("word ?")).tolist() == [0.0, 0.0]
 
 

@@ -43,7 +43,9 @@ def _originals(chunks: Iterable[Chunk]) -> list[int]:
     exact, bands, signatures = _keys(chunks)
     # Sorting tells which keys come again. A table of all keys, most of which do not, would take 6 kB for each chunk.
     same = _repeated(exact)
-    alike = np.array([_repeated(band) for band in bands.T])
+    alike = np.empty((_BANDS, len(exact)), dtype=np.int32)
+    for number in range(_BANDS):
+        alike[number] = _repeated(bands[:, number])
     originals = list(range(len(exact)))
     first: dict[int, int] = {}
     members: dict[tuple[int, int], list[int]] = {}

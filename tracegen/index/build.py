@@ -16,6 +16,7 @@ from tracegen.errors import InputError, SettingsError
 from tracegen.index import chroma, lexical, models, store, writing
 from tracegen.index.cache import open_cache, remove_cache
 from tracegen.index.embedder import Embedder, load_embedder
+from tracegen.index.memory import give_back
 from tracegen.index.models import DEFAULT_MODEL
 from tracegen.index.previous import Previous, read_fingerprint, read_previous
 from tracegen.index.scan import Scan, scan_files
@@ -112,10 +113,18 @@ def build_index(
         else:
             if not scan.files:
                 raise _nothing_to_read(roots, [])
-            if embedder is None:
-                known = previous.manifest.fingerprint if previous else read_fingerprint(path, models.canonical_name(model))
-                embedder = load_embedder(model, embeddings_url=embeddings_url, known=known, precision=precision)
-            manifest, counts = _build(path, roots, scan, previous, embedder, max_tokens, tool, progress or _silent)
+            known = previous.manifest.fingerprint if previous else read_fingerprint(path, models.canonical_name(model))
+            load = partial(load_embedder, model, embeddings_url=embeddings_url, known=known, precision=precision)
+            manifest, counts = _build(
+                path,
+                roots,
+                scan,
+                previous,
+                load if embedder is None else lambda: embedder,
+                max_tokens,
+                tool,
+                progress or _silent,
+            )
     return IndexSummary(
         id=manifest.id,
         documents=len(manifest.documents),
@@ -212,20 +221,31 @@ def _budget(max_tokens: int, embedder: Embedder) -> int:
     return min(max_tokens, embedder.max_tokens - MARGIN_TOKENS)
 
 
+class _Model(NamedTuple):
+    """What a manifest notes of an embedder."""
+
+    name: str
+    fingerprint: str
+    dimension: int
+    budget: int
+
+
 def _build(
     path: Path,
     roots: Sequence[Path],
     scan: Scan,
     previous: Previous | None,
-    embedder: Embedder,
+    load: Callable[[], Embedder],
     max_tokens: int,
     tool: Tool,
     report: Progress,
 ) -> tuple[Manifest, Counts]:
     """Write a generation and make it the one that counts.
 
+    `load` gives the embedder: it leaves memory when all is embedded, unless somebody else holds it.
     Raises OutputError where it cannot be written; the index that was there still counts then.
     """
+    embedder = load()
     if previous and not previous.is_whole():
         previous = None
     same_model = previous is not None and previous.manifest.fingerprint == embedder.fingerprint
@@ -238,8 +258,11 @@ def _build(
                 raise _nothing_to_read(roots, cut.skipped)
             with open_cache(path / store.CACHE, embedder.fingerprint, embedder.dimension) as cache:
                 embedded = writing.embed(folder, embedder, previous if same_model else None, cache, report)
+            model = _Model(embedder.name, embedder.fingerprint, embedder.dimension, _budget(max_tokens, embedder))
+            del embedder  # what it needs is not to add up with what storing needs
+            give_back()
             _store(folder, report)
-            manifest = _manifest(folder, roots, scan, cut, embedder, max_tokens).model_copy(update={"tool": tool})
+            manifest = _manifest(folder, roots, scan, cut, model, max_tokens).model_copy(update={"tool": tool})
             store.write_manifest(folder, manifest)
         remove_cache(path / store.CACHE)
     except OSError as error:
@@ -262,19 +285,19 @@ def index_head(fingerprint: str, embedded_as: Mapping[str, str]) -> str:
     return f"{store.FORMAT} {lexical.VERSION} {fingerprint}{names}"
 
 
-def _manifest(folder: Path, roots: Sequence[Path], scan: Scan, cut: Cut, embedder: Embedder, max_tokens: int) -> Manifest:
+def _manifest(folder: Path, roots: Sequence[Path], scan: Scan, cut: Cut, model: _Model, max_tokens: int) -> Manifest:
     """Return the manifest of a generation whose other files are written."""
     return Manifest(
         format=store.FORMAT,
-        id=writing.index_id(folder, index_head(embedder.fingerprint, cut.embedded_as)),
-        model=embedder.name,
-        fingerprint=embedder.fingerprint,
-        dimension=embedder.dimension,
+        id=writing.index_id(folder, index_head(model.fingerprint, cut.embedded_as)),
+        model=model.name,
+        fingerprint=model.fingerprint,
+        dimension=model.dimension,
         version=__version__,
         chunker=CHUNKER,
         lexical=lexical.VERSION,
         max_tokens=max_tokens,
-        budget=_budget(max_tokens, embedder),
+        budget=model.budget,
         roots=tuple(str(root) for root in roots),
         documents=cut.documents,
         document_chunks=cut.counts,

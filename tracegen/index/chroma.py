@@ -20,19 +20,20 @@ import numpy as np
 
 from tracegen.errors import OutputError
 from tracegen.index.embedder import Vectors
+from tracegen.index.memory import give_back
 from tracegen.records import Chunk
 
 COLLECTION = "chunks"
-# With 500 at a time Chroma's memory grows by 10 kB a row that is not flushed, with 2,000 by 12, at the same speed (384 numbers
-# a row, 2026-11).
-BATCH_SIZE = 500
-SPACE = {"hnsw": {"space": "cosine"}}
+# Chroma holds 10 kB for each row that is not flushed. With 250 rows at a time, each flushed, 15,000 rows need 153 MB instead of
+# the 172 of 500 rows and a flush every 1,000, for a tenth more of its time; 100 are no better (384 numbers a row, 2026-11).
+BATCH_SIZE = 250
+SPACE = {"hnsw": {"space": "cosine", "sync_threshold": BATCH_SIZE}}
 """Of a new collection: Chroma's own default is squared distance.
 
 Wherever a collection is opened, `embedding_function=None` has to be said: Chroma would attach a model and download it.
-A process killed while Chroma 1.5.9 flushes its HNSW files, every 1,000 rows, may leave them unreadable for ever. Here it may: a
-folder that is half written never counts, see tracegen.index.store, and is never written again once it does. Rows that
-are not flushed cost 13 kB of memory each, flushed ones 2.5 kB, of which 1.7 are what its graph holds of each (2026-11).
+A process killed while Chroma 1.5.9 flushes its HNSW files may leave them unreadable for ever. Here it may: a
+folder that is half written never counts, see tracegen.index.store, and is never written again once it does. Flushed rows
+still cost 2.3 kB each, of which 1.7 are what its graph holds of each: it is always in memory as a whole (2026-11).
 """
 UNFLUSHED = {"hnsw": {"space": "cosine", "sync_threshold": 1_000_000}}
 """Of a new collection on a server, which is written in place: the threshold is never reached, so no kill can hit a flush."""
@@ -57,7 +58,9 @@ def write_collection(
 
     try:
         _write(folder, chunks, vectors, progress)
+        give_back()
         _verify(folder, chunks, vectors)
+        give_back()
     except ChromaError as error:
         raise OutputError(
             f"Chroma cannot store the index in {folder}: {error}. "

@@ -1,8 +1,10 @@
-"""The lexical half of the search: BM25 over words, for names that an embedding does not know."""
+"""The lexical half of the search: BM25 over words, for names that an embedding does not know.
+
+Its files are written by tracegen.index.postings.
+"""
 
 import re
-from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -61,21 +63,8 @@ class Lexical:
         self._bm25 = bm25
 
     @classmethod
-    def build(cls, texts: Iterable[Sequence[str]]) -> "Lexical":
-        """Index texts, given as their words."""
-        import bm25s
-
-        # Numbered in the order of their first use, so that the files are the same every time. A text without any word gets the
-        # empty one: an index without words cannot be made.
-        vocabulary = {"": 0}
-        ids = [array("i", (vocabulary.setdefault(word, len(vocabulary)) for word in words or [""])) for words in texts]
-        bm25 = bm25s.BM25(b=LENGTH_WEIGHT)
-        bm25.index((ids, vocabulary), show_progress=False)
-        return cls(bm25)
-
-    @classmethod
     def load(cls, folder: Path) -> "Lexical":
-        """Read an index. Raises OSError or ValueError where its files are damaged."""
+        """Read an index that `write_lexical` wrote. Raises OSError or ValueError where its files are damaged."""
         import bm25s
 
         bm25 = bm25s.BM25.load(folder, mmap=True, show_progress=False)
@@ -84,10 +73,6 @@ class Lexical:
             {name: array.view(np.ndarray) for name, array in bm25.scores.items() if isinstance(array, np.memmap)}
         )
         return cls(bm25)
-
-    def save(self, folder: Path) -> None:
-        """Write the index. Raises OSError."""
-        self._bm25.save(folder, show_progress=False)
 
     def __len__(self) -> int:
         return int(self._bm25.scores["num_docs"])

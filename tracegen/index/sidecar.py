@@ -18,6 +18,7 @@ from tracegen.index.catalogue import Catalogue, ChunkLines
 from tracegen.index.embedder import Vectors
 from tracegen.index.lexical import Lexical, tokenize
 from tracegen.index.names import chunk_names
+from tracegen.index.postings import write_lexical
 from tracegen.index.store import Manifest
 from tracegen.records import Chunk
 
@@ -54,8 +55,8 @@ def write_search_files(folder: Path, chunks: Callable[[], Iterable[Chunk]]) -> N
     """Write the files of a generation that follow from its chunks alone; `chunks` gives these anew. Raises OSError."""
     with (folder / store.CHUNKS).open("rb") as file:
         Catalogue.of(mark_duplicates(chunks), [len(line) for line in file]).save(folder / store.CATALOGUE)
-    Lexical.build(map(_words, chunks())).save(folder / store.BM25)
-    Lexical.build(map(chunk_names, chunks())).save(folder / store.NAMES)
+    write_lexical(folder / store.BM25, map(_words, chunks()))
+    write_lexical(folder / store.NAMES, map(chunk_names, chunks()))
 
 
 def _words(chunk: Chunk) -> list[str]:
