@@ -12,7 +12,8 @@ from tracegen.index.embedder import Vectors
 class Digests:
     """Vectors that say nothing about meaning, and are the same every time."""
 
-    name, fingerprint, dimension, max_tokens, queries_at_once = "bench/digests", "d" * 64, 384, 254, 2
+    name, fingerprint, dimension, max_tokens, queries_together = "bench/digests", "d" * 64, 384, 254, 8
+    batches_at_once = 2
 
     def count_tokens(self, text: str) -> int:
         """Return the number of words and signs."""
@@ -20,13 +21,17 @@ class Digests:
 
     def embed_documents(self, texts: Sequence[str], progress: Callable[[int, int], None] | None = None) -> Vectors:
         """Return one vector of length 1 for each text, shape (n, dimension)."""
-        vectors = np.array([self.embed_query(text) for text in texts], dtype=np.float32).reshape(len(texts), self.dimension)
+        vectors = np.array([_vector(text) for text in texts], dtype=np.float32).reshape(len(texts), self.dimension)
         if progress:
             progress(len(texts), len(texts))
         return vectors
 
-    def embed_query(self, text: str) -> Vectors:
-        """Return the vector of a text, of length 1, shape (dimension,)."""
-        seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
-        vector = np.random.default_rng(seed).normal(size=self.dimension)
-        return np.asarray(vector / np.linalg.norm(vector), dtype=np.float32)
+    def embed_queries(self, texts: Sequence[str]) -> list[Vectors]:
+        """Return the vector of each text, of length 1, shape (dimension,)."""
+        return [_vector(text) for text in texts]
+
+
+def _vector(text: str) -> Vectors:
+    seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
+    vector = np.random.default_rng(seed).normal(size=Digests.dimension)
+    return np.asarray(vector / np.linalg.norm(vector), dtype=np.float32)

@@ -158,7 +158,7 @@ def open_search(index: Path | None) -> Iterator[tuple[Any, Any]]:
         yield Tool(name="search_docs", description=DESCRIPTION, parameters=PARAMETERS, k=4, rendering=1), search
         return
     from tracegen.index import open_index
-    from tracegen.pipeline import Searcher
+    from tracegen.searcher import Searcher
 
     with open_index(index) as opened, Searcher(opened) as searcher:
         opened.call("warm up")

@@ -84,7 +84,7 @@ def measure_tracegen(docs: Path, index: Path, texts_file: Path) -> None:
 
     with Clock() as load:
         embedder = Noting(load_embedder())
-        embedder.embed_query("warm up")
+        embedder.embed_queries(["warm up"])
     with Clock() as clock:
         began = time.perf_counter()
         summary = build_index([docs], index, embedder=embedder, progress=note_stage)

@@ -101,10 +101,13 @@ class CachedEmbedder:
         self._cache.update(zip(new, self._embedder.embed_documents(list(new.values()), progress), strict=True))
         return np.array([self._cache[key] for key in keys], dtype=np.float32)
 
-    def embed_query(self, text: str) -> Any:
+    def embed_queries(self, texts: Sequence[str]) -> Any:
+        return [self._embed(text) for text in texts]
+
+    def _embed(self, text: str) -> Any:
         key = self._key("query", text)
         if key not in self._cache:
-            self._cache[key] = self._embedder.embed_query(text)
+            [self._cache[key]] = self._embedder.embed_queries([text])
         return self._cache[key]
 
     def _key(self, kind: str, text: str) -> str:
@@ -155,7 +158,7 @@ def answers(path: Path, queries: Sequence[str], order: str, embedder: Any, reran
     """Return what an index answers in one of the orders."""
     if order in ("dense", "lexical"):
         sidecar = read_sidecar(path)
-        return [alone(sidecar, query, embedder.embed_query(query), order) for query in queries]
+        return [alone(sidecar, query, embedder.embed_queries([query])[0], order) for query in queries]
     with open_index(path, embedder=embedder, rerank=reranker if order == "reranked" else None) as index:
         return [Answer(*([shown(hit) for hit in index.search(query, k)] for k in (FEW, MANY))) for query in queries]
 

@@ -75,7 +75,7 @@ def measure_search(path: Path, queries: int) -> None:
     names = [f"mod.name{place}" for place in random.integers(0, len(index) // CHUNKS_EACH, size=queries)]
 
     def product(query: str) -> None:
-        _ = vectors @ Digests().embed_query(query)
+        _ = vectors @ Digests().embed_queries([query])[0]
 
     report(
         opening_s=opening.seconds,

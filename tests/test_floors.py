@@ -32,8 +32,9 @@ ALLOWED = {
     "serve": COMMON | {"tool_call", "index", "traces"},
     "waves": COMMON | {"teacher", "traces", "research"},
     "exporting": COMMON | {"traces", "targets", "findings"},
+    "searcher": COMMON | {"index"},
     "pipeline": COMMON
-    | {"prompts", "dataset", "index", "teacher", "traces", "targets", "research", "waves", "findings", "exporting"},
+    | {"prompts", "dataset", "index", "teacher", "traces", "targets", "research", "waves", "findings", "exporting", "searcher"},
     "proof": COMMON | {"traces", "index"},
     "samples": COMMON | {"dataset", "traces"},
     "splitting": COMMON | {"minhash", "samples", "dataset", "index"},

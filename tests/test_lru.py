@@ -2,6 +2,7 @@
 
 import gc
 import weakref
+from collections.abc import Sequence
 from functools import lru_cache
 
 import pytest
@@ -29,6 +30,29 @@ def test_it_makes_what_functools_would_make(keys: list[int], size: int) -> None:
     for key in keys:
         assert cache.get(key, made) == reference(key)
     assert made.keys == expected.keys
+
+
+@given(st.lists(st.lists(st.integers(0, 8), max_size=5)), st.integers(1, 6))
+def test_several_at_once_are_made_once_each_and_the_last_ones_remembered(groups: list[list[int]], size: int) -> None:
+    made: list[int] = []
+
+    def make(keys: Sequence[int]) -> list[str]:
+        made.extend(keys)
+        return [str(key) for key in keys]
+
+    cache = LRUCache[int, str](size)
+    recent: list[int] = []  # the last one last
+    for keys in groups:
+        made.clear()
+        assert cache.get_all(keys, make) == [str(key) for key in keys]
+        assert made == list(dict.fromkeys(key for key in keys if key not in recent))
+        recent = _recent(recent, keys)[-size:]
+
+
+def _recent(recent: list[int], keys: list[int]) -> list[int]:
+    for key in keys:
+        recent = [*(one for one in recent if one != key), key]
+    return recent
 
 
 def test_what_cannot_be_made_is_not_remembered() -> None:

@@ -1,7 +1,7 @@
 """A cache of the values that were asked for last, for objects that remember what they worked out."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
 from typing import Generic, TypeVar
 
@@ -28,9 +28,27 @@ class LRUCache(Generic[K, V]):
                 self._values.move_to_end(key)
                 return self._values[key]
         value = make(key)  # by two threads at once it may be made twice
-        with self._lock:
-            self._values[key] = value
-            self._values.move_to_end(key)
-            if len(self._values) > self._size:
-                self._values.popitem(last=False)
+        self._remember({key: value}, [key])
         return value
+
+    def get_all(self, keys: Sequence[K], make: Callable[[Sequence[K]], Sequence[V]]) -> list[V]:
+        """Return the values of some keys, those that are not remembered from `make`, which is given each of them once.
+
+        Raises what that raises, and remembers none of them then.
+        """
+        with self._lock:
+            known = {key: self._values[key] for key in keys if key in self._values}
+        missing = [key for key in dict.fromkeys(keys) if key not in known]
+        if missing:
+            known.update(zip(missing, make(missing), strict=True))
+        self._remember(known, keys)
+        return [known[key] for key in keys]
+
+    def _remember(self, values: Mapping[K, V], keys: Sequence[K]) -> None:
+        """Remember the values of some keys, the last one as the last that was asked for."""
+        with self._lock:
+            for key in keys:
+                self._values[key] = values[key]
+                self._values.move_to_end(key)
+            while len(self._values) > self._size:
+                self._values.popitem(last=False)

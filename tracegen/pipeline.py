@@ -6,13 +6,11 @@ import os
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import tracegen
 from tracegen.dataset import read_rows
@@ -20,8 +18,9 @@ from tracegen.errors import OutputError, SettingsError
 from tracegen.exporting import export
 from tracegen.findings.choice import Choice
 from tracegen.prompts import read_prompt
-from tracegen.records import Tool, ToolReturn, Usage
+from tracegen.records import Tool, Usage
 from tracegen.research import Progress, Research, SearchFunction
+from tracegen.searcher import Searcher
 from tracegen.targets import write_openai
 from tracegen.teacher import Teacher
 from tracegen.teacher.asking import Asking
@@ -159,7 +158,7 @@ class Job:
     run: RunFile
     teacher: Teacher
     index: "Index"
-    search: "Searcher"
+    search: Searcher
     prompt: str | None
     max_hops: int
     concurrency: int
@@ -360,26 +359,3 @@ def versions() -> dict[str, str]:
     """Return the versions that a run depends on."""
     packages = ("openai", "chromadb", "sentence-transformers", "pydantic")
     return {"tracegen": tracegen.__version__} | {package: version(package) for package in packages}
-
-
-class Searcher:
-    """An open index, searched in threads of its own so that the event loop goes on meanwhile."""
-
-    def __init__(self, index: "Index") -> None:
-        """Take an open index; it stays the caller's."""
-        self._index = index
-        self._threads = ThreadPoolExecutor(index.searches_at_once, thread_name_prefix="search")
-
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        """End the threads; searches that still wait are dropped."""
-        if kind is not None:
-            self._index.give_up()
-        self._threads.shutdown(cancel_futures=True)
-
-    async def __call__(self, query: str) -> ToolReturn:
-        """Return what the tool returns for a query."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._index.call, query)

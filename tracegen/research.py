@@ -29,7 +29,7 @@ REPORT_S = 0.1
 BROKEN_ROWS = 5
 """So many rows in a row that the endpoint fails for are not the rows' fault."""
 
-GC_THRESHOLDS = 20_000, 50, 50
+GC_THRESHOLDS = 100_000, 50, 50
 """Allocations before Python looks for garbage cycles, and how often it does before it looks among older objects too."""
 
 _OTHER_VERSION = "The run file does not fit this version of tracegen. Use the version that made it, or another -o."

@@ -16,7 +16,7 @@ def main() -> None:
     contest = Contest()
     setting = contest.job["setting"]
     embedder = load_embedder(precision=None if setting == "documented" else setting)
-    embedder.embed_query("warm up")
+    embedder.embed_queries(["warm up"])
     store = Path(contest.job["store"])
     contest.loaded()
     summary = build_index([contest.docs], store, embedder=embedder)

@@ -66,7 +66,7 @@ class WordEmbedder:
     fingerprint = "w" * 64
     max_tokens = 254
     dimension = 64
-    queries_at_once = 2
+    queries_together, batches_at_once = 8, 2
 
     def __init__(self) -> None:
         self.embedded: list[str] = []
@@ -76,9 +76,12 @@ class WordEmbedder:
 
     def embed_documents(self, texts: Sequence[str], progress: Callable[[int, int], None] | None = None) -> Any:
         self.embedded += texts
-        return np.array([self.embed_query(text) for text in texts], dtype=np.float32).reshape(len(texts), self.dimension)
+        return np.array([self._embed(text) for text in texts], dtype=np.float32).reshape(len(texts), self.dimension)
 
-    def embed_query(self, text: str) -> Any:
+    def embed_queries(self, texts: Sequence[str]) -> Any:
+        return [self._embed(text) for text in texts]
+
+    def _embed(self, text: str) -> Any:
         vector = np.full(self.dimension, 0.01, dtype=np.float32)
         for word in re.findall(r"\w+", text.lower()):
             vector[sum(word.encode()) % self.dimension] += 1

@@ -48,7 +48,7 @@ class FakeEmbedder:
         self.fingerprint = fingerprint
         self.dimension = dimension
         self.max_tokens = 254
-        self.queries_at_once = 2
+        self.queries_together, self.batches_at_once = 8, 2
         self.embedded: list[str] = []
 
     def count_tokens(self, text: str) -> int:
@@ -58,9 +58,12 @@ class FakeEmbedder:
         self.embedded += texts
         if progress and texts:
             progress(len(texts), len(texts))
-        return np.array([self.embed_query(text) for text in texts], dtype=np.float32).reshape(len(texts), self.dimension)
+        return np.array([self._embed(text) for text in texts], dtype=np.float32).reshape(len(texts), self.dimension)
 
-    def embed_query(self, text: str) -> Vectors:
+    def embed_queries(self, texts: Sequence[str]) -> list[Vectors]:
+        return [self._embed(text) for text in texts]
+
+    def _embed(self, text: str) -> Vectors:
         vector = np.full(self.dimension, 0.01)
         for word in re.findall(r"\w+", text.lower()):
             seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:8])

@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import json
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -104,13 +103,13 @@ def test_vectors_are_of_length_one_in_the_order_of_the_texts(server: Server, mon
     seen: list[tuple[int, int]] = []
     vectors = embedder.embed_documents(texts, lambda done, total: seen.append((done, total)))
     for text, vector in list(zip(texts, vectors, strict=True))[:6]:
-        assert np.allclose(vector, embedder.embed_query(text))
+        assert np.allclose(vector, embedder.embed_queries([text])[0])
     assert np.allclose(np.linalg.norm(vectors[:6], axis=1), 1, atol=1e-5)
     assert seen[-1] == (8, 8)
     assert all(len(request["input"]) <= 3 for request in server.requests)
     assert embedder.embed_documents([]).shape[0] == 0
     before = len(server.requests)
-    embedder.embed_query("one")
+    embedder.embed_queries(["one"])
     assert len(server.requests) == before
 
 
@@ -134,7 +133,7 @@ def test_what_goes_wrong_is_a_sentence_without_the_key(
 ) -> None:
     server.answer = answer
     with pytest.raises(EmbedderError, match=message) as caught:
-        load_embedder(MODEL).embed_query("anything")
+        load_embedder(MODEL).embed_queries(["anything"])
     assert KEY not in str(caught.value)
 
 
@@ -142,7 +141,7 @@ def test_without_key_and_address_nothing_is_sent(server: Server, monkeypatch: py
     monkeypatch.delenv("OPENAI_API_KEY")
     with pytest.raises(EmbedderError, match="set OPENAI_API_KEY, or give --embeddings-url"):
         load_embedder(MODEL)
-    assert load_embedder(MODEL, embeddings_url="http://localhost:1/v1").embed_query("word").shape == (48,)
+    assert load_embedder(MODEL, embeddings_url="http://localhost:1/v1").embed_queries(["word"])[0].shape == (48,)
     for url in ("localhost:8000", "http://me:secret@localhost/v1"):
         with pytest.raises(EmbedderError, match="address for embeddings is none") as caught:
             load_embedder(MODEL, embeddings_url=url)
@@ -155,36 +154,17 @@ def test_an_endpoint_that_fails_once_is_asked_again(server: Server) -> None:
         return httpx2.Response(503, headers={"retry-after": "0"})
 
     server.answer = once
-    assert load_embedder(MODEL).embed_query("word").shape == (48,)
+    assert load_embedder(MODEL).embed_queries(["word"])[0].shape == (48,)
 
 
-def test_queries_of_many_conversations_go_together(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endpoint, "REQUESTS_AT_A_TIME", 1)
+def test_queries_go_together_in_one_request(server: Server) -> None:
     embedder = EndpointEmbedder(MODEL)
-    began, may_end = Event(), Event()
-
-    def slowly() -> httpx2.Response:
-        server.answer = None
-        began.set()
-        assert may_end.wait(30)
-        return httpx2.Response(200, json={"data": [{"index": 0, "embedding": [1.0] + [0.0] * 47}]})
-
-    server.answer = slowly
-    queries = [f"query {number}" for number in range(40)]
-    with ThreadPoolExecutor(embedder.queries_at_once) as pool:
-        first = pool.submit(embedder.embed_query, "first")
-        assert began.wait(30)
-        others = pool.map(embedder.embed_query, queries)
-        deadline = time.monotonic() + 30
-        while len(embedder._queries._waiting) < len(queries):
-            assert time.monotonic() < deadline
-            time.sleep(0.001)
-        may_end.set()
-        vectors = list(others)
-    assert first.result()[0] == 1
-    assert [len(request["input"]) for request in server.requests] == [1, 40]
-    for query, vector in zip(queries, vectors, strict=True):
-        assert np.array_equal(vector, load_embedder(MODEL).embed_query(query))
+    queries = [f"query {number}" for number in range(embedder.queries_together)]
+    embedder.embed_queries(queries[:1])
+    vectors = embedder.embed_queries(queries)
+    assert [len(request["input"]) for request in server.requests] == [1, len(queries) - 1]
+    for query, vector in zip(queries[::50], vectors[::50], strict=True):
+        assert np.array_equal(vector, load_embedder(MODEL).embed_queries([query])[0])
         assert not vector.flags.writeable
 
 
@@ -200,22 +180,22 @@ def test_requests_that_hang_can_be_given_up(monkeypatch: pytest.MonkeyPatch) -> 
         MODEL, url="http://server/v1", http_client=httpx2.AsyncClient(transport=httpx2.MockTransport(hang))
     )
     with ThreadPoolExecutor() as pool:
-        queries = [pool.submit(embedder.embed_query, f"query {number}") for number in range(3)]
+        queries = [pool.submit(embedder.embed_queries, [f"query {number}"]) for number in range(3)]
         assert began.wait(30)
         embedder.give_up()
         for query in queries:
             with pytest.raises(EmbedderError, match="were given up"):
                 query.result()
-    for ask in (embedder.embed_query, lambda text: embedder.embed_documents([text])):
+    for ask in (embedder.embed_queries, embedder.embed_documents):
         with pytest.raises(EmbedderError, match="were given up"):
-            ask("later")
+            ask(["later"])
 
 
 def test_a_query_that_is_too_long_is_cut_off(server: Server) -> None:
     embedder = load_embedder(MODEL)
-    embedder.embed_query("word " * 50_000)
+    embedder.embed_queries(["word " * 50_000])
     assert server.requests[-1]["input"] == ["word " * embedder.max_tokens]
-    embedder.embed_query("short enough")
+    embedder.embed_queries(["short enough"])
     assert server.requests[-1]["input"] == ["short enough"]
 
 

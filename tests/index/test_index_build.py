@@ -39,7 +39,7 @@ def test_chroma_own_client_gives_all_chunks(docs: Path, tmp_path: Path, embedder
     try:
         collection = client.get_collection("chunks", embedding_function=None)
         everything = collection.get(include=["documents", "metadatas", "embeddings"])
-        nearest = collection.query(query_embeddings=[embedder.embed_query("array function").tolist()], n_results=1)
+        nearest = collection.query(query_embeddings=[embedder.embed_queries(["array function"])[0].tolist()], n_results=1)
     finally:
         client.close()  # type: ignore[attr-defined]
     with open_index(tmp_path / "index", embedder=embedder) as index:

@@ -56,7 +56,7 @@ def check():
     collection = client.get_collection("chunks", embedding_function=None)
     everything = collection.get(include=["embeddings", "documents"])
     assert set(everything["ids"]) == found and len(everything["embeddings"]) == len(found)
-    assert collection.query(query_embeddings=[embedder.embed_query("page")], n_results=3)["ids"][0]
+    assert collection.query(query_embeddings=[embedder.embed_queries(["page"])[0]], n_results=3)["ids"][0]
     assert {text for text in everything["documents"] if "revision" in text} == {revision}
     print(json.dumps({"revision": revision.split()[-1]}), flush=True)
 

@@ -59,7 +59,7 @@ def test_one_name_for_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_the_packaged_weights_are_the_official_ones(real_embedder: Embedder) -> None:
     assert real_embedder.name == DEFAULT_MODEL
-    assert real_embedder.fingerprint == f"{OFFICIAL}-int8"
+    assert real_embedder.fingerprint == f"{OFFICIAL}-int8.2"
 
 
 @pytest.mark.parametrize("file", ["model.safetensors", "tokenizer.json"])
@@ -156,7 +156,7 @@ def test_a_damaged_model_is_a_sentence(tmp_path: Path) -> None:
     (folder / "model.safetensors").write_bytes(b"\x00" * 100)
     embedder = load_embedder(str(folder))
     with pytest.raises(EmbedderError, match="cannot load the model in"):
-        embedder.embed_query("anything")
+        embedder.embed_queries(["anything"])
 
 
 def test_a_name_that_cannot_be_one(empty_cache: Path) -> None:
@@ -180,9 +180,9 @@ def test_vectors_are_those_of_sentence_transformers() -> None:
 
 def test_a_query_has_one_vector_whatever_was_embedded_before(real_embedder: Embedder) -> None:
     fresh = load_embedder()
-    first = fresh.embed_query("how do I fold an array")
+    first = fresh.embed_queries(["how do I fold an array"])[0]
     real_embedder.embed_documents(["something else"] * 9)
-    assert np.array_equal(real_embedder.embed_query("how do I fold an array"), first)
+    assert np.array_equal(real_embedder.embed_queries(["how do I fold an array"])[0], first)
     assert not first.flags.writeable
     assert real_embedder.embed_documents([]).shape == (0, 384)
 
@@ -203,7 +203,7 @@ def test_progress_counts_texts(real_embedder: Embedder) -> None:
 def test_loading_is_silent_and_leaves_the_environment_alone() -> None:
     script = (
         "import os; from tracegen.index import load_embedder; before = dict(os.environ)\n"
-        "load_embedder().embed_query('hello')\n"
+        "load_embedder().embed_queries(['hello'])\n"
         "changed = {k for k in os.environ if os.environ[k] != before.get(k)} - {'TOKENIZERS_PARALLELISM'}\n"
         # torch and scikit-learn set these two themselves
         "assert changed <= {'KMP_DUPLICATE_LIB_OK', 'KMP_INIT_AT_FORK', 'TORCHINDUCTOR_CACHE_DIR'}, changed\n"
@@ -272,9 +272,9 @@ def test_a_new_index_is_in_int8_with_the_weights_it_was_measured_with_alone(docs
     weights = bytearray((others / "model.safetensors").read_bytes())
     weights[-1] ^= 1
     (others / "model.safetensors").write_bytes(weights)
-    assert load_embedder().fingerprint == load_embedder(str(same)).fingerprint == f"{OFFICIAL}-int8"
+    assert load_embedder().fingerprint == load_embedder(str(same)).fingerprint == f"{OFFICIAL}-int8.2"
     assert load_embedder(str(others)).fingerprint == hashlib.sha256(weights).hexdigest()
-    assert load_embedder(str(others), precision="int8").fingerprint.endswith("-int8")
+    assert load_embedder(str(others), precision="int8").fingerprint.endswith("-int8.2")
     for name, model in (("default", DEFAULT_MODEL), ("same", str(same)), ("others", str(others))):
         build_index([docs], tmp_path / f"index-{name}", model=model)
         precision = models.precision_of(fingerprint_of(tmp_path / f"index-{name}"))
@@ -309,7 +309,7 @@ def test_an_index_whose_manifest_tells_no_precision_is_built_as_a_new_one(docs: 
     build_index([docs], index, precision="float32")
     (store.current_generation(index) / store.MANIFEST).write_text(manifest)
     build_index([docs], index)
-    assert fingerprint_of(index) == f"{OFFICIAL}-int8"
+    assert fingerprint_of(index) == f"{OFFICIAL}-int8.2"
 
 
 def test_int8_weights_in_a_folder_are_the_same_model(docs: Path, tmp_path: Path) -> None:

@@ -165,7 +165,7 @@ def test_rows_that_somebody_changed_are_noticed(
     with pytest.raises(StoreError, match="is not whole"):
         local_copy(server, "docs", tmp_path / "copy")
     assert publish(tmp_path / "index", server, "docs").written == 1
-    collection.update(ids=first, documents=["something else"], embeddings=[embedder.embed_query("something else")])
+    collection.update(ids=first, documents=["something else"], embeddings=[embedder.embed_queries(["something else"])[0]])
     with pytest.raises(StoreError, match="is not what was written there"):
         local_copy(server, "docs", tmp_path / "copy")
 

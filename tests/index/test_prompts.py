@@ -60,9 +60,9 @@ def test_queries_and_documents_get_their_prompts(plain: Path, tmp_path: Path, fo
     folder = prompted(plain, tmp_path / "model", {"query": "find w1 ", for_documents: "title text "})
     embedder = load_embedder(str(folder))
     assert isinstance(embedder, SentenceEmbedder)
-    assert np.allclose(embedder.embed_query("w7 w8"), alone(plain, "find w1 w7 w8"), atol=1e-5)
+    assert np.allclose(embedder.embed_queries(["w7 w8"])[0], alone(plain, "find w1 w7 w8"), atol=1e-5)
     assert np.allclose(embedder.embed_documents(["w7 w8"])[0], alone(plain, "title text w7 w8"), atol=1e-5)
-    assert not np.allclose(embedder.embed_query("w7 w8"), alone(plain, "w7 w8"), atol=0.01)
+    assert not np.allclose(embedder.embed_queries(["w7 w8"])[0], alone(plain, "w7 w8"), atol=0.01)
 
 
 @pytest.mark.parametrize("for_documents", ["document", "passage"])
@@ -95,4 +95,4 @@ def test_other_prompts_are_another_model(plain: Path, tmp_path: Path) -> None:
 
 def test_a_model_without_prompts_is_known_by_its_weights_alone(plain: Path, real_embedder: Embedder) -> None:
     assert load_embedder(str(plain)).fingerprint != real_embedder.fingerprint
-    assert np.allclose(load_embedder(str(plain)).embed_query("w7"), alone(plain, "w7"), atol=1e-5)
+    assert np.allclose(load_embedder(str(plain)).embed_queries(["w7"])[0], alone(plain, "w7"), atol=1e-5)

@@ -111,7 +111,7 @@ def test_the_best_are_found_where_the_sample_misleads() -> None:
 @given(words=st.lists(st.sampled_from(WORDS), min_size=1, max_size=6), count=st.integers(1, 8), only=st.integers(1, 255))
 def test_a_ranking_is_the_plain_sum_of_its_parts(sidecar: Sidecar, words: list[str], count: int, only: int) -> None:
     query = " ".join(words)
-    vector = FakeEmbedder().embed_query(query)
+    [vector] = FakeEmbedder().embed_queries([query])
     may = np.array([bool(only >> number % 8 & 1) for number in range(sidecar.manifest.chunks)])
     ranking = rank(sidecar, query, vector, count, None if may.all() else may)
     dense, lexical, scores, bonus = _plain_ranking(sidecar, query, vector, may)

@@ -21,8 +21,8 @@ from tests.serve.conftest import serving
 from tracegen.errors import SettingsError, StoreError
 from tracegen.index import Index
 from tracegen.index.tool import DEFAULT_TOOL
-from tracegen.pipeline import Searcher
 from tracegen.records import Message, RawCall, Response, Row, ToolReturn
+from tracegen.searcher import Searcher
 from tracegen.serve.answer import SearchFunction, Served
 from tracegen.serve.http import MAX_BODY_BYTES, http_app, is_loopback, listen
 from tracegen.teacher.loop import Ask, Loop
@@ -122,7 +122,7 @@ async def test_a_slow_search_does_not_hold_up_other_requests() -> None:
     release = threading.Event()
 
     class SlowIndex:
-        searches_at_once = 2
+        searches_at_once, queries_together = 2, 8
 
         def call(self, query: str) -> ToolReturn:
             assert release.wait(LIMIT_S)

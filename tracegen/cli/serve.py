@@ -62,7 +62,7 @@ def command(
         ctx.exit(_verify(verify, index, models, quiet))
     import tracegen
     from tracegen.index import open_index
-    from tracegen.pipeline import Searcher
+    from tracegen.searcher import Searcher
     from tracegen.serve.answer import Served
 
     with open_index(index, **models) as opened, Searcher(opened) as search:

@@ -6,7 +6,7 @@ The model is loaded when it is first needed, not when the embedder is made: an i
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from threading import RLock
@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from tracegen.errors import EmbedderError, SettingsError
 from tracegen.index import models
-from tracegen.index.batching import MicroBatcher
 from tracegen.index.models import DEFAULT_MODEL
 from tracegen.lru import LRUCache
 
@@ -56,7 +55,11 @@ class Embedder(Protocol):
         """Length of a vector."""
 
     @property
-    def queries_at_once(self) -> int:
+    def queries_together(self) -> int:
+        """Number of queries that are worth embedding together, at most."""
+
+    @property
+    def batches_at_once(self) -> int:
         """Number of threads that are worth embedding queries at the same time."""
 
     def count_tokens(self, text: str) -> int:
@@ -65,11 +68,11 @@ class Embedder(Protocol):
     def embed_documents(self, texts: Sequence[str], progress: Callable[[int, int], None] | None = None) -> Vectors:
         """Return one vector of length 1 for each text, shape (n, dimension); progress gets texts done and in all."""
 
-    def embed_query(self, text: str) -> Vectors:
-        """Return the query's vector of length 1, shape (dimension,).
+    def embed_queries(self, texts: Sequence[str]) -> Sequence[Vectors]:
+        """Return the vector of length 1 of each query, shape (dimension,).
 
-        It is the same for the same text, whatever else is asked at the time; where queries of several threads are embedded
-        together, in micro-batches, its last bits may differ.
+        It is the same for the same text, whatever else is asked at the time; where sentence-transformers or an endpoint
+        embeds several together its last bits may differ.
         """
 
 
@@ -123,10 +126,10 @@ class SentenceEmbedder:
     def __init__(self, name: str, folder: Path) -> None:
         self.name = name
         self.fingerprint = models.fingerprint(folder)
+        self.queries_together, self.batches_at_once = QUERY_BATCH, 1
         self._folder = folder
         # One thread at a time: tokenizers are not safe in several ("Already borrowed").
         self._lock = RLock()
-        self._queries: MicroBatcher[str, Vectors] = MicroBatcher(largest=QUERY_BATCH, at_once=1)
         self._remembered: LRUCache[str, Vectors] = LRUCache(QUERY_CACHE)
 
     @cached_property
@@ -171,11 +174,6 @@ class SentenceEmbedder:
         """Length of a vector."""
         return int(self._model.get_embedding_dimension() or 0)
 
-    @property
-    def queries_at_once(self) -> int:
-        """Number of threads that are worth embedding queries at the same time: those of one micro-batch."""
-        return QUERY_BATCH
-
     def count_tokens(self, text: str) -> int:
         """Return the number of tokens of a text, without special tokens and however long it is."""
         return len(self._tokenizer.encode(well_formed(text), add_special_tokens=False).ids)
@@ -197,16 +195,18 @@ class SentenceEmbedder:
                 progress(start + len(window), len(texts))
         return vectors
 
-    def embed_query(self, text: str) -> Vectors:
-        """Return the query's vector of length 1, shape (dimension,); the last few thousand queries are remembered."""
-        return self._remembered.get(well_formed(text), partial(self._queries.call, self._embed_queries))
+    def embed_queries(self, texts: Sequence[str]) -> list[Vectors]:
+        """Return the vector of length 1 of each query, shape (dimension,); the last few thousand queries are remembered."""
+        return self._remembered.get_all([well_formed(text) for text in texts], self._embed_queries)
 
-    def _embed_queries(self, texts: list[str]) -> Vectors:
+    def _embed_queries(self, texts: Sequence[str]) -> list[Vectors]:
         with self._lock, one_thread():
-            said = self._model.encode_query(texts, batch_size=QUERY_BATCH, normalize_embeddings=True, show_progress_bar=False)
+            said = self._model.encode_query(
+                list(texts), batch_size=QUERY_BATCH, normalize_embeddings=True, show_progress_bar=False
+            )
         vectors: Vectors = np.asarray(said, dtype=np.float32)
         vectors.setflags(write=False)  # they are shared by all who ask the same
-        return vectors
+        return list(vectors)
 
 
 def well_formed(text: str) -> str:

@@ -11,7 +11,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tracegen.errors import EmbedderError
-from tracegen.index.batching import MicroBatcher
 from tracegen.index.calls import Calls, close, result_of
 from tracegen.index.embedder import QUERY_CACHE, Vectors, well_formed
 from tracegen.index.models import ENDPOINT
@@ -36,7 +35,6 @@ BATCH_TOKENS = 50_000
 BATCH_TEXTS = 256
 """Limits of one request. OpenAI takes 300,000 tokens and 2,048 texts (2026-11), other servers less."""
 REQUESTS_AT_A_TIME = 4
-QUERIES_AT_ONCE = 128
 OPENAI_MAX_TOKENS = 8191
 OTHER_MAX_TOKENS = 500
 """What a model reads where nothing is known about it."""
@@ -86,9 +84,9 @@ class EndpointEmbedder:
             raise EmbedderError("The address for embeddings is none. Give it as http://localhost:8000/v1, without a password.")
         self.max_tokens = OPENAI_MAX_TOKENS if self._model.startswith("text-embedding-") else OTHER_MAX_TOKENS
         weakref.finalize(self, close, self._client.close).atexit = False
+        self.queries_together, self.batches_at_once = BATCH_TEXTS, REQUESTS_AT_A_TIME
         self._calls = Calls()
         self._lock = Lock()
-        self._queries: MicroBatcher[str, Vectors] = MicroBatcher(largest=BATCH_TEXTS, at_once=REQUESTS_AT_A_TIME)
         self._remembered: LRUCache[str, Vectors] = LRUCache(QUERY_CACHE)
 
     @cached_property
@@ -112,11 +110,6 @@ class EndpointEmbedder:
         found = fingerprint(self._model, self._probe)
         return self._known if agree(found, self._known) else found
 
-    @property
-    def queries_at_once(self) -> int:
-        """Number of threads that are worth embedding queries at the same time: they wait for the endpoint."""
-        return QUERIES_AT_ONCE
-
     def count_tokens(self, text: str) -> int:
         """Return about as many tokens as the model makes of a text, rather more than fewer: its tokenizer is not known."""
         return len(_TOKEN.findall(text))
@@ -136,15 +129,14 @@ class EndpointEmbedder:
         """Make all requests that are under way fail now, in whatever thread, and all later ones."""
         self._calls.give_up()
 
-    def embed_query(self, text: str) -> Vectors:
-        """Return the query's vector of length 1, shape (dimension,); the last few thousand queries are remembered."""
-        query = self._readable(well_formed(text))
-        return self._remembered.get(query, partial(self._queries.call, self._embed_queries))
+    def embed_queries(self, texts: Sequence[str]) -> list[Vectors]:
+        """Return the vector of length 1 of each query, shape (dimension,); the last few thousand queries are remembered."""
+        return self._remembered.get_all([self._readable(well_formed(text)) for text in texts], self._embed_queries)
 
-    def _embed_queries(self, texts: list[str]) -> Vectors:
+    def _embed_queries(self, texts: Sequence[str]) -> list[Vectors]:
         vectors: Vectors = np.concatenate([self._request(batch) for batch in self._batches(texts)])
         vectors.setflags(write=False)  # they are shared by all who ask the same
-        return vectors
+        return list(vectors)
 
     def _readable(self, text: str) -> str:
         """Return the beginning of a text that the model reads: longer ones are refused, and whatever is asked with them."""

@@ -14,6 +14,8 @@ DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 FLOAT32, INT8 = "float32", "int8"
 PRECISIONS = (FLOAT32, INT8)
 """What the linear layers of a model calculate in; `int8` is for the models that tracegen.index.onnx_bert runs."""
+INT8_VERSION = 2
+"""How int8 rounds: another way gives other vectors, and an index made before is embedded again."""
 ENDPOINT = "openai:"
 """Stands before the name of a model that is behind an OpenAI-compatible endpoint."""
 
@@ -95,12 +97,12 @@ def fingerprint(folder: Path) -> str:
 
 def at_precision(fingerprint: str, precision: str) -> str:
     """Return the fingerprint of a model that calculates in a precision: its vectors are others than those of float32."""
-    return fingerprint if precision == FLOAT32 else f"{fingerprint}-{precision}"
+    return fingerprint if precision == FLOAT32 else f"{fingerprint}-{precision}.{INT8_VERSION}"
 
 
 def precision_of(fingerprint: str) -> str:
     """Return the precision that a fingerprint tells, see `at_precision`."""
-    return fingerprint.partition("-")[2] or FLOAT32
+    return fingerprint.partition("-")[2].partition(".")[0] or FLOAT32
 
 
 def usual_precision(fingerprint: str) -> str:
@@ -114,7 +116,8 @@ def usual_precision(fingerprint: str) -> str:
 
 def short(fingerprint: str) -> str:
     """Return a fingerprint as people read it: the first digits, and the precision where it is not float32."""
-    return at_precision(fingerprint[:12], precision_of(fingerprint))
+    weights, dash, precision = fingerprint.partition("-")
+    return weights[:12] + dash + precision
 
 
 def _prompts(folder: Path) -> dict[str, str]:

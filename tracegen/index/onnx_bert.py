@@ -1,12 +1,10 @@
 """The default model without torch: a BERT with mean pooling, run by onnxruntime on the weights as they lie on disk.
 
-    ids, positions -> embeddings -> layers x (attention, feed-forward) -> pooling -> vector of length 1
-
 The vectors are those of sentence-transformers (within 1e-6, see the tests), so an index made one way is searched the other way.
 Only models that are understood in full are run like this, see `supports`; sentence-transformers runs all others.
 
 The graph is written anew in every process, in a few milliseconds: it holds no weights, only their places in
-model.safetensors, which onnxruntime maps into memory. Only int8 holds its integers: they are made here, a layer at a time.
+model.safetensors, which onnxruntime maps into memory. Only int8 holds its integers: they are made by us, a layer at a time.
 Written as operators on the weights they come to the same, but onnxruntime has all float copies at once then: 240 MB more to
 load the default model instead of 40. Making a session takes 0.1 s of CPU (2026-11).
 """
@@ -25,22 +23,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tracegen.errors import EmbedderError
-from tracegen.index import models
+from tracegen.index import int8, models
+from tracegen.index.bert_graph import WEIGHTS, FloatLinears, bert, layer_names, read_shape
 from tracegen.index.embedder import QUERY_CACHE, WINDOW, Vectors, well_formed
-from tracegen.index.onnx_file import FLOAT, INT64, Graph
 from tracegen.lru import LRUCache
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
     from tokenizers import Tokenizer
 
-WEIGHTS = "model.safetensors"
-INT8_LARGEST = 64
-"""Largest weight in int8. On x86-64 without VNNI onnxruntime adds two products with uint8 in 16 bits (VPMADDUBSW, see its page
-"Quantize ONNX Models"): 2 x 64 x 255 still fits, with 127 the sum would be cut off there and the vectors be others. It costs
-little: with all layers so, the mean cosine to float32 was 0.9926 instead of 0.9936 (2026-11)."""
-BLOCK = 256
-"""Numbers in a row that have one scale, where it is not one for a whole text."""
+TOGETHER = 16
+"""Queries that go through the model together at most, in int8: more gain nothing. In float32 the last bits of a vector would
+depend on how many there are."""
 
 
 class OnnxBert:
@@ -57,6 +51,10 @@ class OnnxBert:
         self.dimension: int = _read(folder / "config.json")["hidden_size"]
         self._limit: int = _read(folder / "sentence_bert_config.json")["max_seq_length"]
         self.max_tokens = self._limit - 2  # [CLS] and [SEP]
+        self.queries_together = TOGETHER if precision == models.INT8 else 1
+        # A query keeps a core busy for milliseconds. With one thread for them two cores did 100 conversations/s, with two 130,
+        # with three 119 (2026-11).
+        self.batches_at_once = max(2, min(8, (os.cpu_count() or 2) - 1))
         self._folder = folder
         self._precision = precision
         self._lock = Lock()
@@ -82,15 +80,6 @@ class OnnxBert:
         tokenizer.enable_truncation(self._limit)
         return tokenizer
 
-    @property
-    def queries_at_once(self) -> int:
-        """Number of threads that are worth embedding queries at the same time: a query keeps a core busy for milliseconds.
-
-        They are embedded one by one, and a core is left for what asks. In micro-batches of 8 queries of 10 to 16 tokens took
-        15 % less CPU in int8, 28 % less in float32 (2026-11), but in int8 all texts of a batch would share their scales.
-        """
-        return min(8, max(2, (os.cpu_count() or 2) - 1))
-
     def count_tokens(self, text: str) -> int:
         """Return the number of tokens of a text, without special tokens and however long it is."""
         return len(self._counter.encode(well_formed(text), add_special_tokens=False).ids)
@@ -109,27 +98,64 @@ class OnnxBert:
                     progress(end, len(texts))
         return vectors
 
-    def embed_query(self, text: str) -> Vectors:
-        """Return the query's vector of length 1, shape (dimension,); the last few thousand queries are remembered."""
-        return self._remembered.get(text, self._embed_query)
+    def embed_queries(self, texts: Sequence[str]) -> list[Vectors]:
+        """Return the vector of length 1 of each query, shape (dimension,); the last few thousand queries are remembered.
 
-    def _embed_query(self, text: str) -> Vectors:
-        vector = self._embed(text)
-        vector.setflags(write=False)  # it is shared by all who ask the same
-        return vector
+        Those of one length go through the model together, which takes less CPU for each, and gives each the bits that it has
+        alone.
+        """
+        return self._remembered.get_all(texts, self._embed_queries)
+
+    def _embed_queries(self, texts: Sequence[str]) -> list[Vectors]:
+        ids = [self._ids(text) for text in texts]
+        found: dict[int, Vectors] = {}
+        for length in sorted({len(one) for one in ids}):
+            places = [place for place, one in enumerate(ids) if len(one) == length]
+            for start in range(0, len(places), self.queries_together):
+                group = places[start : start + self.queries_together]
+                vectors = self._run([ids[place] for place in group])
+                vectors.setflags(write=False)  # they are shared by all who ask the same
+                found.update(zip(group, vectors, strict=True))
+        return [found[place] for place in range(len(texts))]
 
     def _embed(self, text: str) -> Vectors:
-        """Return the vector of a text: alone and on one thread it has the same bits every time, in int8 too.
-
-        There the scale of the activations follows from all that is multiplied at once: from this text alone.
-        """
-        ids = self._tokenizer.encode(well_formed(text)).ids
-        inputs = {"ids": np.array([ids], dtype=np.int64), "positions": np.arange(len(ids), dtype=np.int64)}
-        vector: Vectors = np.asarray(self._session.run(["vectors"], inputs)[0], dtype=np.float32)[0]
+        vector: Vectors = self._run([self._ids(text)])[0]
         return vector
+
+    def _ids(self, text: str) -> list[int]:
+        ids: list[int] = self._tokenizer.encode(well_formed(text)).ids
+        return ids
+
+    def _run(self, ids: Sequence[Sequence[int]]) -> Vectors:
+        """Return the vectors of texts with the same number of tokens, shape (texts, dimension), each as it is alone."""
+        inputs = {"ids": np.array(ids, dtype=np.int64), "positions": np.arange(len(ids[0]), dtype=np.int64)}
+        return np.asarray(self._session.run(["vectors"], inputs)[0], dtype=np.float32)
+
+
+def measure_ranges(folder: Path) -> Vectors:
+    """Return how large what goes into each linear layer gets, see `tracegen.index.int8.Ranges`; a second of CPU."""
+    linears, shape = FloatLinears(), read_shape(folder)
+    names = [name for layer in layer_names(shape) for name in int8.measured_at(layer)]
+    session = _session(folder, bert(folder, linears, names))
+    tokenizer = _load_tokenizer(folder)
+    tokenizer.enable_truncation(shape.places)
+    largest = [np.zeros(1, dtype=np.float32)] * len(names)
+    for text in int8.calibration_texts():
+        ids = np.array([tokenizer.encode(text).ids], dtype=np.int64)
+        inputs = {"ids": ids, "positions": np.arange(ids.shape[1], dtype=np.int64)}
+        found = session.run([linears.inputs[name] for name in names], inputs)
+        largest = [np.maximum(one, np.abs(values[0]).max(axis=0)) for one, values in zip(largest, found, strict=True)]
+    return np.concatenate(largest).reshape(shape.layers, -1)
 
 
 def _load(folder: Path, precision: str) -> "InferenceSession":
+    if precision == models.FLOAT32:
+        return _session(folder, bert(folder, FloatLinears()))
+    ranges = int8.known_ranges(models.fingerprint(folder))
+    return _session(folder, bert(folder, int8.Int8Linears(folder, measure_ranges(folder) if ranges is None else ranges)))
+
+
+def _session(folder: Path, graph: bytes) -> "InferenceSession":
     import onnxruntime
     from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
@@ -140,7 +166,7 @@ def _load(folder: Path, precision: str) -> "InferenceSession":
     weights = (folder / WEIGHTS).resolve()
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(weights.parent))
     try:
-        return onnxruntime.InferenceSession(_bert(folder, precision), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except (errors.Fail, errors.InvalidArgument, errors.InvalidGraph, errors.NotImplemented, errors.RuntimeException) as error:
         raise EmbedderError(
             f"onnxruntime {onnxruntime.__version__} cannot load the model in {folder}: {error}. "
@@ -188,7 +214,7 @@ MODULES = ["Transformer", "Pooling", "Normalize"]  # the last may be missing: ev
 def supports(folder: Path) -> bool:
     """Say whether the model in a folder is understood in full, each setting and each weight, and may be run as OnnxBert."""
     try:
-        return _settings_agree(folder) and _modules_agree(folder) and bool(_bert(folder))
+        return _settings_agree(folder) and _modules_agree(folder) and bool(bert(folder, FloatLinears()))
     except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, struct.error):
         return False
 
@@ -229,68 +255,3 @@ def _switched_on(settings: dict[str, Any], *harmless: str) -> dict[str, Any]:
 
 def _read(file: Path) -> Any:
     return json.loads(file.read_text(encoding="utf-8"))
-
-
-# --- the graph -----------------------------------------------------------------------------------------------------------
-
-
-def _bert(folder: Path, precision: str = models.FLOAT32) -> bytes:
-    """Return the model as an ONNX file, as in Devlin et al. 2018 (arXiv 1810.04805) and transformers' modeling_bert.py.
-
-    With int8 the linear layers multiply integers: weights with a scale for each output, activations with one for each text.
-    The activations inside a feed-forward layer are few large ones among many small ones: there each BLOCK has a scale.
-    Raises ValueError or KeyError where the weights are not what config.json says.
-    """
-    config = _read(folder / "config.json")
-    size, inner, heads = config["hidden_size"], config["intermediate_size"], config["num_attention_heads"]
-    if size % heads:
-        raise ValueError(f"{size} dimensions cannot be shared among {heads} heads")
-    graph = Graph(folder / WEIGHTS)
-    op, weight = graph.op, graph.weight
-
-    def linear(x: str, name: str, rows: int, columns: int) -> str:
-        bias = weight(f"{name}.bias", rows)
-        if precision == models.FLOAT32:
-            # Transposed once, when the session is made.
-            return op("Add", op("MatMul", x, op("Transpose", weight(f"{name}.weight", rows, columns), perm=[1, 0])), bias)
-        # The operators are onnxruntime's own; an empty name stands for zero points where they are as usual.
-        floats = graph.read(f"{name}.weight", rows, columns)
-        if columns == inner and inner % BLOCK == 0:
-            # It costs a fifth more and halves the distance to float32: cosine 0.9964 instead of 0.9926 (2026-11).
-            codes, scales = _rounded(floats.reshape(rows, columns // BLOCK, BLOCK), largest=127)
-            names = graph.values(f"{name}.codes", (codes + 128).astype(np.uint8)), graph.values(f"{name}.scales", scales)
-            # Accuracy level 4: the activations are in int8.
-            sizes: dict[str, Any] = {"K": columns, "N": rows, "bits": 8, "block_size": BLOCK, "accuracy_level": 4}
-            return op("MatMulNBits", x, *names, "", "", bias, domain="com.microsoft", **sizes)
-        codes, scales = _rounded(floats, largest=INT8_LARGEST)
-        names = graph.values(f"{name}.codes", codes.astype(np.int8).T), graph.values(f"{name}.scales", scales)
-        return op("DynamicQuantizeMatMul", x, *names, "", bias, domain="com.microsoft")
-
-    def norm(x: str, name: str) -> str:
-        scale, shift = weight(f"{name}.LayerNorm.weight", size), weight(f"{name}.LayerNorm.bias", size)
-        return op("LayerNormalization", x, scale, shift, axis=-1, epsilon=float(config["layer_norm_eps"]))
-
-    words = weight("embeddings.word_embeddings.weight", config["vocab_size"], size)
-    places = weight("embeddings.position_embeddings.weight", config["max_position_embeddings"], size)
-    types = weight("embeddings.token_type_embeddings.weight", config["type_vocab_size"], size)
-    first_type = op("Gather", types, op("Constant", value_int=0))
-    x = op("Add", op("Add", op("Gather", words, "ids"), first_type), op("Gather", places, "positions"))
-    x = norm(x, "embeddings")
-    for layer in range(config["num_hidden_layers"]):
-        name = f"encoder.layer.{layer}"
-        attended = (linear(x, f"{name}.attention.self.{part}", size, size) for part in ("query", "key", "value"))
-        # onnxruntime's own operator (docs/ContribOperators.md): no bias, and no mask, for a text is alone and without padding.
-        y = op("MultiHeadAttention", *attended, domain="com.microsoft", num_heads=heads)
-        x = norm(op("Add", linear(y, f"{name}.attention.output.dense", size, size), x), f"{name}.attention.output")
-        y = op("Gelu", linear(x, f"{name}.intermediate.dense", inner, size))
-        x = norm(op("Add", linear(y, f"{name}.output.dense", size, inner), x), f"{name}.output")
-    # The sum of the tokens: divided by their number or not, it becomes the same vector of length 1.
-    pooled = op("Einsum", x, equation="bth->bh")
-    op("LpNormalization", pooled, output="vectors", axis=-1, p=2)
-    return graph.encode({"ids": (INT64, 2), "positions": (INT64, 1)}, {"vectors": (FLOAT, 2)})
-
-
-def _rounded(weights: Vectors, largest: int) -> tuple[Vectors, Vectors]:
-    """Return weights as whole numbers of at most `largest`, and for each last axis of them the scale that they stand for."""
-    scales = np.maximum(np.abs(weights).max(axis=-1), np.float32(1e-30)) / np.float32(largest)  # never zero
-    return np.rint(weights / scales[..., None]), scales
