@@ -1,5 +1,6 @@
 """Build an index: read, cut, embed what is new, store; the old index counts until the new one is whole."""
 
+import gc
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -115,16 +116,8 @@ def build_index(
                 raise _nothing_to_read(roots, [])
             known = previous.manifest.fingerprint if previous else read_fingerprint(path, models.canonical_name(model))
             load = partial(load_embedder, model, embeddings_url=embeddings_url, known=known, precision=precision)
-            manifest, counts = _build(
-                path,
-                roots,
-                scan,
-                previous,
-                load if embedder is None else lambda: embedder,
-                max_tokens,
-                tool,
-                progress or _silent,
-            )
+            report = progress or _silent
+            manifest, counts = _build(path, roots, scan, previous, embedder, load, max_tokens, tool, report)
     return IndexSummary(
         id=manifest.id,
         documents=len(manifest.documents),
@@ -235,6 +228,7 @@ def _build(
     roots: Sequence[Path],
     scan: Scan,
     previous: Previous | None,
+    given: Embedder | None,
     load: Callable[[], Embedder],
     max_tokens: int,
     tool: Tool,
@@ -242,10 +236,10 @@ def _build(
 ) -> tuple[Manifest, Counts]:
     """Write a generation and make it the one that counts.
 
-    `load` gives the embedder: it leaves memory when all is embedded, unless somebody else holds it.
+    Where no embedder is given, `load` makes one, which leaves memory when all is embedded.
     Raises OutputError where it cannot be written; the index that was there still counts then.
     """
-    embedder = load()
+    embedder = given or load()
     if previous and not previous.is_whole():
         previous = None
     same_model = previous is not None and previous.manifest.fingerprint == embedder.fingerprint
@@ -260,6 +254,8 @@ def _build(
                 embedded = writing.embed(folder, embedder, previous if same_model else None, cache, report)
             model = _Model(embedder.name, embedder.fingerprint, embedder.dimension, _budget(max_tokens, embedder))
             del embedder  # what it needs is not to add up with what storing needs
+            if given is None:
+                gc.collect()  # torch's modules hold one another; in a large program it takes a second
             give_back()
             _store(folder, report)
             manifest = _manifest(folder, roots, scan, cut, model, max_tokens).model_copy(update={"tool": tool})

@@ -1,7 +1,6 @@
 """Give memory back between the stages of a build, so that their needs do not add up."""
 
 import ctypes
-import gc
 import sys
 
 
@@ -11,7 +10,6 @@ def give_back() -> None:
     The allocator of glibc keeps what was freed, for the same threads and sizes: 46 MB of a model in int8 (2026-11). Others
     have no such call.
     """
-    gc.collect()
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim:
