@@ -99,6 +99,7 @@ def test_stopped_it_keeps_what_is_in_flight_and_says_how_to_go_on(
 ) -> None:
     output, run_file = tmp_path / "out.jsonl", tmp_path / "out.run.db"
     slow_process.reset()
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # below nohup it is ignored, and by whatever is started too
     with start(many_rows, output, sample_index, slow_process) as process:
         wait_for_events(process, run_file, 20)
         process.send_signal(number)

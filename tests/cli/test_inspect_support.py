@@ -36,10 +36,11 @@ def test_the_summary_has_the_distribution_and_the_short_rows_first(tracegen: Run
 def test_a_run_file_is_shown_as_its_output_is(tracegen: Run, output: Path) -> None:
     of_output = json.loads(tracegen("inspect", output, "--json").out)
     assert json.loads(tracegen("inspect", output.with_name("out.run.db"), "--json").out) == of_output
-    assert (
-        tracegen("inspect", output.with_name("out.run.db"), 3).out.splitlines()[1:]
-        == (tracegen("inspect", output, 3).out.splitlines()[1:])
+    # Before that stands the file's name, which may need a line of its own.
+    of_run, of_file = (
+        tracegen("inspect", file, 3).out.partition(" messages, ")[2] for file in (output.with_name("out.run.db"), output)
     )
+    assert of_run == of_file != ""
 
 
 def test_one_row_shows_its_terms_by_status(tracegen: Run, output: Path) -> None:
