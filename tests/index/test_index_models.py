@@ -240,6 +240,21 @@ def fingerprint_of(index: Path) -> str:
     return store.read_manifest(index, store.current_generation(index)).fingerprint
 
 
+def test_an_index_in_int8_of_another_version_is_embedded_anew(docs: Path, tmp_path: Path) -> None:
+    index = tmp_path / "index"
+    built = build_index([docs], index)
+    manifest = store.current_generation(index) / store.MANIFEST
+    manifest.write_text(manifest.read_text().replace("-int8.2", "-int8"))
+    with pytest.raises(
+        StoreError, match=r"another version of tracegen \(weights 53aa51172d14-int8\)\. Build it again: tracegen index DOCS"
+    ):
+        open_index(index)
+    again = build_index([docs], index)
+    assert (again.embedded, again.reused) == (built.chunks, 0)
+    assert fingerprint_of(index) == f"{OFFICIAL}-int8.2"
+    assert not build_index([docs], index).changed
+
+
 @pytest.mark.parametrize(("precision", "other"), [("int8", "float32"), ("float32", "int8")])
 def test_an_index_is_searched_and_built_on_in_its_precision(docs: Path, tmp_path: Path, precision: str, other: str) -> None:
     index, wanted = tmp_path / "index", models.at_precision(OFFICIAL, precision)

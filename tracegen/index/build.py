@@ -144,7 +144,8 @@ def _comparable(previous: Previous | None, max_tokens: int, embedder: Embedder |
 
 def _has_all_files(previous: Previous) -> bool:
     """Return whether the last build stored what this one would store of the same chunks."""
-    return previous.manifest.lexical == lexical.VERSION and chroma.exists(previous.folder / store.CHROMA)
+    same = previous.manifest.lexical == lexical.VERSION and models.is_current(previous.manifest.fingerprint)
+    return same and chroma.exists(previous.folder / store.CHROMA)
 
 
 def _noted(previous: Previous, scan: Scan, skipped: Sequence[Skipped], tool: Tool, model: str) -> Manifest:

@@ -105,6 +105,11 @@ def precision_of(fingerprint: str) -> str:
     return fingerprint.partition("-")[2].partition(".")[0] or FLOAT32
 
 
+def is_current(fingerprint: str) -> bool:
+    """Tell whether this program still rounds as a fingerprint says."""
+    return fingerprint == at_precision(fingerprint.partition("-")[0], precision_of(fingerprint))
+
+
 def usual_precision(fingerprint: str) -> str:
     """Return the precision of a model where nobody asks for one: int8 for DEFAULT_MODEL, else float32.
 

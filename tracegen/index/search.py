@@ -62,6 +62,11 @@ async def open_index_async(path: Path, *, embeddings_url: str | None = None, rer
 def _open(path: Path, sidecar: Sidecar, embedder: Embedder, rerank: str | None) -> "Index":
     """Return an index, once the model has told that it is the one it was built with."""
     manifest = sidecar.manifest
+    if not models.is_current(manifest.fingerprint):
+        raise StoreError(
+            f"The index {path} was built by another version of tracegen (weights {models.short(manifest.fingerprint)}). "
+            f"Build it again: tracegen index DOCS --index {path}"
+        )
     if embedder.fingerprint != manifest.fingerprint:
         raise StoreError(
             f"The index {path} was built with the model {manifest.model} (weights {models.short(manifest.fingerprint)}), "
