@@ -17,13 +17,13 @@ import argparse
 import asyncio
 import json
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from bench.endpoint import start
-from bench.measure import ROOT, Clock, print_table, report, run_command, run_variant
+from bench.measure import ROOT, Clock, peak_rss_mb, print_table, report, run_command, run_variant, used_by_children
 
 HOPS = 3
 MODEL = "scripted"
@@ -113,12 +113,13 @@ async def run_tracegen(base_url: str, rows: int, in_flight: int, index: Path | N
     from tracegen.teacher.chat import ChatTeacher
     from tracegen.teacher.pacing import Pace
 
-    with tempfile.TemporaryDirectory() as folder, open_search(index) as (tool, search):
+    with tempfile.TemporaryDirectory() as folder:
         dataset, output = Path(folder, "train.jsonl"), Path(folder, "augmented.jsonl")
         write_dataset(dataset, rows)
         teacher = ChatTeacher(MODEL, base_url=base_url, api_key="none", pace=Pace(in_flight))
-        with Clock() as clock:
-            await generate_with(dataset, output, teacher, tool, search, in_flight)
+        async with open_search(index, rows) as (tool, search):
+            with Clock() as clock:
+                await generate_with(dataset, output, teacher, tool, search, in_flight)
         await teacher.close()
         with output.open(encoding="utf-8") as file:
             examples = sum(1 for _ in file)
@@ -144,8 +145,8 @@ async def generate_with(dataset: Path, output: Path, teacher: Any, tool: Any, se
         export(run, write_openai, output, rejected_path(output))
 
 
-@contextmanager
-def open_search(index: Path | None) -> Iterator[tuple[Any, Any]]:
+@asynccontextmanager
+async def open_search(index: Path | None, rows: int) -> AsyncIterator[tuple[Any, Any]]:
     """Give the tool and the search of an index, its model loaded; without an index one that finds the same for everything."""
     from tracegen.records import Tool, ToolReturn
 
@@ -161,7 +162,8 @@ def open_search(index: Path | None) -> Iterator[tuple[Any, Any]]:
     from tracegen.searcher import Searcher
 
     with open_index(index) as opened, Searcher(opened) as searcher:
-        opened.call("warm up")
+        searcher.expect(rows)
+        await searcher("warm up")
         yield opened.tool, searcher
 
 
@@ -224,7 +226,9 @@ def measure_variant(args: argparse.Namespace) -> None:
         index = args.index if args.variant == "index" else None
         running = run_tracegen(args.base_url, args.rows, args.in_flight[0], index)
     clock = asyncio.run(running)
-    report(seconds=clock.seconds, cpu_s=clock.cpu_s)
+    # Where a process of its own searches: all of its CPU, with starting and loading the model.
+    cpu_s, rss_mb = used_by_children() if args.variant == "index" else (0.0, 0.0)
+    report(seconds=clock.seconds, cpu_s=clock.cpu_s + cpu_s, rss_mb=peak_rss_mb() + rss_mb)
 
 
 def compare(latency_ms: float, in_flight: int, args: argparse.Namespace) -> None:

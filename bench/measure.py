@@ -28,13 +28,22 @@ class Clock:
 
 def peak_rss_mb() -> float:
     """Return the largest resident memory this process has had."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return _mb(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+
+
+def used_by_children() -> tuple[float, float]:
+    """Return the CPU seconds that ended child processes have used in all, and the largest resident memory of one in MB."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime, _mb(usage.ru_maxrss)
+
+
+def _mb(peak: int) -> float:
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
 def report(**figures: Any) -> None:
     """Print what a variant measured, for `run_variant` in the process that started this one."""
-    print(json.dumps(figures | {"rss_mb": peak_rss_mb()}), flush=True)
+    print(json.dumps({"rss_mb": peak_rss_mb()} | figures), flush=True)
 
 
 def run_variant(module: str, *words: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -32,6 +32,11 @@ class Gated:
         self.prepared.append(list(queries))
         if "broken" in queries:
             raise EmbedderError("The endpoint is gone.")
+
+    def call_all(self, queries: Sequence[str]) -> Iterator[ToolReturn]:
+        if len(queries) > 1:
+            self.prepare(queries)
+        yield from map(self.call, queries)
 
     def call(self, query: str) -> ToolReturn:
         self.called.append(query)

@@ -1,14 +1,13 @@
 """Rows on their way through the teacher: the loop, driven row by row, every answer on disk before the next question."""
 
 import asyncio
-import contextlib
-import gc
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from typing import NamedTuple
 
-from tracegen.errors import BudgetError, InputError, TeacherError, TracegenError
+from tracegen.errors import BudgetError, InputError, StoreError, TeacherError, TracegenError
+from tracegen.garbage import rarely_collected
 from tracegen.records import Enough, Further, Response, Row, Tool, ToolReturn, Trace, Usage
 from tracegen.teacher import Failure, Teacher
 from tracegen.teacher.leaked import calls_of
@@ -28,9 +27,6 @@ REPORT_S = 0.1
 
 BROKEN_ROWS = 5
 """So many rows in a row that the endpoint fails for are not the rows' fault."""
-
-GC_THRESHOLDS = 100_000, 50, 50
-"""Allocations before Python looks for garbage cycles, and how often it does before it looks among older objects too."""
 
 _OTHER_VERSION = "The run file does not fit this version of tracegen. Use the version that made it, or another -o."
 
@@ -116,8 +112,8 @@ class Research:
     async def run(self, concurrency: int, rows: Iterator[Row] | None = None) -> None:
         """Research these rows, or all open ones, so many at a time.
 
-        Cancelled, it still waits for the answers that are on their way, and keeps them. Raises TeacherError where it makes no
-        sense to go on, BudgetError where the budget is reached.
+        Cancelled, it still waits for the answers that are on their way, and keeps them. So it does before it raises
+        TeacherError where it makes no sense to go on, BudgetError where the budget is reached, StoreError where a search fails.
         """
         rows = self._rows() if rows is None else rows
         self._report(at_once=True)
@@ -125,7 +121,7 @@ class Research:
             asyncio.ensure_future(self._work(rows, first=number == 0)) for number in range(concurrency)
         ]
         try:
-            with _rarely_collected():
+            with rarely_collected():
                 await self._all_done(workers)
         except asyncio.CancelledError:
             await self._drain(workers)
@@ -185,8 +181,8 @@ class Research:
                     await self._count_without_calls(row.id)
                 self.finished += 1
                 self._report()
-        except (TeacherError, BudgetError) as error:
-            self._stop(error)
+        except (TeacherError, BudgetError, StoreError) as error:
+            self.hold_back(self._stop(error))
         if first:
             self._proven.set()
 
@@ -315,25 +311,6 @@ class Research:
         self._progress(
             Progress(counts["rows"], self.finished, counts["rejected"], self.calls, self.usage, note, news, self._stopping)
         )
-
-
-@contextlib.contextmanager
-def _rarely_collected() -> Iterator[None]:
-    """Look for garbage cycles rarely within the block, and not among what is there before it.
-
-    There are hundreds of thousands of objects of the packages that are loaded, and none of them is garbage: looking through
-    them took a sixth of the CPU of a run (2026-11). What a program that calls tracegen has frozen itself stays frozen.
-    """
-    before, frozen = gc.get_threshold(), gc.get_freeze_count()
-    if not frozen:
-        gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-        if not frozen:
-            gc.unfreeze()
 
 
 async def _written(writing: list[asyncio.Future[None]]) -> None:

@@ -1,25 +1,36 @@
 """Searches of many conversations, off the event loop: what waits goes together, and nobody waits for a batch to fill."""
 
 import asyncio
+import sys
 from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from tracegen.records import ToolReturn
+from tracegen.search_process import SearchProcess
 
 if TYPE_CHECKING:
     from tracegen.index import Index
+
+ROWS_APART = 256
+"""So many conversations are worth a process of their own for their searches: it costs half a second of CPU, and saves 2 ms for
+each conversation, besides the time that threads wait for one another (2026-11)."""
+
+MOST_PROCESSES = 3
+"""Processes that search, at most: they answer 300 conversations a second, and one event loop holds no more (2026-11)."""
 
 Waiting = tuple[str, asyncio.Future[ToolReturn]]
 
 
 class Searcher:
-    """An open index, searched in threads of its own so that the event loop goes on meanwhile. For one event loop.
+    """An open index, searched beside the event loop, which goes on meanwhile. For one event loop.
 
-    A query goes to a thread at once where one is free. Those that come while all are busy are shared out among the next ones
-    that are free: their queries are embedded together, in micro-batches.
+    A query is searched for at once where a thread is free. Those that come while all are busy are shared out among the next
+    ones that are free: their queries are embedded together, in micro-batches. The threads are of this process, or of one of
+    its own, see `expect`.
     """
 
     def __init__(self, index: "Index") -> None:
@@ -27,19 +38,39 @@ class Searcher:
         self._index = index
         self._free = index.searches_at_once
         self._threads = ThreadPoolExecutor(self._free, thread_name_prefix="search")
+        self._processes: list[SearchProcess] = []
         self._waiting: deque[Waiting] = deque()
         self._closed = False
+
+    def expect(self, rows: int) -> None:
+        """Tell how many conversations are about to begin. Where they are many, a process of its own searches for them."""
+        apart = self._index.elsewhere
+        # A program made of one file, by PyInstaller or its like, would start itself.
+        if rows < ROWS_APART or self._processes or apart is None or not sys.executable or getattr(sys, "frozen", False):
+            return
+        # A reranker is large, and takes all cores by itself.
+        wanted = 1 if apart.rerank else min(self._index.searches_at_once, MOST_PROCESSES)
+        try:
+            for _ in range(wanted):
+                self._processes.append(SearchProcess(apart))
+        except OSError:  # no room for another process: fewer do, and threads
+            pass
+        if self._processes:
+            # Each has something to go on with before this process has heard of its last answer.
+            self._free += 2 * len(self._processes) - self._index.searches_at_once
 
     def __enter__(self) -> Self:
         """Return itself."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        """End the threads; searches that still wait are dropped."""
+        """End threads and process; searches that still wait are dropped."""
         self._closed = True
         if kind is not None:
             self._index.give_up()
         self._threads.shutdown(cancel_futures=True)
+        for process in self._processes:
+            process.close()
 
     async def __call__(self, query: str) -> ToolReturn:
         """Return what the tool returns for a query. Raises what the search raises for it, or for those embedded with it."""
@@ -54,17 +85,22 @@ class Searcher:
             share = min(-(-len(self._waiting) // self._free), self._index.queries_together)
             batch = [self._waiting.popleft() for _ in range(share)]
             self._free -= 1
-            job = asyncio.get_running_loop().run_in_executor(self._threads, self._search, [query for query, _ in batch])
+            queries = [query for query, _ in batch]
+            job = self._search_apart(queries) if self._processes else self._search_in_thread(queries)
             job.add_done_callback(partial(self._end, batch))
 
-    def _search(self, queries: list[str]) -> list[ToolReturn]:
-        if len(queries) > 1:
-            self._index.prepare(queries)
+    def _search_apart(self, queries: Sequence[str]) -> asyncio.Future[list[ToolReturn]]:
+        return min(self._processes, key=lambda process: process.load).search(queries)
+
+    def _search_in_thread(self, queries: Sequence[str]) -> asyncio.Future[list[ToolReturn]]:
+        return asyncio.get_running_loop().run_in_executor(self._threads, self._search, queries)
+
+    def _search(self, queries: Sequence[str]) -> list[ToolReturn]:
         returns = []
-        for query in queries:
+        for returned in self._index.call_all(queries):
             if self._closed:  # a reranker may need a second for each
                 raise asyncio.CancelledError
-            returns.append(self._index.call(query))
+            returns.append(returned)
         return returns
 
     def _end(self, batch: list[Waiting], job: asyncio.Future[list[ToolReturn]]) -> None:

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -124,9 +125,9 @@ async def test_a_slow_search_does_not_hold_up_other_requests() -> None:
     class SlowIndex:
         searches_at_once, queries_together = 2, 8
 
-        def call(self, query: str) -> ToolReturn:
+        def call_all(self, queries: Sequence[str]) -> list[ToolReturn]:
             assert release.wait(LIMIT_S)
-            return ToolReturn(text=f"found {query}")
+            return [ToolReturn(text=f"found {query}") for query in queries]
 
     with Searcher(SlowIndex()) as search:  # type: ignore[arg-type]
         async with client(search) as http:

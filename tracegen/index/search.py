@@ -20,6 +20,7 @@ from tracegen.index.reader import Reader
 from tracegen.index.reranker import Reranker, load_reranker
 from tracegen.index.sidecar import Sidecar, read_sidecar
 from tracegen.records import Chunk, Hit, Tool, ToolReturn
+from tracegen.search_process import Elsewhere
 
 CANDIDATES_EACH = 4
 """Chunks that a passage asked for is chosen from, where more are asked for than usual."""
@@ -42,24 +43,26 @@ def open_index(
     """
     sidecar = read_sidecar(Path(path))
     manifest = sidecar.manifest
+    elsewhere = None if embedder else Elsewhere(str(path), model, rerank, manifest.id)
     if embedder is None:
         embedder = load_embedder(model or manifest.model, embeddings_url=embeddings_url, known=manifest.fingerprint)
-    return _open(Path(path), sidecar, embedder, rerank)
+    return _open(Path(path), sidecar, embedder, rerank, elsewhere)
 
 
 async def open_index_async(path: Path, *, embeddings_url: str | None = None, rerank: str | None = None) -> "Index":
     """Open an index as `open_index` does, while the event loop goes on; cancelled, it waits for no endpoint."""
     sidecar = read_sidecar(path)
     embedder = load_embedder(sidecar.manifest.model, embeddings_url=embeddings_url, known=sidecar.manifest.fingerprint)
+    elsewhere = Elsewhere(str(path), None, rerank, sidecar.manifest.id)
     try:
-        return await asyncio.to_thread(_open, path, sidecar, embedder, rerank)
+        return await asyncio.to_thread(_open, path, sidecar, embedder, rerank, elsewhere)
     except asyncio.CancelledError:
         if isinstance(embedder, Remote):
             embedder.give_up()
         raise
 
 
-def _open(path: Path, sidecar: Sidecar, embedder: Embedder, rerank: str | None) -> "Index":
+def _open(path: Path, sidecar: Sidecar, embedder: Embedder, rerank: str | None, elsewhere: Elsewhere | None) -> "Index":
     """Return an index, once the model has told that it is the one it was built with."""
     manifest = sidecar.manifest
     if not models.is_current(manifest.fingerprint):
@@ -73,7 +76,7 @@ def _open(path: Path, sidecar: Sidecar, embedder: Embedder, rerank: str | None) 
             f"not with {embedder.name} (weights {models.short(embedder.fingerprint)}). Use the same model, "
             f"or delete the folder and build it again: tracegen index DOCS --index {path}"
         )
-    return Index(sidecar, embedder, load_reranker(rerank) if rerank else None)
+    return Index(sidecar, embedder, load_reranker(rerank) if rerank else None, elsewhere)
 
 
 class Costs(NamedTuple):
@@ -90,8 +93,12 @@ class Costs(NamedTuple):
 class Index:
     """An open index. Safe to use from several threads where its embedder is; a context manager."""
 
-    def __init__(self, sidecar: Sidecar, embedder: Embedder, reranker: Reranker | None = None) -> None:
+    def __init__(
+        self, sidecar: Sidecar, embedder: Embedder, reranker: Reranker | None = None, elsewhere: Elsewhere | None = None
+    ) -> None:
         self.manifest = sidecar.manifest
+        self.elsewhere = None if isinstance(embedder, Remote) else elsewhere
+        """How another process opens the same index; None where it cannot, or its model calculates somewhere else anyway."""
         # What is stored is what was asked for; how hits are rendered is this program's doing.
         update = {"rendering": tool.RENDERING, "rerank": reranker.id if reranker else None}
         self.tool: Tool = sidecar.manifest.tool.model_copy(update=update)
@@ -201,6 +208,12 @@ class Index:
         if not query.strip():
             return ToolReturn(text=tool.EMPTY_QUERY, error=True)
         return self.returned(self.search(query))
+
+    def call_all(self, queries: Sequence[str]) -> Iterator[ToolReturn]:
+        """Yield what `call` returns for some queries, which are embedded together before the first. Raises EmbedderError."""
+        if len(queries) > 1:
+            self.prepare(queries)
+        yield from map(self.call, queries)
 
     def returned(self, hits: Sequence[Hit]) -> ToolReturn:
         """Return the tool's return for some hits."""

@@ -1,0 +1,209 @@
+"""An index searched in a process of its own: the event loop and the searches do not wait for one lock of Python.
+
+    SearchProcess  --- {"number": 7, "queries": [...]} -->  main
+                   <-- {"number": 7, "returns": [...]} ---
+
+A line each, on the other process' standard input and output. It ends when its input does, so also when this process is killed.
+Not `multiprocessing`, which runs the main module again: that of a user may call `tracegen.generate` at its top level.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import traceback
+from collections.abc import Sequence
+from threading import Thread
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tracegen import errors
+from tracegen.errors import StoreError, TracegenError
+from tracegen.garbage import rarely_collected
+from tracegen.records import Record, ToolReturn
+
+if TYPE_CHECKING:
+    from tracegen.index import Index
+
+END_S = 10.0
+"""So long the other process, which has nothing to finish, may take to end."""
+
+START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from tracegen.search_process import main; main()"
+"""What the other process runs: tracegen as this one has found it."""
+
+
+class _Answer(Record):
+    """What the other process answers."""
+
+    number: int
+    """That of what was asked."""
+    returns: tuple[ToolReturn, ...] = ()
+    """What the tool returns for each query."""
+    error: str | None = None
+    """Name of the error where there is one, empty where it is none of ours."""
+    text: str = ""
+    """Its text, or that of the traceback."""
+
+
+class Elsewhere(NamedTuple):
+    """What another process needs to open the same index."""
+
+    path: str
+    """The index."""
+    model: str | None
+    """Where its model is taken from, if not from where it was built with."""
+    rerank: str | None
+    """The cross-encoder."""
+    id: str
+    """The index's id: it may be built anew at any time."""
+
+    def open(self) -> "Index":
+        """Open it. Raises StoreError where it cannot be opened, or is another one by now."""
+        from tracegen.index import open_index
+
+        index = open_index(self.path, model=self.model, rerank=self.rerank)
+        if index.id != self.id:
+            raise StoreError(
+                f"The index {self.path} was built anew a moment ago. Start again, and it is searched as it is now."
+            )
+        return index
+
+
+class SearchProcess:
+    """A process that searches, for one event loop. It opens the index while this one goes on."""
+
+    def __init__(self, index: Elsewhere) -> None:
+        """Start it."""
+        command = [sys.executable, "-c", START, json.dumps(sys.path)]
+        # In a group of its own: Ctrl-C is for this process, which ends that one when it needs it no more.
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, process_group=0)
+        self._loop = asyncio.get_running_loop()
+        self._asked: dict[int, asyncio.Future[list[ToolReturn]]] = {}
+        self._number = 0
+        self._ended = False
+        self._reader = Thread(target=self._read, name="search answers", daemon=True)
+        self._reader.start()
+        self._send(index._asdict())
+
+    @property
+    def pid(self) -> int:
+        """Its number among the processes of this machine."""
+        return self._process.pid
+
+    @property
+    def load(self) -> int:
+        """Number of batches of queries that it has not answered yet."""
+        return len(self._asked)
+
+    def search(self, queries: Sequence[str]) -> asyncio.Future[list[ToolReturn]]:
+        """Return what the tool returns for some queries, which are embedded together; the future has the error of a search.
+
+        And a StoreError where the process has ended.
+        """
+        self._number += 1
+        future: asyncio.Future[list[ToolReturn]] = self._loop.create_future()
+        self._asked[self._number] = future
+        self._send({"number": self._number, "queries": list(queries)})
+        if self._ended:
+            self._drop()
+        return future
+
+    def close(self) -> None:
+        """End the process; searches that are under way are dropped."""
+        assert self._process.stdin is not None
+        if self._asked:
+            self._process.kill()
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()
+        try:
+            self._process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._reader.join()
+        for future in self._asked.values():
+            future.cancel()
+        self._asked.clear()
+
+    def _send(self, message: dict[str, Any]) -> None:
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):  # it has ended, and the end of its answers says so
+            self._process.stdin.write(json.dumps(message).encode() + b"\n")
+            self._process.stdin.flush()
+
+    def _read(self) -> None:
+        """Hand over the answers, in a thread of their own, until there are no more."""
+        assert self._process.stdout is not None
+        with self._process.stdout as answers, contextlib.suppress(RuntimeError):  # the event loop has ended
+            for line in answers:
+                self._loop.call_soon_threadsafe(self._take, line)
+            self._process.wait()
+            self._loop.call_soon_threadsafe(self._drop)
+
+    def _take(self, line: bytes) -> None:
+        answer = _Answer.model_validate_json(line)
+        future = self._asked.pop(answer.number)
+        if future.done():
+            return
+        if answer.error is None:
+            future.set_result(list(answer.returns))
+            return
+        kind = getattr(errors, answer.error, None)
+        future.set_exception(kind(answer.text) if kind else RuntimeError(f"a search failed:\n{answer.text}"))
+
+    def _drop(self) -> None:
+        """Say of all that was asked that there will be no answer."""
+        self._ended = True
+        code = self._process.returncode
+        how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        why = " Signal 9 often means that there was not enough memory." if code == -9 else ""
+        for future in self._asked.values():
+            if not future.done():
+                future.set_exception(
+                    StoreError(
+                        f"The process that searches the index {how}.{why} Nothing that was answered is lost: start again."
+                    )
+                )
+        self._asked.clear()
+
+
+def main() -> None:
+    """Answer the searches on standard input, a line each, on standard output, until there are no more."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what a library prints must not stand among the answers
+    questions = sys.stdin.buffer
+    if first := questions.readline():
+        index = _open(Elsewhere(**json.loads(first)))
+        with rarely_collected(), contextlib.suppress(BrokenPipeError):  # whoever asked is gone
+            for line in questions:
+                answers.write(_answer(index, json.loads(line)) + b"\n")
+                answers.flush()
+    os._exit(0)  # nothing is left undone, not even what cannot be written any more
+
+
+def _open(elsewhere: Elsewhere) -> "Index | Exception":
+    """Return the index with its model loaded, so that the first search need not wait for it; or why that cannot be."""
+    try:
+        from tracegen.index.memory import give_back
+
+        index = elsewhere.open()
+        index.prepare([START])
+        give_back()
+    except Exception as error:  # noqa: BLE001 - whoever searches is told
+        return error
+    return index
+
+
+def _answer(index: "Index | Exception", asked: dict[str, Any]) -> bytes:
+    """Return the answer to some queries, as JSON."""
+    try:
+        if isinstance(index, Exception):
+            raise index
+        returns = ", ".join(returned.model_dump_json() for returned in index.call_all(asked["queries"]))
+        answer = f'"returns": [{returns}]'
+    except TracegenError as error:
+        answer = f'"error": {json.dumps(type(error).__name__)}, "text": {json.dumps(str(error))}'
+    except Exception:  # noqa: BLE001 - the other process raises it
+        answer = f'"error": "", "text": {json.dumps(traceback.format_exc())}'
+    return f'{{"number": {asked["number"]}, {answer}}}'.encode()
