@@ -202,6 +202,8 @@ def test_one_ctrl_c_is_enough_while_searches_hang(
         ("search lists --index INDEX", 1),
         ("index DOCS --index NEW --model openai:any", 0),
         ("index DOCS --index NEW --model openai:any", 1),
+        ("doctor ROWS --index INDEX", 1),
+        ("doctor ROWS --index INDEX", 5),  # while it searches
     ],
 )
 def test_one_ctrl_c_is_enough_while_embeddings_hang(

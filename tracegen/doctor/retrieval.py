@@ -1,6 +1,7 @@
 """The retrieval: how much of what the outputs need one plain search finds, and how much the built-in researcher."""
 
 import asyncio
+import contextlib
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -82,7 +83,9 @@ def search_once(row: Row, index: "Index") -> Trace:
 
 def research(row: Row, index: "Index") -> Trace:
     """Return the trace that the built-in researcher makes for a row."""
-    return asyncio.run(_research(row, index))
+    # Not `asyncio.run`: it takes Ctrl-C for itself, to cancel what awaits, and a search that waits for an endpoint does not.
+    with contextlib.closing(asyncio.new_event_loop()) as loop:
+        return loop.run_until_complete(_research(row, index))
 
 
 async def _research(row: Row, index: "Index") -> Trace:
