@@ -155,6 +155,21 @@ def test_notes_versions_tabs_and_code_directives() -> None:
     assert (read_rst(text).blocks[4].start_line, read_rst(text).blocks[4].end_line) == (15, 17)
 
 
+@pytest.mark.parametrize(
+    ("directive", "expected"),
+    [
+        (".. versionchanged:: 3.4\n   The *m* of :func:`f`\n   is new.", "Changed in version 3.4: The *m* of `f()`\nis new."),
+        (".. versionadded:: 3.6\n   :func:`blake2b` and others.", "Added in version 3.6: `blake2b()` and others."),
+        (".. versionadded:: 3.6 :func:`f`.", "Added in version 3.6: `f()`."),
+        (".. deprecated-removed:: 3.11 3.13", "Deprecated since version 3.11, removed in 3.13"),
+        (".. deprecated-removed:: 3.11 3.13\n   Use *g*.", "Deprecated since version 3.11, removed in 3.13: Use *g*."),
+        (".. deprecated:: 3.2", "Deprecated since version 3.2"),
+    ],
+)
+def test_what_changed_is_read_with_its_version(directive: str, expected: str) -> None:
+    assert texts(directive + "\n") == [expected]
+
+
 def test_tables_are_rows() -> None:
     grid = "====  ====\na     b\n====  ====\n1     ``|``\n====  ====\n"
     listed = ".. list-table:: Names\n   :header-rows: 1\n\n   * - a\n     - b\n   * - 1\n     - ``2``\n"

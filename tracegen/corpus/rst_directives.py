@@ -103,10 +103,18 @@ class _Version(_Tolerant):
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        version, _, words = self.arguments[0].partition(" ")
-        node = nodes.container(label=f"{_VERSIONS[self.kind]} {version}")
-        if words.strip():
-            node += _paragraph(words.strip(), self.lineno)
+        # The words may stand behind the version, or without an empty line below it.
+        version, *words = self.arguments[0].split(None, 1)
+        label = f"{_VERSIONS[self.kind]} {version}"
+        if words and self.kind == "deprecated-removed":
+            removed, *words = words[0].split(None, 1)
+            label += f", removed in {removed}"
+        node = nodes.container(label=label)
+        for text in words:
+            inline, _ = self.state.inline_text(text, self.lineno)
+            paragraph = nodes.paragraph(text, "", *inline)
+            paragraph.line = self.lineno
+            node += paragraph
         return self.inside(node)
 
 
