@@ -143,8 +143,8 @@ class SearchProcess:
 
     def _take(self, line: bytes) -> None:
         answer = _Answer.model_validate_json(line)
-        future = self._asked.pop(answer.number)
-        if future.done():
+        future = self._asked.pop(answer.number, None)
+        if future is None or future.done():  # closed meanwhile, or whoever asked has gone
             return
         if answer.error is None:
             future.set_result(list(answer.returns))

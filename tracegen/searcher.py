@@ -29,8 +29,8 @@ class Searcher:
     """An open index, searched beside the event loop, which goes on meanwhile. For one event loop.
 
     A query is searched for at once where a thread is free. Those that come while all are busy are shared out among the next
-    ones that are free: their queries are embedded together, in micro-batches. The threads are of this process, or of one of
-    its own, see `expect`.
+    ones that are free: their queries are embedded together, in micro-batches. The threads are of this process, or processes of
+    their own, see `expect`.
     """
 
     def __init__(self, index: "Index") -> None:
@@ -43,7 +43,7 @@ class Searcher:
         self._closed = False
 
     def expect(self, rows: int) -> None:
-        """Tell how many conversations are about to begin. Where they are many, a process of its own searches for them."""
+        """Tell how many conversations are about to begin. Where they are many, processes of their own search for them."""
         apart = self._index.elsewhere
         # A program made of one file, by PyInstaller or its like, would start itself.
         if rows < ROWS_APART or self._processes or apart is None or not sys.executable or getattr(sys, "frozen", False):

@@ -43,7 +43,7 @@ def open_index(
     """
     sidecar = read_sidecar(Path(path))
     manifest = sidecar.manifest
-    elsewhere = None if embedder else Elsewhere(str(path), model, rerank, manifest.id)
+    elsewhere = None if embedder else Elsewhere(str(Path(path).absolute()), model, rerank, manifest.id)
     if embedder is None:
         embedder = load_embedder(model or manifest.model, embeddings_url=embeddings_url, known=manifest.fingerprint)
     return _open(Path(path), sidecar, embedder, rerank, elsewhere)
@@ -53,7 +53,7 @@ async def open_index_async(path: Path, *, embeddings_url: str | None = None, rer
     """Open an index as `open_index` does, while the event loop goes on; cancelled, it waits for no endpoint."""
     sidecar = read_sidecar(path)
     embedder = load_embedder(sidecar.manifest.model, embeddings_url=embeddings_url, known=sidecar.manifest.fingerprint)
-    elsewhere = Elsewhere(str(path), None, rerank, sidecar.manifest.id)
+    elsewhere = Elsewhere(str(path.absolute()), None, rerank, sidecar.manifest.id)
     try:
         return await asyncio.to_thread(_open, path, sidecar, embedder, rerank, elsewhere)
     except asyncio.CancelledError:
