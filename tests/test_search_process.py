@@ -19,8 +19,9 @@ from bench.endpoint import start as start_endpoint
 from tests.conftest import LIMIT_S, ROOT, Ended, read_jsonl
 from tracegen.errors import StoreError
 from tracegen.index import Index, build_index, open_index
+from tracegen.index.search import Elsewhere
 from tracegen.records import ToolReturn
-from tracegen.search_process import Elsewhere, SearchProcess
+from tracegen.search_process import SearchProcess
 from tracegen.searcher import Searcher
 
 QUERIES = [
@@ -250,6 +251,17 @@ def test_when_one_of_them_is_killed_the_run_stops_with_a_sentence_and_pays_nothi
     assert subprocess.run(command, cwd=ROOT, capture_output=True, check=False, timeout=LIMIT_S).returncode == 0
     assert slow_endpoint.counts().requests == 4 * len(read_jsonl(many_rows))
     assert len(read_jsonl(output)) == len(read_jsonl(many_rows))
+
+
+def test_files_of_the_folder_it_is_started_in_are_not_taken_for_modules(
+    many_rows: Path, tmp_path: Path, sample_index: Path, endpoint: Endpoint
+) -> None:
+    for name in ("json.py", "select.py", "tracegen.py"):
+        (tmp_path / name).write_text("raise SystemExit('not meant')", encoding="utf-8")
+    command = [Path(sys.executable).with_name("tracegen"), *words(many_rows, tmp_path / "out.jsonl", sample_index, endpoint)]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=LIMIT_S)
+    assert ran.returncode == 0
+    assert "not meant" not in ran.stderr
 
 
 def test_a_program_that_calls_it_at_its_top_level_is_run_once(

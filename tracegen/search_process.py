@@ -16,7 +16,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from threading import Thread
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from tracegen import errors
 from tracegen.errors import StoreError, TracegenError
@@ -24,7 +24,7 @@ from tracegen.garbage import rarely_collected
 from tracegen.records import Record, ToolReturn
 
 if TYPE_CHECKING:
-    from tracegen.index import Index
+    from tracegen.index.search import Elsewhere, Index
 
 END_S = 10.0
 """So long the other process, which has nothing to finish, may take to end."""
@@ -46,36 +46,13 @@ class _Answer(Record):
     """Its text, or that of the traceback."""
 
 
-class Elsewhere(NamedTuple):
-    """What another process needs to open the same index."""
-
-    path: str
-    """The index."""
-    model: str | None
-    """Where its model is taken from, if not from where it was built with."""
-    rerank: str | None
-    """The cross-encoder."""
-    id: str
-    """The index's id: it may be built anew at any time."""
-
-    def open(self) -> "Index":
-        """Open it. Raises StoreError where it cannot be opened, or is another one by now."""
-        from tracegen.index import open_index
-
-        index = open_index(self.path, model=self.model, rerank=self.rerank)
-        if index.id != self.id:
-            raise StoreError(
-                f"The index {self.path} was built anew a moment ago. Start again, and it is searched as it is now."
-            )
-        return index
-
-
 class SearchProcess:
     """A process that searches, for one event loop. It opens the index while this one goes on."""
 
-    def __init__(self, index: Elsewhere) -> None:
+    def __init__(self, index: "Elsewhere") -> None:
         """Start it."""
-        command = [sys.executable, "-c", START, json.dumps(sys.path)]
+        # -P: without the folder it is started in, where somebody may have a json.py.
+        command = [sys.executable, "-P", "-c", START, json.dumps(sys.path)]
         # In a group of its own: Ctrl-C is for this process, which ends that one when it needs it no more.
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, process_group=0)
         self._loop = asyncio.get_running_loop()
@@ -174,6 +151,8 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what a library prints must not stand among the answers
     questions = sys.stdin.buffer
     if first := questions.readline():
+        from tracegen.index.search import Elsewhere
+
         index = _open(Elsewhere(**json.loads(first)))
         with rarely_collected(), contextlib.suppress(BrokenPipeError):  # whoever asked is gone
             for line in questions:
@@ -182,7 +161,7 @@ def main() -> None:
     os._exit(0)  # nothing is left undone, not even what cannot be written any more
 
 
-def _open(elsewhere: Elsewhere) -> "Index | Exception":
+def _open(elsewhere: "Elsewhere") -> "Index | Exception":
     """Return the index with its model loaded, so that the first search need not wait for it; or why that cannot be."""
     try:
         from tracegen.index.memory import give_back

@@ -20,7 +20,6 @@ from tracegen.index.reader import Reader
 from tracegen.index.reranker import Reranker, load_reranker
 from tracegen.index.sidecar import Sidecar, read_sidecar
 from tracegen.records import Chunk, Hit, Tool, ToolReturn
-from tracegen.search_process import Elsewhere
 
 CANDIDATES_EACH = 4
 """Chunks that a passage asked for is chosen from, where more are asked for than usual."""
@@ -62,7 +61,7 @@ async def open_index_async(path: Path, *, embeddings_url: str | None = None, rer
         raise
 
 
-def _open(path: Path, sidecar: Sidecar, embedder: Embedder, rerank: str | None, elsewhere: Elsewhere | None) -> "Index":
+def _open(path: Path, sidecar: Sidecar, embedder: Embedder, rerank: str | None, elsewhere: "Elsewhere | None") -> "Index":
     """Return an index, once the model has told that it is the one it was built with."""
     manifest = sidecar.manifest
     if not models.is_current(manifest.fingerprint):
@@ -77,6 +76,28 @@ def _open(path: Path, sidecar: Sidecar, embedder: Embedder, rerank: str | None, 
             f"or delete the folder and build it again: tracegen index DOCS --index {path}"
         )
     return Index(sidecar, embedder, load_reranker(rerank) if rerank else None, elsewhere)
+
+
+class Elsewhere(NamedTuple):
+    """What another process needs to open the same index."""
+
+    path: str
+    """The index."""
+    model: str | None
+    """Where its model is taken from, if not from where it was built with."""
+    rerank: str | None
+    """The cross-encoder."""
+    id: str
+    """The index's id: it may be built anew at any time."""
+
+    def open(self) -> "Index":
+        """Open it. Raises StoreError where it cannot be opened, or is another one by now."""
+        index = open_index(self.path, model=self.model, rerank=self.rerank)
+        if index.id != self.id:
+            raise StoreError(
+                f"The index {self.path} was built anew a moment ago. Start again, and it is searched as it is now."
+            )
+        return index
 
 
 class Costs(NamedTuple):
