@@ -258,7 +258,10 @@ def test_files_of_the_folder_it_is_started_in_are_not_taken_for_modules(
 ) -> None:
     for name in ("json.py", "select.py", "tracegen.py"):
         (tmp_path / name).write_text("raise SystemExit('not meant')", encoding="utf-8")
-    command = [Path(sys.executable).with_name("tracegen"), *words(many_rows, tmp_path / "out.jsonl", sample_index, endpoint)]
+    command = [
+        str(Path(sys.executable).with_name("tracegen")),
+        *words(many_rows, tmp_path / "out.jsonl", sample_index, endpoint),
+    ]
     ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=LIMIT_S)
     assert ran.returncode == 0
     assert "not meant" not in ran.stderr
