@@ -147,6 +147,26 @@ def test_stopped_for_longer_than_the_time_limit_nothing_is_asked_twice(
     assert (slow_process.counts().requests, slow_process.counts().repeated) == (ROWS * 4, 0)
 
 
+@pytest.mark.parametrize("pause_s", [0.003, 0.02, 0.1])
+def test_ctrl_c_twice_in_a_row_stops_at_once(
+    many_rows: Path, tmp_path: Path, sample_index: Path, endpoint: Endpoint, pause_s: float
+) -> None:
+    endpoint.stall(after=30)
+    with start(many_rows, tmp_path / "out.jsonl", sample_index, endpoint) as process:
+        while process.poll() is None and endpoint.counts().requests <= 30:
+            time.sleep(0.01)
+        for _ in range(3):
+            process.send_signal(signal.SIGINT)
+            time.sleep(pause_s)
+        _, said = process.communicate(timeout=LIMIT_S)
+    assert process.returncode == 130
+    assert "run the same command again" in said
+    assert "Traceback" not in said
+    endpoint.stall(None)
+    with start(many_rows, tmp_path / "out.jsonl", sample_index, endpoint) as process:
+        assert process.wait() == 0
+
+
 @pytest.fixture(scope="module")
 def embedded_index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Endpoint]]:
     """Return an index whose model is behind an endpoint, and that endpoint."""

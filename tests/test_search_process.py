@@ -152,6 +152,42 @@ async def test_only_many_conversations_have_processes_of_their_own(sample_index:
             assert await search("trim") == index.call("trim")
 
 
+@pytest.mark.parametrize("reason", ["another index", "no Python", "no module"])
+async def test_processes_that_cannot_start_are_done_without(
+    sample_index: Path, monkeypatch: pytest.MonkeyPatch, reason: str
+) -> None:
+    if reason == "no Python":
+        monkeypatch.setattr(sys, "executable", "/bin/false")
+    if reason == "no module":
+        monkeypatch.setattr("tracegen.search_process.START", "raise SystemExit(3)")
+    with open_index(sample_index) as index:
+        if reason == "another index" and index.elsewhere:
+            index.elsewhere = index.elsewhere._replace(id="0123456789abcdef")
+        with Searcher(index) as search:
+            search.expect(tracegen.searcher.ROWS_APART)
+            assert search._processes
+            queries = [f"trim {number}" for number in range(100)]
+            returns = await asyncio.wait_for(asyncio.gather(*map(search, queries)), LIMIT_S)
+            assert returns == [index.call(query) for query in queries]
+            assert not search._processes
+            assert search._free == index.searches_at_once
+
+
+async def test_it_starts_whatever_is_in_the_path(sample_index: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(sys, "path", [tmp_path, *sys.path])
+    with search_process(sample_index) as process:
+        assert (await answer(process, ["trim"]))[0].sources
+
+
+async def test_an_answer_that_is_cut_off_is_none(sample_index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cut_off = (
+        """import sys; q = sys.stdin.readline(); q = sys.stdin.readline(); print('{"number": 1, "re', end="", flush=True)"""
+    )
+    monkeypatch.setattr("tracegen.search_process.START", cut_off)
+    with search_process(sample_index) as process, pytest.raises(StoreError, match="ended with exit code 0"):
+        await answer(process, ["trim"])
+
+
 def test_no_process_where_another_one_could_not_open_the_index(sample_index: Path) -> None:
     class Own:
         """A model that only this program has."""

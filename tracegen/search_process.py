@@ -33,6 +33,10 @@ START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from tracegen.
 """What the other process runs: tracegen as this one has found it."""
 
 
+NOT_STARTED = "not started"
+"""Stands for the name of an error where the index could not be opened."""
+
+
 class _Answer(Record):
     """What the other process answers."""
 
@@ -46,21 +50,31 @@ class _Answer(Record):
     """Its text, or that of the traceback."""
 
 
+class NotStartedError(StoreError):
+    """The process has never searched, and will not: this one can."""
+
+
 class SearchProcess:
     """A process that searches, for one event loop. It opens the index while this one goes on."""
 
     def __init__(self, index: "Elsewhere") -> None:
-        """Start it."""
+        """Start it. Raises OSError or RuntimeError where there is no room for it, or for a thread."""
         # -P: without the folder it is started in, where somebody may have a json.py.
-        command = [sys.executable, "-P", "-c", START, json.dumps(sys.path)]
+        path = [entry for entry in sys.path if isinstance(entry, str)]  # others Python passes over, too
+        command = [sys.executable, "-P", "-c", START, json.dumps(path)]
         # In a group of its own: Ctrl-C is for this process, which ends that one when it needs it no more.
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, process_group=0)
         self._loop = asyncio.get_running_loop()
         self._asked: dict[int, asyncio.Future[list[ToolReturn]]] = {}
         self._number = 0
-        self._ended = False
+        self._has_answered = self._ended = False
         self._reader = Thread(target=self._read, name="search answers", daemon=True)
-        self._reader.start()
+        try:
+            self._reader.start()
+        except RuntimeError:
+            self._process.kill()
+            self._process.communicate()
+            raise
         self._send(index._asdict())
 
     @property
@@ -76,7 +90,7 @@ class SearchProcess:
     def search(self, queries: Sequence[str]) -> asyncio.Future[list[ToolReturn]]:
         """Return what the tool returns for some queries, which are embedded together; the future has the error of a search.
 
-        And a StoreError where the process has ended.
+        And a StoreError where the process has ended, or a NotStartedError where it has never answered.
         """
         self._number += 1
         future: asyncio.Future[list[ToolReturn]] = self._loop.create_future()
@@ -114,12 +128,18 @@ class SearchProcess:
         assert self._process.stdout is not None
         with self._process.stdout as answers, contextlib.suppress(RuntimeError):  # the event loop has ended
             for line in answers:
+                if not line.endswith(b"\n"):  # it was ended in the middle of an answer
+                    break
                 self._loop.call_soon_threadsafe(self._take, line)
             self._process.wait()
             self._loop.call_soon_threadsafe(self._drop)
 
     def _take(self, line: bytes) -> None:
         answer = _Answer.model_validate_json(line)
+        if answer.error == NOT_STARTED:
+            self._fail_all(NotStartedError(answer.text))
+            return
+        self._has_answered = True
         future = self._asked.pop(answer.number, None)
         if future is None or future.done():  # closed meanwhile, or whoever asked has gone
             return
@@ -135,13 +155,13 @@ class SearchProcess:
         code = self._process.returncode
         how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
         why = " Signal 9 often means that there was not enough memory." if code == -9 else ""
+        kind = StoreError if self._has_answered else NotStartedError
+        self._fail_all(kind(f"The process that searches the index {how}.{why} Nothing that was answered is lost: start again."))
+
+    def _fail_all(self, error: StoreError) -> None:
         for future in self._asked.values():
             if not future.done():
-                future.set_exception(
-                    StoreError(
-                        f"The process that searches the index {how}.{why} Nothing that was answered is lost: start again."
-                    )
-                )
+                future.set_exception(error)
         self._asked.clear()
 
 
@@ -178,7 +198,7 @@ def _answer(index: "Index | Exception", asked: dict[str, Any]) -> bytes:
     """Return the answer to some queries, as JSON."""
     try:
         if isinstance(index, Exception):
-            raise index
+            return json.dumps({"number": asked["number"], "error": NOT_STARTED, "text": str(index)}).encode()
         returns = ", ".join(returned.model_dump_json() for returned in index.call_all(asked["queries"]))
         answer = f'"returns": [{returns}]'
     except TracegenError as error:

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from tracegen.records import ToolReturn
-from tracegen.search_process import SearchProcess
+from tracegen.search_process import NotStartedError, SearchProcess
 
 if TYPE_CHECKING:
     from tracegen.index import Index
@@ -21,6 +21,9 @@ each conversation, besides the time that threads wait for one another (2026-11).
 
 MOST_PROCESSES = 3
 """Processes that search, at most: they answer 300 conversations a second, and one event loop holds no more (2026-11)."""
+
+BATCHES_AHEAD = 2
+"""Batches that a process has at most: something to go on with before this one has heard of its last answer."""
 
 Waiting = tuple[str, asyncio.Future[ToolReturn]]
 
@@ -53,11 +56,20 @@ class Searcher:
         try:
             for _ in range(wanted):
                 self._processes.append(SearchProcess(apart))
-        except OSError:  # no room for another process: fewer do, and threads
+        except (OSError, RuntimeError):  # no room for another one: fewer do, or threads
             pass
         if self._processes:
-            # Each has something to go on with before this process has heard of its last answer.
-            self._free += 2 * len(self._processes) - self._index.searches_at_once
+            self._free += BATCHES_AHEAD * len(self._processes) - self._index.searches_at_once
+
+    def _do_without(self, process: SearchProcess) -> None:
+        """Search without a process that could not start: with the others, or in threads of this one, which has the index."""
+        if process not in self._processes:
+            return
+        self._processes.remove(process)
+        process.close()
+        self._free -= BATCHES_AHEAD
+        if not self._processes:
+            self._free += self._index.searches_at_once
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -81,16 +93,14 @@ class Searcher:
 
     def _start(self) -> None:
         """Share out what waits among the free threads."""
-        while self._free and self._waiting and not self._closed:
+        while self._free > 0 and self._waiting and not self._closed:
             share = min(-(-len(self._waiting) // self._free), self._index.queries_together)
             batch = [self._waiting.popleft() for _ in range(share)]
             self._free -= 1
             queries = [query for query, _ in batch]
-            job = self._search_apart(queries) if self._processes else self._search_in_thread(queries)
-            job.add_done_callback(partial(self._end, batch))
-
-    def _search_apart(self, queries: Sequence[str]) -> asyncio.Future[list[ToolReturn]]:
-        return min(self._processes, key=lambda process: process.load).search(queries)
+            process = min(self._processes, key=lambda one: one.load, default=None)
+            job = process.search(queries) if process else self._search_in_thread(queries)
+            job.add_done_callback(partial(self._end, batch, process))
 
     def _search_in_thread(self, queries: Sequence[str]) -> asyncio.Future[list[ToolReturn]]:
         return asyncio.get_running_loop().run_in_executor(self._threads, self._search, queries)
@@ -103,9 +113,14 @@ class Searcher:
             returns.append(returned)
         return returns
 
-    def _end(self, batch: list[Waiting], job: asyncio.Future[list[ToolReturn]]) -> None:
+    def _end(self, batch: list[Waiting], process: SearchProcess | None, job: asyncio.Future[list[ToolReturn]]) -> None:
         self._free += 1
         error = asyncio.CancelledError() if job.cancelled() else job.exception()
+        if isinstance(error, NotStartedError) and process:
+            self._do_without(process)
+            self._waiting.extendleft(reversed(batch))
+            self._start()
+            return
         returns = [None] * len(batch) if error else job.result()
         for (_, future), returned in zip(batch, returns, strict=True):
             if future.done():  # whoever asked has gone

@@ -5,15 +5,14 @@ The command modules import their stage inside the function, so that `tracegen --
 
 import logging
 import os
-import signal
 import sys
 from importlib import import_module
-from types import FrameType
 from typing import NoReturn
 
 import click
 
 import tracegen
+from tracegen.cli.stopping import INTERRUPTED, end_like_ctrl_c, exit_code
 from tracegen.errors import AnswersPending, BudgetError, TracegenError
 
 COMMANDS = (
@@ -52,35 +51,13 @@ def group() -> None:
     """
 
 
-def _end_like_ctrl_c() -> list[int]:
-    """Make SIGTERM and SIGHUP, where they are not ignored, do what Ctrl-C does; return a list that gets the signal.
-
-    A batch system, a service manager or a closed terminal ends a program so: the answers on their way are to be kept then, too.
-    """
-    seen: list[int] = []
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        seen.append(number)
-        if callable(signal.getsignal(signal.SIGINT)):
-            signal.raise_signal(signal.SIGINT)
-        else:
-            # Ignored, as in the background of a script.
-            raise KeyboardInterrupt
-
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
-            signal.signal(number, interrupt)
-    return seen
-
-
 def main() -> NoReturn:
     """Run the command line and exit.
 
     0 done, 1 failed, 2 usage, 3 done but with rejected rows, 4 the budget is reached, 5 answers of a batch are pending,
     130 interrupted, 143 or 129 ended by SIGTERM or SIGHUP, which stop a run as Ctrl-C does.
     """
-    ended_by = _end_like_ctrl_c()
+    end_like_ctrl_c()
     try:
         code = group.main(prog_name="tracegen", standalone_mode=False)
     except AnswersPending as pending:
@@ -95,8 +72,8 @@ def main() -> NoReturn:
     except (click.Abort, KeyboardInterrupt):
         # Whoever presses Ctrl-C again and again is not to read about asyncio's unfinished tasks.
         logging.getLogger("asyncio").disabled = True
-        click.echo("\nInterrupted. What a run or an index had finished is kept: run the same command again to go on.", err=True)
-        code = 128 + (ended_by[0] if ended_by else signal.SIGINT)
+        click.echo(INTERRUPTED, err=True, nl=False)
+        code = exit_code()
     except BrokenPipeError:
         # The reader, such as `head`, has gone. Python must not complain about it when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

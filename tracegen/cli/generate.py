@@ -1,6 +1,5 @@
 """`tracegen generate`: dataset -> augmented dataset."""
 
-import asyncio
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ from tracegen.cli.options import (
 )
 from tracegen.cli.progress import Bar
 from tracegen.cli.searching_on import searching_on_options
+from tracegen.cli.stopping import run_stoppable
 from tracegen.cli.usage import money_text, tokens_text
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def command(
     (.run.db), which holds all that was asked and answered. Stopped at any moment and started again with the same words, it goes
     on where it was and asks nothing twice; batches that are out go on meanwhile.
     """
-    from tracegen.pipeline import generate
+    from tracegen.pipeline import generate_async
 
     index = index_folder(index, options.pop("chroma_url"), options.pop("collection"))
     asking = read_asking(options)
@@ -128,12 +128,11 @@ def command(
             from tracegen.estimating import estimate_async
 
             options |= again | {"index": index, "asking": asking, "batch": batch, "progress": report}
-            click.echo(_estimate_text(asyncio.run(estimate_async(dataset, output, research=estimate_with or 0, **options))))
+            click.echo(_estimate_text(run_stoppable(estimate_async(dataset, output, research=estimate_with or 0, **options))))
             return
         try:
-            summary = generate(
-                dataset, output, index=index, asking=asking, progress=report, batch=batch, choice=choice, **again, **options
-            )
+            options |= {"index": index, "asking": asking, "progress": report, "batch": batch, "choice": choice}
+            summary = run_stoppable(generate_async(dataset, output, **again, **options))
         except KeyboardInterrupt:
             if batch is not None:
                 progress.say("Batches that are out go on at the service; `tracegen status` shows them.")

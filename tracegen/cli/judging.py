@@ -1,6 +1,5 @@
 """Options about a judge model, and how what it says is shown."""
 
-import asyncio
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tracegen.cli.asking import asking_options, give_up_option, read_asking
+from tracegen.cli.stopping import run_stoppable
 from tracegen.cli.usage import money_text, tokens_text
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def ask_judge(run: Path, supports: Mapping[int, float | None], options: dict[str
         progress=lambda done, total, note: progress.show("judge", done, total, note),
         **{name: options[name] for name in ("base_url", "budget", "price_in", "price_out", "limit")},
     )
-    return asyncio.run(coming)
+    return run_stoppable(coming)
 
 
 def judge_page(verdict: "Verdict", model: str) -> str:

@@ -8,6 +8,7 @@ import click
 from tracegen.cli.asking import asking_options, budget_options, pace_options, read_asking
 from tracegen.cli.options import EXIT_WITH_REJECTED, index_option, quiet_option
 from tracegen.cli.progress import Bar
+from tracegen.cli.stopping import run_stoppable
 from tracegen.cli.usage import tokens_text
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def command(ctx: click.Context, /, dataset: Path, output: Path, quiet: bool, **o
     field `variant_of`, and `tracegen split` keeps both on one side. A model's answers are kept beside the output
     (.variants.db): started again with the same words, nothing is asked twice.
     """
-    from tracegen.varying import variants
+    from tracegen.varying import variants_async
 
     options["asking"] = read_asking(options)
     if options["kinds"] is not None:
@@ -73,7 +74,9 @@ def command(ctx: click.Context, /, dataset: Path, output: Path, quiet: bool, **o
     if options["not_documented"] is None:
         del options["not_documented"]
     with Bar(quiet=quiet, unit="variant") as bar:
-        found = variants(dataset, output, progress=lambda done, total: bar.show("asking", done, total), **options)
+        found = run_stoppable(
+            variants_async(dataset, output, progress=lambda done, total: bar.show("asking", done, total), **options)
+        )
     if not quiet:
         click.echo(_summary_text(found), err=True)
     if found.unusable:
