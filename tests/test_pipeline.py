@@ -34,6 +34,11 @@ def test_builtin_researcher_needs_neither_key_nor_endpoint(dataset: Path, tmp_pa
         assert len(queries) == len(set(queries)) >= 2
 
 
+async def test_in_a_running_loop_it_says_what_to_write_instead(dataset: Path, tmp_path: Path, sample_index: Path) -> None:
+    with pytest.raises(SettingsError, match=r"await tracegen\.generate_async"):
+        generate(dataset, tmp_path / "out.jsonl", index=sample_index)
+
+
 def test_every_hop_is_a_real_search(research: Generate, sample_index: Path) -> None:
     from tracegen.index import open_index
 

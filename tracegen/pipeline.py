@@ -93,8 +93,15 @@ class Summary(NamedTuple):
 
 
 def generate(dataset: Path | str, output: Path | str, **options: Any) -> Summary:
-    """Run `generate_async`, with the same arguments, to its end."""
-    return asyncio.run(generate_async(dataset, output, **options))
+    """Run `generate_async`, with the same arguments, to its end. Raises SettingsError in a running event loop."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(generate_async(dataset, output, **options))
+    raise SettingsError(
+        "An event loop is running here, as in a notebook: tracegen.generate cannot start another one. "
+        "Write `await tracegen.generate_async(...)`, with the same arguments."
+    )
 
 
 async def generate_async(

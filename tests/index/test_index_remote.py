@@ -217,7 +217,7 @@ def test_no_server_is_a_sentence(docs: Path, tmp_path: Path, embedder: FakeEmbed
     url = f"http://127.0.0.1:{_free_port()}"
     with pytest.raises(StoreError, match=re.escape(f"No Chroma server answers at {url}")):
         publish(tmp_path / "index", url, "docs")
-    for wrong in ("localhost:8000", "here"):
+    for wrong in ("localhost:8000", "here", f"{url}/some/path", f"{url}?tenant=one"):
         with pytest.raises(SettingsError, match="no address of a Chroma server"):
             local_copy(wrong)
 

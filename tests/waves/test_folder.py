@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.waves.conftest import ROWS, Run
-from tracegen.errors import AnswersPending, InputError, TeacherError
+from tracegen.errors import AnswersPending, TeacherError
 
 WAVES = 3
 
@@ -89,7 +89,7 @@ async def test_half_written_and_empty_answers(run: Run, tmp_path: Path) -> None:
     (requests,) = folder.iterdir()
     answers = answers_of(requests)
     answers.write_text('{"custom_id": "x", "resp', encoding="utf-8")
-    with pytest.raises(InputError, match="cut off"):
+    with pytest.raises(AnswersPending, match="cut off"):
         await run.start(folder=folder)
     answers.write_text("", encoding="utf-8")
     with pytest.raises(AnswersPending, match="0 of 8 answered"):

@@ -187,7 +187,7 @@ def _summary_text(summary: "Summary") -> str:
         lines.append(f"  cost        {money_text(usage, summary.usd)}")
     lines += _support_lines(summary)
     if summary.resumed:
-        lines.append(f"  resumed     {summary.resumed} rows were finished before")
+        lines.append(f"  resumed     {summary.resumed} {'row was' if summary.resumed == 1 else 'rows were'} finished before")
     lines += [f"  endpoint    {sentence}" for sentence in summary.learned]
     lines += [f"  rejected because of {reason}: {count}" for reason, count in summary.reasons.most_common()]
     if summary.kept_failed or summary.without_failed:

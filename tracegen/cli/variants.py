@@ -91,7 +91,8 @@ def _summary_text(found: "Varied") -> str:
         f"  made            {found.made.total()}: {made}",
     ]
     if found.bare:
-        lines.append(f"  {found.bare} rows have fewer variants than wanted: nothing else in them may be changed")
+        rows = "row has" if found.bare == 1 else "rows have"
+        lines.append(f"  {found.bare} {rows} fewer variants than wanted: nothing else in them may be changed")
     lines += [f"  {kind}: {count} fewer than wanted, see docs/datasets.md" for kind, count in sorted(found.missing.items())]
     lines += [f"  left out, {reason}: {count}" for reason, count in found.refused.most_common()]
     usage = found.usage

@@ -79,9 +79,10 @@ def connected(url: str) -> Iterator[Any]:
     from chromadb.errors import ChromaError
 
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/") or parts.query:
         raise SettingsError(
-            f"{url!r} is no address of a Chroma server. Give one such as http://localhost:8000 as --chroma-url."
+            f"{url!r} is no address of a Chroma server. Give one such as http://localhost:8000 as --chroma-url, "
+            "without a path: Chroma's client asks for none."
         )
     secure = parts.scheme == "https"
     nobody = StoreError(

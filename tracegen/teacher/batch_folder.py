@@ -10,7 +10,7 @@ import os
 import shutil
 from pathlib import Path
 
-from tracegen.errors import InputError, OutputError
+from tracegen.errors import AnswersPending, InputError, OutputError
 from tracegen.jsonl import is_json
 from tracegen.teacher.batch import Status
 
@@ -100,10 +100,10 @@ def _lines(path: Path) -> int:
 
 
 def _refuse_half_written(path: Path) -> None:
-    """Raise InputError where the last line of a file is not whole: what is missing would be asked, and paid, again."""
+    """Raise AnswersPending where the last line of a file is not whole: what is missing would be asked, and paid, again."""
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - 4 * 2**20))
         last = file.read().rstrip().rsplit(b"\n", 1)[-1]
     if last and not is_json(last.decode("utf-8", errors="replace")):
-        raise InputError(f"The last line of {path} is cut off: is it still being written? Run again when it is whole.")
+        raise AnswersPending(f"The last line of {path} is cut off: is it still being written? Run again when it is whole.")
