@@ -103,6 +103,8 @@ def test_stopped_it_keeps_what_is_in_flight_and_says_how_to_go_on(
     with start(many_rows, output, sample_index, slow_process) as process:
         wait_for_events(process, run_file, 20)
         process.send_signal(number)
+        time.sleep(0.003)
+        process.send_signal(number)  # as `timeout` does, which sends it to the program and to its group
         _, said = process.communicate(timeout=LIMIT_S)
     assert process.returncode == code
     assert "waiting for the answers on their way" in said
@@ -148,14 +150,14 @@ def test_stopped_for_longer_than_the_time_limit_nothing_is_asked_twice(
 
 
 @pytest.mark.parametrize("pause_s", [0.003, 0.02, 0.1])
-def test_ctrl_c_twice_in_a_row_stops_at_once(
+def test_ctrl_c_again_and_again_stops_at_once(
     many_rows: Path, tmp_path: Path, sample_index: Path, endpoint: Endpoint, pause_s: float
 ) -> None:
     endpoint.stall(after=30)
     with start(many_rows, tmp_path / "out.jsonl", sample_index, endpoint) as process:
         while process.poll() is None and endpoint.counts().requests <= 30:
             time.sleep(0.01)
-        for _ in range(3):
+        while process.poll() is None:
             process.send_signal(signal.SIGINT)
             time.sleep(pause_s)
         _, said = process.communicate(timeout=LIMIT_S)

@@ -2,11 +2,15 @@
 
 import os
 import signal
+import time
 from collections.abc import Coroutine
 from types import FrameType
 from typing import Any, TypeVar
 
 INTERRUPTED = "\nInterrupted. What a run or an index had finished is kept: run the same command again to go on.\n"
+
+SAME_S = 0.3
+"""Signals so soon after the first one are the same: `timeout` and other programs above this one pass on what came to all."""
 
 T = TypeVar("T")
 
@@ -48,15 +52,17 @@ def run_stoppable(coming: Coroutine[Any, Any, T]) -> T:
 
 async def _stoppable(coming: Coroutine[Any, Any, T]) -> T:
     cancel = signal.getsignal(signal.SIGINT)  # asyncio's
-    seen: list[int] = []
+    seen: list[float] = []
 
     def interrupted(number: int, frame: FrameType | None) -> None:
+        if seen and time.monotonic() - seen[0] < SAME_S:
+            return
         if seen:
             # Not by an exception: raised in whatever asyncio is doing it may leave tasks behind that wait for ever, and what
             # was answered is on disk.
             os.write(2, INTERRUPTED.encode())
             os._exit(exit_code())
-        seen.append(number)
+        seen.append(time.monotonic())
         if callable(cancel):
             cancel(number, frame)
 

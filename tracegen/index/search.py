@@ -94,9 +94,7 @@ class Elsewhere(NamedTuple):
         """Open it. Raises StoreError where it cannot be opened, or is another one by now."""
         index = open_index(self.path, model=self.model, rerank=self.rerank)
         if index.id != self.id:
-            raise StoreError(
-                f"The index {self.path} was built anew a moment ago. Start again, and it is searched as it is now."
-            )
+            raise StoreError(f"The index {self.path} is another one by now.")
         return index
 
 
