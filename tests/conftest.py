@@ -70,6 +70,13 @@ def endpoint_process() -> Iterator[Endpoint]:
         yield endpoint
 
 
+@pytest.fixture(scope="session")
+def slow_process() -> Iterator[Endpoint]:
+    """Return an endpoint that takes its time, so that there is always something in flight; its counts are not at zero."""
+    with start(latency_ms=100) as endpoint:
+        yield endpoint
+
+
 @pytest.fixture
 def endpoint(endpoint_process: Endpoint) -> Endpoint:
     """Return the fake endpoint with its counts at zero and no fault set."""

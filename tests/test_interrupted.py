@@ -86,13 +86,6 @@ def test_killed_again_and_again_it_ends_with_the_same_files(
     assert endpoint.counts().repeated <= kills * CONCURRENCY
 
 
-@pytest.fixture(scope="module")
-def slow_process() -> Iterator[Endpoint]:
-    """Return an endpoint that takes its time, so that there is always something in flight."""
-    with start_endpoint(latency_ms=100) as endpoint:
-        yield endpoint
-
-
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_stopped_it_keeps_what_is_in_flight_and_says_how_to_go_on(
     many_rows: Path, tmp_path: Path, sample_index: Path, slow_process: Endpoint, number: int, code: int
@@ -103,8 +96,6 @@ def test_stopped_it_keeps_what_is_in_flight_and_says_how_to_go_on(
     with start(many_rows, output, sample_index, slow_process) as process:
         wait_for_events(process, run_file, 20)
         process.send_signal(number)
-        time.sleep(0.003)
-        process.send_signal(number)  # as `timeout` does, which sends it to the program and to its group
         _, said = process.communicate(timeout=LIMIT_S)
     assert process.returncode == code
     assert "waiting for the answers on their way" in said

@@ -10,18 +10,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import tracegen.searcher
 from bench.endpoint import Endpoint
-from bench.endpoint import start as start_endpoint
 from tests.conftest import LIMIT_S, ROOT, Ended, read_jsonl
+from tests.index.conftest import FakeEmbedder
 from tracegen.errors import StoreError
-from tracegen.index import Index, build_index, open_index
+from tracegen.index import build_index, open_index
 from tracegen.index.search import Elsewhere
 from tracegen.records import ToolReturn
-from tracegen.search_process import SearchProcess
+from tracegen.search_process import NotStartedError, SearchProcess
 from tracegen.searcher import Searcher
 
 QUERIES = [
@@ -49,12 +50,12 @@ def search_process(index: Path, **changed: str) -> Iterator[SearchProcess]:
         process.close()
 
 
-async def answer(process: SearchProcess, queries: list[str]) -> list[ToolReturn]:
+async def answer(process: SearchProcess, queries: list[Any]) -> list[ToolReturn]:
     return await asyncio.wait_for(process.search(queries), LIMIT_S)
 
 
 def is_there(pid: int) -> bool:
-    """Return whether a process is there, and has not ended."""
+    """Return whether a process of somebody else's is there, and has not ended."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:
@@ -93,7 +94,7 @@ async def test_killed_it_says_so_for_what_waits_and_for_all_that_comes(sample_in
 async def test_an_index_that_was_built_anew_meanwhile_is_not_searched(sample_index: Path) -> None:
     with search_process(sample_index, id="0123456789abcdef") as process:
         for _ in range(2):
-            with pytest.raises(StoreError, match="is another one by now"):
+            with pytest.raises(NotStartedError, match="ended with exit code 1"):
                 await answer(process, ["trim"])
 
 
@@ -116,7 +117,7 @@ async def test_an_error_is_that_of_the_search_with_its_sentence(tmp_path: Path) 
 async def test_what_nobody_foresaw_comes_with_its_traceback(sample_index: Path) -> None:
     with search_process(sample_index) as process:
         with pytest.raises(RuntimeError, match=r"(?s)a search failed:.*Traceback.*AttributeError"):
-            await answer(process, [7])  # type: ignore[list-item]
+            await answer(process, [7])
         assert (await answer(process, ["trim"]))[0].sources
 
 
@@ -126,7 +127,8 @@ async def test_closed_while_it_searches_it_ends_at_once(sample_index: Path) -> N
         os.kill(process.pid, signal.SIGSTOP)  # so that it does not answer before
         waiting = process.search(["join"])
     assert waiting.cancelled()
-    assert not is_there(process.pid)
+    with pytest.raises(ProcessLookupError):
+        os.kill(process.pid, 0)
 
 
 async def test_only_many_conversations_have_processes_of_their_own(sample_index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,7 +143,9 @@ async def test_only_many_conversations_have_processes_of_their_own(sample_index:
             assert len(processes) == min(index.searches_at_once, tracegen.searcher.MOST_PROCESSES)
             returns = await asyncio.gather(*(search(f"{query} {number}") for number in range(8) for query in QUERIES))
             assert returns == [index.call(f"{query} {number}") for number in range(8) for query in QUERIES]
-        assert not any(is_there(process.pid) for process in processes)
+        for process in processes:
+            with pytest.raises(ProcessLookupError):
+                os.kill(process.pid, 0)
 
         def no_more(*_: object, **__: object) -> None:
             raise BlockingIOError(11, "Resource temporarily unavailable")
@@ -188,20 +192,13 @@ async def test_an_answer_that_is_cut_off_is_none(sample_index: Path, monkeypatch
         await answer(process, ["trim"])
 
 
-def test_no_process_where_another_one_could_not_open_the_index(sample_index: Path) -> None:
-    class Own:
-        """A model that only this program has."""
-
-        def __init__(self, index: Index) -> None:
-            self._embedder = index._embedder
-
-        def __getattr__(self, name: str) -> object:
-            return getattr(self._embedder, name)
-
+def test_no_process_where_another_one_could_not_open_the_index(sample_index: Path, tmp_path: Path) -> None:
     with open_index(sample_index) as index:
         assert index.elsewhere == Elsewhere(str(sample_index), None, None, index.id)
-        with open_index(sample_index, embedder=Own(index)) as own:  # type: ignore[arg-type]
-            assert own.elsewhere is None
+    own = FakeEmbedder()
+    build_index([ROOT / "docs_corpus/language/strings.md"], tmp_path / "index", embedder=own)
+    with open_index(tmp_path / "index", embedder=own) as index:
+        assert index.elsewhere is None
 
 
 # --- a run with its processes ----------------------------------------------------------------------------------------------
@@ -243,41 +240,36 @@ def test_a_run_gives_the_same_file_with_and_without_them(
     assert (tmp_path / "apart.jsonl").read_bytes() == (tmp_path / "threads.jsonl").read_bytes()
 
 
-@pytest.fixture(scope="module")
-def slow_endpoint() -> Iterator[Endpoint]:
-    """Return an endpoint that takes its time, so that there is always something in flight."""
-    with start_endpoint(latency_ms=200) as endpoint:
-        yield endpoint
-
-
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are looked up in /proc")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_however_a_run_ends_its_processes_end_too(
-    many_rows: Path, tmp_path: Path, sample_index: Path, slow_endpoint: Endpoint, number: signal.Signals
+    many_rows: Path, tmp_path: Path, sample_index: Path, slow_process: Endpoint, number: signal.Signals
 ) -> None:
-    slow_endpoint.reset()
-    command = [sys.executable, "-m", "tracegen", *words(many_rows, tmp_path / "out.jsonl", sample_index, slow_endpoint)]
+    slow_process.reset()
+    command = [sys.executable, "-m", "tracegen", *words(many_rows, tmp_path / "out.jsonl", sample_index, slow_process)]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        while process.poll() is None and slow_endpoint.counts().requests < 100:
+        while process.poll() is None and slow_process.counts().requests < 100:
             time.sleep(0.02)
         children = children_of(process.pid)
         assert children
         process.send_signal(number)
         _, said = process.communicate(timeout=LIMIT_S)
     assert "Traceback" not in said
+    deadline = time.monotonic() + LIMIT_S
     while any(map(is_there, children)):
+        assert time.monotonic() < deadline, "they hang"
         time.sleep(0.02)
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are looked up in /proc")
 def test_when_they_are_killed_at_work_the_run_stops_with_a_sentence_and_pays_nothing_twice(
-    many_rows: Path, tmp_path: Path, sample_index: Path, slow_endpoint: Endpoint
+    many_rows: Path, tmp_path: Path, sample_index: Path, slow_process: Endpoint
 ) -> None:
-    slow_endpoint.reset()
+    slow_process.reset()
     output = tmp_path / "out.jsonl"
-    command = [sys.executable, "-m", "tracegen", *words(many_rows, output, sample_index, slow_endpoint)]
+    command = [sys.executable, "-m", "tracegen", *words(many_rows, output, sample_index, slow_process)]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        while process.poll() is None and slow_endpoint.counts().requests < 300:
+        while process.poll() is None and slow_process.counts().requests < 300:
             time.sleep(0.02)
         for child in children_of(process.pid):
             os.kill(child, signal.SIGKILL)
@@ -286,7 +278,7 @@ def test_when_they_are_killed_at_work_the_run_stops_with_a_sentence_and_pays_not
     assert "The process that searches the index was ended by signal 9" in said
     assert "Traceback" not in said
     assert subprocess.run(command, cwd=ROOT, capture_output=True, check=False, timeout=LIMIT_S).returncode == 0
-    assert slow_endpoint.counts().requests == 4 * len(read_jsonl(many_rows))
+    assert slow_process.counts().requests == 4 * len(read_jsonl(many_rows))
     assert len(read_jsonl(output)) == len(read_jsonl(many_rows))
 
 

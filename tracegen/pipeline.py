@@ -182,8 +182,7 @@ class Job:
         common |= {"rater": self.rater, "passes": self.passes}
         research = make_research(self.run, self.teacher, self.search, self.index.tool, self.batch, **common)
         research.stop_searching = self.index.give_up
-        to_do = self.run.counts()["rows"] - research.resumed
-        self.search.expect(to_do if most is None else min(to_do, most))
+        self.search.expect(research.to_do if most is None else min(research.to_do, most))
         with remembering(self.run, self.teacher, research):
             await research.run(self.concurrency, None if most is None else itertools.islice(self.run.open_rows(), most))
         return research

@@ -91,6 +91,8 @@ class Research:
         self._counts = run.counts()
         self.resumed = self._counts["finished"]
         self.finished = self.resumed
+        self.to_do = self._counts["rows"] - self.resumed + len(self._short)
+        """Rows to research, finished ones that may go on among them."""
         self.calls = 0
         self.usage = Usage()
         self.usage_in_batches = Usage()

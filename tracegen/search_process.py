@@ -33,10 +33,6 @@ START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from tracegen.
 """What the other process runs: tracegen as this one has found it."""
 
 
-NOT_STARTED = "not started"
-"""Stands for the name of an error where the index could not be opened."""
-
-
 class _Answer(Record):
     """What the other process answers."""
 
@@ -136,9 +132,6 @@ class SearchProcess:
 
     def _take(self, line: bytes) -> None:
         answer = _Answer.model_validate_json(line)
-        if answer.error == NOT_STARTED:
-            self._fail_all(NotStartedError(answer.text))
-            return
         self._has_answered = True
         future = self._asked.pop(answer.number, None)
         if future is None or future.done():  # closed meanwhile, or whoever asked has gone
@@ -156,9 +149,7 @@ class SearchProcess:
         how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
         why = " Signal 9 often means that there was not enough memory." if code == -9 else ""
         kind = StoreError if self._has_answered else NotStartedError
-        self._fail_all(kind(f"The process that searches the index {how}.{why} Nothing that was answered is lost: start again."))
-
-    def _fail_all(self, error: StoreError) -> None:
+        error = kind(f"The process that searches the index {how}.{why} Nothing that was answered is lost: start again.")
         for future in self._asked.values():
             if not future.done():
                 future.set_exception(error)
@@ -171,38 +162,35 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what a library prints must not stand among the answers
     questions = sys.stdin.buffer
     if first := questions.readline():
-        from tracegen.index.search import Elsewhere
-
-        index = _open(Elsewhere(**json.loads(first)))
+        index = _open(json.loads(first))
         with rarely_collected(), contextlib.suppress(BrokenPipeError):  # whoever asked is gone
             for line in questions:
-                answers.write(_answer(index, json.loads(line)) + b"\n")
+                answers.write(_answer(index, **json.loads(line)).model_dump_json().encode() + b"\n")
                 answers.flush()
     os._exit(0)  # nothing is left undone, not even what cannot be written any more
 
 
-def _open(elsewhere: "Elsewhere") -> "Index | Exception":
-    """Return the index with its model loaded, so that the first search need not wait for it; or why that cannot be."""
-    try:
-        from tracegen.index.memory import give_back
+def _open(elsewhere: dict[str, Any]) -> "Index":
+    """Return the index with its model loaded, so that the first search need not wait for it.
 
-        index = elsewhere.open()
-        index.prepare([START])
-        give_back()
-    except Exception as error:  # noqa: BLE001 - whoever searches is told
-        return error
+    Where it cannot be opened the process ends: whoever has started it has the index open, and knows the reason or gets it.
+    """
+    from tracegen.index.memory import give_back
+    from tracegen.index.search import Elsewhere
+
+    try:
+        index = Elsewhere(**elsewhere).open()
+        index.prepare(["any"])
+    except TracegenError:
+        os._exit(1)
+    give_back()
     return index
 
 
-def _answer(index: "Index | Exception", asked: dict[str, Any]) -> bytes:
-    """Return the answer to some queries, as JSON."""
+def _answer(index: "Index", number: int, queries: list[str]) -> _Answer:
     try:
-        if isinstance(index, Exception):
-            return json.dumps({"number": asked["number"], "error": NOT_STARTED, "text": str(index)}).encode()
-        returns = ", ".join(returned.model_dump_json() for returned in index.call_all(asked["queries"]))
-        answer = f'"returns": [{returns}]'
+        return _Answer(number=number, returns=tuple(index.call_all(queries)))
     except TracegenError as error:
-        answer = f'"error": {json.dumps(type(error).__name__)}, "text": {json.dumps(str(error))}'
-    except Exception:  # noqa: BLE001 - the other process raises it
-        answer = f'"error": "", "text": {json.dumps(traceback.format_exc())}'
-    return f'{{"number": {asked["number"]}, {answer}}}'.encode()
+        return _Answer(number=number, error=type(error).__name__, text=str(error))
+    except Exception:  # noqa: BLE001 - the other process raises it, with where it came from
+        return _Answer(number=number, error="", text=traceback.format_exc())

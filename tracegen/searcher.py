@@ -15,12 +15,14 @@ from tracegen.search_process import NotStartedError, SearchProcess
 if TYPE_CHECKING:
     from tracegen.index import Index
 
-ROWS_APART = 256
-"""So many conversations are worth a process of their own for their searches: it costs half a second of CPU, and saves 2 ms for
-each conversation, besides the time that threads wait for one another (2026-11)."""
+ROWS_APART = 512
+"""So many conversations are worth processes of their own for their searches, each of which takes 1.0 s of CPU to start. With
+an endpoint of 200 ms `tracegen generate` as a whole takes as long either way with 256 and 512 rows, and 7 and 8 % less with
+1,024 and 2,048 (2026-11)."""
 
 MOST_PROCESSES = 3
-"""Processes that search, at most: they answer 300 conversations a second, and one event loop holds no more (2026-11)."""
+"""Processes that search, at most: at 2.5 to 2.9 ms a search they do 350 conversations of three a second, and one event loop
+holds no more (2026-11)."""
 
 BATCHES_AHEAD = 2
 """Batches that a process has at most: something to go on with before this one has heard of its last answer."""
@@ -39,9 +41,9 @@ class Searcher:
     def __init__(self, index: "Index") -> None:
         """Take an open index; it stays the caller's."""
         self._index = index
-        self._free = index.searches_at_once
-        self._threads = ThreadPoolExecutor(self._free, thread_name_prefix="search")
+        self._threads = ThreadPoolExecutor(index.searches_at_once, thread_name_prefix="search")
         self._processes: list[SearchProcess] = []
+        self._under_way = 0
         self._waiting: deque[Waiting] = deque()
         self._closed = False
 
@@ -57,19 +59,19 @@ class Searcher:
             for _ in range(wanted):
                 self._processes.append(SearchProcess(apart))
         except (OSError, RuntimeError):  # no room for another one: fewer do, or threads
-            pass
-        if self._processes:
-            self._free += BATCHES_AHEAD * len(self._processes) - self._index.searches_at_once
+            return
+
+    @property
+    def _free(self) -> int:
+        """Number of batches that may begin; below 0 where a process has gone."""
+        room = BATCHES_AHEAD * len(self._processes) or self._index.searches_at_once
+        return room - self._under_way
 
     def _do_without(self, process: SearchProcess) -> None:
         """Search without a process that could not start: with the others, or in threads of this one, which has the index."""
-        if process not in self._processes:
-            return
-        self._processes.remove(process)
-        process.close()
-        self._free -= BATCHES_AHEAD
-        if not self._processes:
-            self._free += self._index.searches_at_once
+        if process in self._processes:  # and not gone with another batch of its
+            self._processes.remove(process)
+            process.close()
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -96,7 +98,7 @@ class Searcher:
         while self._free > 0 and self._waiting and not self._closed:
             share = min(-(-len(self._waiting) // self._free), self._index.queries_together)
             batch = [self._waiting.popleft() for _ in range(share)]
-            self._free -= 1
+            self._under_way += 1
             queries = [query for query, _ in batch]
             process = min(self._processes, key=lambda one: one.load, default=None)
             job = process.search(queries) if process else self._search_in_thread(queries)
@@ -114,7 +116,7 @@ class Searcher:
         return returns
 
     def _end(self, batch: list[Waiting], process: SearchProcess | None, job: asyncio.Future[list[ToolReturn]]) -> None:
-        self._free += 1
+        self._under_way -= 1
         error = asyncio.CancelledError() if job.cancelled() else job.exception()
         if isinstance(error, NotStartedError) and process:
             self._do_without(process)

@@ -52,6 +52,8 @@ def run_stoppable(coming: Coroutine[Any, Any, T]) -> T:
 
 async def _stoppable(coming: Coroutine[Any, Any, T]) -> T:
     cancel = signal.getsignal(signal.SIGINT)  # asyncio's
+    if not callable(cancel):  # it is ignored
+        return await coming
     seen: list[float] = []
 
     def interrupted(number: int, frame: FrameType | None) -> None:
@@ -63,11 +65,9 @@ async def _stoppable(coming: Coroutine[Any, Any, T]) -> T:
             os.write(2, INTERRUPTED.encode())
             os._exit(exit_code())
         seen.append(time.monotonic())
-        if callable(cancel):
-            cancel(number, frame)
+        cancel(number, frame)
 
-    if callable(cancel):  # else it is ignored
-        signal.signal(signal.SIGINT, interrupted)
+    signal.signal(signal.SIGINT, interrupted)
     try:
         return await coming
     finally:
