@@ -151,14 +151,15 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     speeds: list[dict[str, Any]] = []
     for docs, names in trees:
         asked = {name: questions for name, questions in tasks.items() if name in names}
-        note(f"{', '.join(asked)}: {len(wanted)} variants of tracegen")
+        title = ", ".join(asked) or "no questions"
+        note(f"{title}: {len(wanted)} variants of tracegen")
         with kept_vectors(args.cache) as vectors:
             answers |= by_task(asked, partial(ask_variants, docs, wanted=wanted, cache=vectors, reranker=args.reranker))
         for rival, python in args.rivals.items():
             own = rival.partition(":")[0] == OWN
             if own and docs is copy:
                 continue
-            note(f"{', '.join(asked)}: {rival}")
+            note(f"{title}: {rival}")
             found, speed = ask_rival(asked, rival, python, docs, None if own else args.cache)
             if docs is args.docs:
                 speeds.append(speed)
@@ -243,7 +244,8 @@ def print_speeds(speeds: list[dict[str, Any]], kb: float) -> None:
     rows: list[list[Any]] = []
     for one in speeds:
         seconds = one["ingest_s"]
-        p50, p95 = np.percentile(one["query_ms"], [50, 95]).tolist()
+        # Documentation that documents no names, and comes without rows, is only indexed.
+        p50, p95 = np.percentile(one["query_ms"], [50, 95]).tolist() if one["query_ms"] else ("-", "-")
         rows.append([one["name"], one["chunks"], seconds, one["chunks"] / seconds, kb / seconds])
         rows[-1] += [one["ingest_cpu_s"], one["rss_mb"], one["load_s"], p50, p95]
     heads = [

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.retrieval import by_task, first_tokens, interval, make_tasks, score, shows, summarise
+from bench.retrieval import by_task, first_tokens, interval, make_tasks, print_speeds, score, shows, summarise
 from bench.retrieval_engines import Answer, Variant, ask_variants
 from bench.retrieval_questions import Corpus, Question, Target, heading_questions, letters, name_questions, row_questions
 
@@ -221,3 +221,10 @@ def test_variants_rank_the_same_index_differently(docs: Path, rows: Path, tmp_pa
     bare = [text.partition("\n\n")[2] for text in embedder.embedded if text.startswith("Lists\n\n")]
     assert bare
     assert set(bare) <= set(embedder.embedded)
+
+
+def test_documentation_that_nothing_is_asked_of_has_its_speed(capsys: pytest.CaptureFixture[str]) -> None:
+    speed = {"name": "own", "chunks": 8, "ingest_s": 2.0, "ingest_cpu_s": 3.0, "rss_mb": 90.0, "load_s": 0.5, "query_ms": []}
+    print_speeds([speed], kb=10.0)
+    [row] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| own")]
+    assert [cell.strip() for cell in row.split("|")[-3:-1]] == ["-", "-"]
