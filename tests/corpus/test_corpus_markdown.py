@@ -67,6 +67,22 @@ def test_tables_lists_quotes_and_link_definitions() -> None:
     ]
 
 
+def test_tables_lose_what_makes_their_columns_even() -> None:
+    wide = f"| Name{' ' * 300} | `a  b` \\|  c  |\n|:{'-' * 300}:|{'-' * 20}|\n|  1  |      |  \n  x |  y\n"
+    (block,) = read_markdown(wide).blocks
+    assert block.kind == "table"
+    assert block.text == "| Name | `a  b` \\|  c |\n|:---:|---|\n| 1 | |\nx | y"
+
+
+def test_a_table_in_a_list_is_one() -> None:
+    blocks = read_markdown("- Options:\n\n  | a      | b |\n  | ------ | - |\n  | 1      | 2 |\n\n  and so on\n").blocks
+    assert [(block.kind, block.text) for block in blocks] == [
+        ("prose", "- Options:"),
+        ("table", "| a | b |\n| --- | - |\n| 1 | 2 |"),
+        ("prose", "  and so on"),
+    ]
+
+
 def test_template_lines_and_html_without_words_fall_out() -> None:
     text = (
         "before\n{% include a.html label=\"x\" %}\nafter\n\n{{< note >}}\n\n<!-- a\n\nremark -->\n\n<img src='x'>\n\n"

@@ -1,4 +1,4 @@
-"""Markdown -> blocks, by markdown-it's line ranges: a block's text is its source lines as they stand."""
+"""Markdown -> blocks, by markdown-it's line ranges: a block's text is its source lines, of tables without their padding."""
 
 import re
 from collections.abc import Iterator
@@ -25,6 +25,8 @@ _HTML_BLOCK = re.compile(
 )
 _HTML_TAG = re.compile(r"<!--.*?(?:-->|\Z)|</?[a-zA-Z][^<>]*>", re.S)
 _ATTRIBUTES = re.compile(r"\s*\{[:#.][^{}]*\}\s*$")
+_PADDING = re.compile(r"[ \t]{2,}(?=\|)|(?<=(?<!\\)\|)[ \t]{2,}")
+_DASHES = re.compile(r"-{4,}")
 _FIELD = re.compile(r"(title|description)\s*[:=]\s*(.+?)\s*", re.I)
 _PLAIN = re.compile(r"[^\W_][^_\\`*\[\]<>&!]*")
 _LONGEST_HEADING = 2000
@@ -127,7 +129,7 @@ def _top_blocks(tokens: "list[Token]") -> "Iterator[list[Token]]":
 
 
 def _inside(block: "list[Token]", start: int, end: int) -> Iterator[_Region]:
-    """Yield the regions of one top-level block; code in a list stands alone, the list's other lines are prose."""
+    """Yield the regions of one top-level block; code and tables in a list stand alone, its other lines are prose."""
     opening = block[0]
     simple = {"heading_open": "heading", "table_open": "table", "html_block": "html", "hr": "rule"}.get(opening.type)
     if simple is not None:
@@ -137,9 +139,9 @@ def _inside(block: "list[Token]", start: int, end: int) -> Iterator[_Region]:
     position = start
     for token in block:
         # In a quote the marks of the quote are in the code's lines: there it stays prose.
-        if token.type in ("fence", "code_block") and token.map and opening.type != "blockquote_open":
+        if token.type in ("fence", "code_block", "table_open") and token.map and opening.type != "blockquote_open":
             yield _Region(position, token.map[0], "prose")
-            yield _Region(token.map[0], token.map[1], "code", token)
+            yield _Region(token.map[0], token.map[1], "table" if token.type == "table_open" else "code", token)
             position = token.map[1]
     yield _Region(position, end, "prose")
 
@@ -162,7 +164,16 @@ def _blocks(lines: list[str], region: _Region) -> list[Block]:
 
         return [_shifted(block, region, 1) for block in read_rst(region.token.content).blocks]
     block = _verbatim(lines, region, "code" if region.kind == "code" else "table", language)
+    if block and block.kind == "table":
+        block = block.model_copy(update={"text": _unpadded(block.text)})
     return [block] if block else []
+
+
+def _unpadded(table: str) -> str:
+    """Return a table without what makes its columns even: of a wide one the dashes alone are more tokens than a chunk has."""
+    header, separator, *rows = table.split("\n")
+    lines = [header, _DASHES.sub("---", separator), *rows]
+    return "\n".join(_PADDING.sub(" ", line.strip()) for line in lines)
 
 
 def _verbatim(lines: list[str], region: _Region, kind: Literal["prose", "code", "table"], language: str = "") -> Block | None:
