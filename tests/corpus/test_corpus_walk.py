@@ -265,12 +265,21 @@ def test_arbitrary_bytes_give_a_document_or_a_reason(tmp_path: Path, extension: 
         ("html/list_8h_source.html", "listing of a source file"),
         ("html/_sources/api.rst.txt", "source of a page of a site"),
         ("html/_static/basic.css", "design of a site"),
+        ("python_docs_theme/static/pydoctheme.css", "design of a site"),
+        ("assets/css/main.scss", "design of a site"),
+        ("themes/plain/menu.js", "design of a site"),
+        ("_templates/layout.html", "design of a site"),
+        ("source/conf.py", "settings of a site"),
+        ("mkdocs.yml", "settings of a site"),
+        ("docusaurus.config.ts", "settings of a site"),
     ],
 )
 def test_what_generators_add_to_a_site_is_left_out(path: str, reason: str) -> None:
     assert format_of(path) == reason
     for page in ("tour/functions.html", "hierarchy.html", "guide/search.html", "globals.html"):
         assert format_of(page) == Format("webpage")
+    for file in ("examples/js/list.js", "static/list.js", "examples/colours.css", "examples/my_conf.py", "themes/dark.md"):
+        assert isinstance(format_of(file), Format)
 
 
 def test_packed_pages_are_read(tmp_path: Path) -> None:

@@ -77,7 +77,14 @@ _PAGES_OF_A_SITE = tuple(
         (r"(?:.*/)?(?:[^/]+_source|[^/]+\.rs)\.html", "listing of a source file"),
         (r"(?:.*/)?_modules/.+\.html", "listing of a source file"),
         (r"(?:.*/)?_sources/.+\.txt", "source of a page of a site"),
-        (r"(?:.*/)?_static/.+\.(?:css|js|html)", "design of a site"),
+        (r"(?:.*/)?(?:_static|_templates|_layouts)/.+\.(?:css|js|html)", "design of a site"),
+        (r"(?:.*/)?(?:_?static|_?assets|_?themes?|_sass|css|stylesheets?|styles)/.+\.(?:css|s[ac]ss|less)", "design of a site"),
+        (r"(?:.*/)?(?:_?assets|_?themes?|javascripts)/.+\.js", "design of a site"),
+        (
+            r"(?:.*/)?(?:conf\.py|mkdocs\.ya?ml|_config\.ya?ml|_toc\.ya?ml|_quarto\.ya?ml|antora\.ya?ml|book\.toml"
+            r"|(?:docusaurus|vuepress|vitepress|astro|next)\.config\.[cm]?[jt]s|sidebars?\.(?:[cm]?[jt]s|json)|robots\.txt)",
+            "settings of a site",
+        ),
     )
 )
 
