@@ -127,6 +127,10 @@ def test_no_words_are_lost(lines: list[str], language: str) -> None:
 
 def test_a_menu_in_javascript_is_left_out() -> None:
     assert read_source('var list =\n[\n    [ "at", "classList.html#a1", null ]\n];', "javascript").problem == "menu of a site"
+    pike = """Doc.register('PCX').addChildren('method', [{"link":"ex/PCX/decode.html","modifiers":null,"name":"decode"}]);"""
+    assert read_source(pike, "javascript").problem == "menu of a site"
+    code = "".join(f"const page{number} = load('page{number}');\nrender(page{number});\n" for number in range(5))
+    assert not read_source(code + "go('index.html');", "javascript").problem
 
 
 def test_a_docstring_in_restructuredtext_is_read_as_such() -> None:

@@ -5,6 +5,11 @@ from typing import NamedTuple
 
 from tracegen.records import Block
 
+WORDLESS_TITLES = frozenset([
+    "about", "introduction", "intro", "overview", "readme", "index", "home", "documentation", "docs", "guide",
+])  # fmt: skip
+"""Titles that do not say what a page is about."""
+
 _OPENING_FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})[^\n]*")
 
 

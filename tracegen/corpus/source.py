@@ -14,6 +14,8 @@ _GENERATED = frozenset(["javascript", "css", "json", "xml", "yaml", "typescript"
 _RST = re.compile(
     r"^[ \t]*\.\. [\w:-]+::|(?<!\w):[a-z]+(?::[a-z]+)?:`[^`\n]+`|^[ \t]*:(?:param|returns?|raises|type|rtype)\b[^\n:]*:", re.M
 )
+_LINK = re.compile(r"""\.html?(?:#[^"'\n]*)?["']""")
+_LINKED = 150  # characters of a menu for each link to a page; code has fewer
 _MENU = re.compile(r"""\s*var\s+\w+\s*=\s*\[\s*\[\s*"[^"\n]*",\s*(?:"[^"\n]*\.html|null)""")  # of Doxygen
 
 
@@ -27,7 +29,7 @@ def read_source(text: str, language: str) -> Page:
     filled = [line for line in lines if line.strip()]
     if language in ("javascript", "css") and sum(map(len, filled)) > _MINIFIED_LINE * max(len(filled), 1):
         return Page("", (), "minified bundle")
-    if language == "javascript" and _MENU.match(text):
+    if language == "javascript" and (_MENU.match(text) or len(_LINK.findall(text)) * _LINKED > len(text)):
         return Page("", (), "menu of a site")
     if language in _GENERATED and any(len(line) > _GENERATED_LINE for line in filled):
         return Page("", (), "generated file")
