@@ -1,14 +1,16 @@
 """Manual pages (roff with the macros of man and mdoc) -> blocks."""
 
 import re
+from textwrap import dedent
 
 from tracegen.corpus.mdoc import mdoc_words
 from tracegen.corpus.pages import Page, code_block, heading_block, prose_block, table_block
-from tracegen.corpus.roff import arguments, words
+from tracegen.corpus.roff import Macro, arguments, macro_of, words
 from tracegen.corpus.text import read_plain
 from tracegen.records import Block
 
 _REQUEST = re.compile(r"[.'][ \t]*(\S[^\s\"]*)[ \t]*(.*)")
+_IS_MDOC = re.compile(r"^[.'][ \t]*(?:Dd|Dt|Sh)\b", re.M)
 _IS_MAN = re.compile(r"^[.'][ \t]*(?:TH|SH|Dd|Sh|so)\b", re.M)
 _FONTS = frozenset(["B", "I", "R", "SM", "SB", "BR", "RB", "BI", "IB", "IR", "RI", "UR", "MT", "SY"])
 _JOINED = frozenset(["BR", "RB", "BI", "IB", "IR", "RI"])
@@ -24,7 +26,7 @@ def read_manpage(text: str) -> Page:
     """Read a page in the macros of man or mdoc; a file that has none of them is plain text."""
     if not _IS_MAN.search(text):
         return read_plain(text)
-    reader = _Reader(text.split("\n"))
+    reader = _Reader(text.split("\n"), is_mdoc=bool(_IS_MDOC.search(text)))
     reader.read()
     if reader.pointer and not reader.blocks:
         return Page("", (), f"only points to {reader.pointer}")
@@ -34,8 +36,10 @@ def read_manpage(text: str) -> Page:
 class _Reader:
     """Goes through the lines once."""
 
-    def __init__(self, lines: list[str]) -> None:
+    def __init__(self, lines: list[str], is_mdoc: bool) -> None:
         self.lines = lines
+        self.is_mdoc = is_mdoc
+        self.macros: dict[str, Macro] = {}  # that the page defines
         self.number = 0  # of the line being read, from 0
         self.blocks: list[Block] = []
         self.title = self.pointer = ""
@@ -61,7 +65,9 @@ class _Reader:
     def _request(self, name: str, rest: str) -> None:
         if name.startswith("\\"):
             return  # a comment
-        if name in ("SH", "SS", "Sh", "Ss"):
+        if name in self.macros:
+            self._defined(self.macros[name], rest)
+        elif name in ("SH", "SS", "Sh", "Ss"):
             self._heading(name, rest)
         elif name in ("TH", "Dt"):
             self._title(arguments(rest))
@@ -85,7 +91,8 @@ class _Reader:
     def _title(self, given: list[str]) -> None:
         shown = [words(each) for each in given[:2]]
         name = shown[0] if shown else ""
-        self.title = f"{name.lower() if name.isupper() else name}({shown[1]})" if len(shown) > 1 and name else name
+        name = name.lower() if name.isupper() and "::" not in name else name  # `JSON::PP` is spelled so
+        self.title = f"{name}({shown[1]})" if len(shown) > 1 and name else name
         if self.title and not self.blocks:
             self.blocks.append(heading_block(self.title, 1, self.number + 1, self.number + 1))
 
@@ -139,8 +146,22 @@ class _Reader:
             self.name = words(rest.split(" ,")[0]).strip()
         if name == "Nd":
             self._line(f"— {mdoc_words(rest, self.name)}")
-        elif name[:1].isupper() and len(name) == 2:
+        elif self.is_mdoc and name[:1].isupper() and len(name) == 2:
             self._line(mdoc_words(f"{name} {rest}", self.name))
+
+    def _defined(self, macro: Macro, rest: str) -> None:
+        """Take in a macro of the page's own by what it shows of its arguments."""
+        if macro.begins_tag:
+            self._end_paragraph(final=not self.lead.startswith("**"))
+            self._add_tag(macro.shown(rest))
+            return
+        if macro.fills is not None:
+            self._code("fi" if macro.fills else "nf", "")
+        elif macro.parts:
+            self._end_paragraph()
+        shown = macro.shown(rest)
+        if shown:
+            self._line(shown)
 
     # --- text and code ---------------------------------------------------------------------------------------------------
 
@@ -181,7 +202,7 @@ class _Reader:
 
     def _end_code(self) -> None:
         lines, self.code = self.code, None
-        code = "\n".join(lines).strip("\n") if lines else ""
+        code = dedent("\n".join(lines).expandtabs()).strip("\n") if lines else ""
         if code.strip():
             end = max(min(self.number, len(self.lines)), 1)
             self.blocks.append(code_block(code, "", min(self.start + 1, end), end))
@@ -216,7 +237,10 @@ class _Reader:
             self._table()
         else:
             given = arguments(rest)
+            begin = self.number + 1
             self.number = self._find(f".{given[1]}" if len(given) > 1 else "..")
+            if name == "de" and given:
+                self.macros[given[0]] = macro_of(self.lines[begin : self.number])
 
     def _find(self, mark: str) -> int:
         """Return the line that begins with the mark, or the last one."""
