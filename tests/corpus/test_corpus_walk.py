@@ -215,7 +215,7 @@ def test_a_file_name_that_is_not_utf8(tmp_path: Path) -> None:
 
 
 EXTENSIONS = [
-    "md", "mdx", "html", "txt", "rst", "adoc", "py", "gleam", "json", "js", "ipynb", "yaml", "1", "3.gz", "pdf", "epub",
+    "md", "mdx", "html", "txt", "rst", "adoc", "py", "gleam", "json", "js", "ipynb", "yaml", "1", "3.gz", "pdf", "epub", "pod", "pm",
     "unknown", "",
 ]  # fmt: skip
 WORDS = [

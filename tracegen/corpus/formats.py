@@ -4,7 +4,7 @@ import re
 from pathlib import PurePosixPath
 from typing import Literal, NamedTuple
 
-Kind = Literal["markdown", "webpage", "text", "rst", "asciidoc", "notebook", "manpage", "yaml", "pdf", "epub", "source"]
+Kind = Literal["markdown", "webpage", "text", "rst", "asciidoc", "notebook", "manpage", "yaml", "pod", "pdf", "epub", "source"]
 
 
 class Format(NamedTuple):
@@ -25,7 +25,7 @@ MARKUP: dict[str, Kind] = {
     "txt": "text", "text": "text",
     "rst": "rst", "rest": "rst",
     "adoc": "asciidoc", "asciidoc": "asciidoc", "asc": "asciidoc",
-    "ipynb": "notebook", "pdf": "pdf", "epub": "epub", "yaml": "yaml", "yml": "yaml",
+    "ipynb": "notebook", "pod": "pod", "pdf": "pdf", "epub": "epub", "yaml": "yaml", "yml": "yaml",
     "man": "manpage", "roff": "manpage", "mdoc": "manpage",
 }  # fmt: skip
 

@@ -26,6 +26,7 @@ _READERS: dict[Kind, str] = {
     "notebook": "notebook:read_notebook",
     "manpage": "manpage:read_manpage",
     "yaml": "yaml_manual:read_yaml",
+    "pod": "pod:read_pod",
 }
 _READERS_OF_BYTES: dict[Kind, str] = {"pdf": "pdf:read_pdf", "epub": "epub:read_epub"}
 

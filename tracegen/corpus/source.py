@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from tracegen.corpus.doc_comments import Doc, doc_comments, signature
 from tracegen.corpus.pages import Page, code_block, heading_block, prose_block
+from tracegen.corpus.pod import IS_POD, read_pod
 from tracegen.records import Block
 
 _MINIFIED_LINE = 5000  # characters of a line on average
@@ -33,6 +34,8 @@ def read_source(text: str, language: str) -> Page:
         return Page("", (), "menu of a site")
     if language in _GENERATED and any(len(line) > _GENERATED_LINE for line in filled):
         return Page("", (), "generated file")
+    if language == "perl" and IS_POD.search(text):
+        return read_pod(text)
     return Page("", tuple(_blocks(lines, language)))
 
 
