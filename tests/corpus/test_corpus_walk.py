@@ -215,8 +215,8 @@ def test_a_file_name_that_is_not_utf8(tmp_path: Path) -> None:
 
 
 EXTENSIONS = [
-    "md", "mdx", "html", "txt", "rst", "adoc", "py", "gleam", "json", "js", "ipynb", "yaml", "1", "3.gz", "pdf", "epub", "pod", "pm",
-    "unknown", "",
+    "md", "mdx", "html", "txt", "rst", "adoc", "py", "gleam", "json", "js", "ipynb", "yaml", "1", "3.gz", "pdf", "epub",
+    "pod", "pm", "info", "unknown", "",
 ]  # fmt: skip
 WORDS = [
     "# a", "```", "~~~py", "---", "===", "| a | b |", "| - | - |", "> ", "- ", "1. ", "    code", "<div>", "</div>", "<pre>",
@@ -224,6 +224,7 @@ WORDS = [
     "\u2028", "é", "a.", "title: x", "<li>", "<ul>", "<code>", "<br>", "==== x", "\t", "\x85",
     "`", ".SH x", ".TP", ".nf", ".TS",
     "\\fB", "*tag*", " >", "a: |", "- a: b", "|===", "[source]", "* x",
+    "=item x", "=cut", "\x1f\nFile: a,  Node: b", " -- F: x",
     ".. note:: a", ":::note", "!!! note", "///", "%PDF-1.4", "PK\x03\x04", ":x:`y`",
 ]  # fmt: skip
 MARKUP = st.lists(

@@ -4,7 +4,10 @@ import re
 from pathlib import PurePosixPath
 from typing import Literal, NamedTuple
 
-Kind = Literal["markdown", "webpage", "text", "rst", "asciidoc", "notebook", "manpage", "yaml", "pod", "pdf", "epub", "source"]
+Kind = Literal[
+    "markdown", "webpage", "text", "rst", "asciidoc", "notebook", "manpage", "yaml", "pod", "info", "pdf", "epub",
+    "source",
+]  # fmt: skip
 
 
 class Format(NamedTuple):
@@ -25,7 +28,7 @@ MARKUP: dict[str, Kind] = {
     "txt": "text", "text": "text",
     "rst": "rst", "rest": "rst",
     "adoc": "asciidoc", "asciidoc": "asciidoc", "asc": "asciidoc",
-    "ipynb": "notebook", "pod": "pod", "pdf": "pdf", "epub": "epub", "yaml": "yaml", "yml": "yaml",
+    "ipynb": "notebook", "pod": "pod", "info": "info", "pdf": "pdf", "epub": "epub", "yaml": "yaml", "yml": "yaml",
     "man": "manpage", "roff": "manpage", "mdoc": "manpage",
 }  # fmt: skip
 
@@ -96,6 +99,8 @@ _MANPAGE = re.compile(
     r"[^.].*\.(?:[1-9](?:[a-ce-y]|pm|ssl|posix|perl|tcl|tk|type|head|const|erl|ocaml|caml|stap|avl|snmp)?|n)(\.gz)?"
 )
 
+_INFO_PART = re.compile(r"info-\d+")
+
 
 def format_of(path: str) -> Format | str:
     """Return how the file is read, or a phrase that says why it is not."""
@@ -113,6 +118,8 @@ def format_of(path: str) -> Format | str:
         inner = format_of(path[:-3])
         if isinstance(inner, Format) and not inner.packed:
             return inner._replace(packed=True)
+    if _INFO_PART.fullmatch(extension):
+        return Format("info")
     if not extension:
         language = NAMED_SOURCES.get(name)
         return Format("source", language) if language else Format("text")

@@ -4,7 +4,16 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from tracegen.corpus.pages import WORDLESS_TITLES, Page, code_block, first_heading, heading_block, prose_block, table_block
+from tracegen.corpus.pages import (
+    WORDLESS_TITLES,
+    Page,
+    code_block,
+    first_heading,
+    heading_block,
+    prose_block,
+    table_block,
+    without_results,
+)
 from tracegen.corpus.webpage_elements import (
     BLOCKS,
     DROPPED,
@@ -31,7 +40,6 @@ _LONGEST_SIGNATURE = 100
 _FEW_WORDS = 60
 _NEVER_IN_HEADINGS = ("p", "pre", "table", "ul", "ol", "dl")  # there it is a heading that was never closed
 _SIGNATURE_NAME = re.compile(r"[^(\[{=:]*")
-_ASSIGNED = re.compile(r"(?:\[[^\]=]*\]|[\w.]+)\s*=\s*(?=[\w.]+\s*\()")  # `[q, r] = deconv (y, a)`, of Octave
 _CONTENTS = re.compile(r"(?:table of )?contents", re.I)
 
 
@@ -290,7 +298,7 @@ class _Reader:
         if len(signatures) == 1 and len(first) <= _LONGEST_SIGNATURE:
             self._append(heading_block(first, level, line, line))
             return
-        first = _ASSIGNED.sub("", first, count=1)
+        first = without_results(first)
         match = _SIGNATURE_NAME.match(first)
         name = ((match.group().strip() if match else "") or first)[:_LONGEST_SIGNATURE]
         self._append(heading_block(f"{name}(...)" if "(" in first and name != first else name, level, line, line))
