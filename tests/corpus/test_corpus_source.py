@@ -133,6 +133,13 @@ def test_a_menu_in_javascript_is_left_out() -> None:
     assert not read_source(code + "go('index.html');", "javascript").problem
 
 
+def test_extensions_that_languages_share() -> None:
+    assert read_source(":- module(a, [b/1]).\nb(1).\n", "perl").blocks[0].language == "prolog"
+    assert read_source("% Adds.\nfunction y = f (x)\n", "objectivec").blocks[-1].language == "matlab"
+    assert read_source("my $x = 1;\n", "perl").blocks[0].language == "perl"
+    assert read_source("@implementation A\n@end\n", "objectivec").blocks[0].language == "objectivec"
+
+
 def test_a_docstring_in_restructuredtext_is_read_as_such() -> None:
     words = "Like :func:`g`.\n\n    .. code-block:: toy\n\n        f 1\n\n    :param x: a number\n    "
     shown = [block.text for block in read_source(f'def f(x):\n    """{words}"""\n    return x\n', "python").blocks]

@@ -274,6 +274,14 @@ def test_what_generators_add_to_a_site_is_left_out(path: str, reason: str) -> No
         assert format_of(page) == Format("webpage")
 
 
+def test_languages_are_known_by_extension_and_what_is_to_be_converted_is_said() -> None:
+    assert format_of("a/token.move") == Format("source", "move")
+    assert format_of("a/sort.sml") == Format("source", "sml")  # as Pygments has it
+    assert format_of("a/boot.s") == Format("source")  # several languages have it
+    assert format_of("de.po") == "unknown kind of file (.po)"
+    assert format_of("guide.org") == "not readable (.org); convert it to Markdown, HTML or text"
+
+
 def test_packed_pages_are_read(tmp_path: Path) -> None:
     (tmp_path / "guide.md.gz").write_bytes(gzip.compress(b"# Guide\n\nWords."))
     (tmp_path / "div_t.3type.gz").write_bytes(gzip.compress(b".TH div_t 3\n.SH NAME\ndiv_t\n"))

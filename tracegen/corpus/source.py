@@ -12,6 +12,12 @@ _MINIFIED_LINE = 5000  # characters of a line on average
 _GENERATED_LINE = 100_000
 _GENERATED = frozenset(["javascript", "css", "json", "xml", "yaml", "typescript"])
 
+# Extensions that two languages share: the one that a file is named after, what it cannot have, and the other one.
+_SHARED = (
+    ("perl", re.compile(r"^:- ", re.M), "prolog"),
+    ("objectivec", re.compile(r"^[ \t]*(?:%|function\b|endfunction\b)", re.M), "matlab"),
+)
+
 _RST = re.compile(
     r"^[ \t]*\.\. [\w:-]+::|(?<!\w):[a-z]+(?::[a-z]+)?:`[^`\n]+`|^[ \t]*:(?:param|returns?|raises|type|rtype)\b[^\n:]*:", re.M
 )
@@ -26,6 +32,7 @@ def read_source(text: str, language: str) -> Page:
     What a doc comment or a docstring documents is a section with the signature as its heading. A file without any is one
     block of code, which the chunker cuts at blank lines.
     """
+    language = next((true for named, sign, true in _SHARED if named == language and sign.search(text)), language)
     lines = text.split("\n")
     filled = [line for line in lines if line.strip()]
     if language in ("javascript", "css") and sum(map(len, filled)) > _MINIFIED_LINE * max(len(filled), 1):
