@@ -161,6 +161,19 @@ def test_signatures_of_scribble_rdoc_and_erlang() -> None:
     assert headed("<table><tr><td><h3>T</h3>words</table>") == ["### T", "words"]
 
 
+def test_headings_in_a_description_are_below_its_signature() -> None:
+    function = """<div class="top"><p class="src"><a class="def">{0}</a> :: a</p><div class="doc"><p>Does.</p>
+    <h4>Examples</h4><details id="ch:1"><summary class="hide-when-js-enabled">Expand</summary><pre>{0} 1</pre></details>
+    </div></div>"""
+    page = '<h1>Lists</h1><div id="synopsis"><p>map, fold</p></div>' + function.format("map") + function.format("fold")
+    assert headed(page + "<h1>Sets</h1><p>Next.") == [
+        "# Lists", "## map :: a", "Does.", "#### Examples", "```\nmap 1\n```",
+        "## fold :: a", "Does.", "#### Examples", "```\nfold 1\n```", "# Sets", "Next.",
+    ]  # fmt: skip
+    instance = '<table><tr><td>Eq a<td>Since 4<tr><td><details id="i:1">Defined in Prelude</details></table>'
+    assert texts(instance) == ["Eq a Since 4"]
+
+
 def test_a_signature_without_a_description_stands_alone_and_keeps_its_lines() -> None:
     page = "<h2>T</h2><dl><dt><pre>proc a()</pre></dt><dd> <a class='link-seesrc'>Source</a></dd>"
     lines = "object\n  size*: int  ## Length of transfer, which is never more than what the kernel takes at once.\n  more: bool"
@@ -179,7 +192,10 @@ def test_the_title_of_a_page_of_many_first_headings_is_declared() -> None:
     assert read_webpage("<title>GHC.Base</title><h1>Documentation</h1><p>a").title == "GHC.Base"
     assert read_webpage("<title>Site</title><h1>lists</h1><h1>lists</h1><p>a<h2>b</h2>").title == "lists"
     page = read_webpage('<title>SGML</title><h1>Table of Contents</h1><div class="toc"><a>1</a></div><h1>1 Parsing</h1><p>a')
-    assert (page.title, [block.text for block in page.blocks]) == ("SGML", ["1 Parsing", "a"])
+    assert (page.title, [block.text for block in page.blocks]) == ("SGML", ["SGML", "1 Parsing", "a"])
+    assert headed("<title>GHC.Prim</title><h1>Char</h1><p>a<h1>Int</h1><h3>b</h3>") == [
+        "# GHC.Prim", "## Char", "a", "## Int", "#### b"
+    ]  # fmt: skip
 
 
 def test_code_within_code_is_one_piece_of_code() -> None:

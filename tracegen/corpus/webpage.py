@@ -20,6 +20,7 @@ from tracegen.corpus.webpage_elements import (
     HEADING,
     boxed_signatures,
     code_of,
+    holds_description,
     is_code,
     is_label,
     is_listing,
@@ -71,17 +72,27 @@ def read_webpage(text: str) -> Page:
         blocks = _Reader(element).blocks()
         if blocks:
             break
-    return Page(_title(root, blocks), tuple(_without_contents(blocks)))
-
-
-def _title(root: "_Element", blocks: tuple[Block, ...]) -> str:
-    """Return the page's title: its first heading, unless others are beside that one, or it says nothing."""
     declared = " ".join((root.findtext(".//title") or "").split())
+    is_above = declared and _needs_title(blocks)
+    blocks = tuple(_without_contents(blocks))
+    return Page(declared, _below(declared, blocks)) if is_above else Page(first_heading(blocks) or declared, blocks)
+
+
+def _needs_title(blocks: tuple[Block, ...]) -> bool:
+    """Tell whether the page's first heading is not its title: others are beside it, or it says nothing."""
     headings = [(block.level, block.text) for block in blocks if block.kind == "heading"]
     top = {text for level, text in headings if level == min(headings)[0]}
-    is_one_of_many = len(top) > 1 and headings[0][1] in top
-    first = first_heading(blocks)
-    return (declared if is_one_of_many or first.casefold() in WORDLESS_TITLES else "") or first or declared
+    return bool(headings) and (headings[0][1].casefold() in WORDLESS_TITLES or (len(top) > 1 and headings[0][1] in top))
+
+
+def _below(title: str, blocks: tuple[Block, ...]) -> tuple[Block, ...]:
+    """Return the blocks with their headings below that of the title."""
+    lowered = (
+        heading_block(block.text, block.level + 1, block.start_line, block.end_line) if block.kind == "heading" else block
+        for block in blocks
+    )
+    line = blocks[0].start_line if blocks else 1
+    return (heading_block(title, 1, line, line), *lowered)
 
 
 def _without_contents(blocks: tuple[Block, ...]) -> Iterator[Block]:
@@ -124,6 +135,7 @@ class _Reader:
         self.section = ("", 0)  # words and level of the last heading that is no signature
         self.signatures: list[str] = []  # that are described next
         self.signatures_line = 0
+        self.described_in: _Element | None = None  # what holds the last signature and all that describes it
         self.described = 0  # open definition lists whose terms are signatures
         self.continues = 0  # how often this section went on behind descriptions
         self.is_behind = False  # whether descriptions just ended
@@ -227,7 +239,7 @@ class _Reader:
                 self.parts.append("`")
         elif HEADING.fullmatch(tag):
             self.in_heading = False
-            self._flush(level=int(tag[1]))
+            self._flush(level=int(tag[1]), within=element)
         elif tag in BLOCKS:
             self._part()
         if tag == "dd":  # one that is empty describes what is before it all the same
@@ -278,6 +290,7 @@ class _Reader:
             self.signatures += [signature] if signature else []
             if tag != "dt":
                 self._describe(1)
+                self.described_in = next(filter(holds_description, element.iterancestors()), None)
         elif term := words(element):
             before = self.lead.removesuffix("**\n")
             self.lead = f"{before}, {term}**\n" if before != self.lead else f"{self.lead}**{term}**\n"
@@ -319,8 +332,11 @@ class _Reader:
 
     # --- blocks ----------------------------------------------------------------------------------------------------------
 
-    def _flush(self, level: int = 0) -> None:
-        """Make a block, or lines of the open list, of the text being read."""
+    def _flush(self, level: int = 0, within: "_Element | None" = None) -> None:
+        """Make a block, or lines of the open list, of the text being read.
+
+        A heading within a description is below that one's signature.
+        """
         text = _collapse("".join(self.parts))
         start, end = self.start or self.line, max(self.start, self.line)
         self.parts.clear()
@@ -331,6 +347,10 @@ class _Reader:
         if level:
             self._end_lead()
             heading = text.replace("`", "").replace("\n", " ").strip()
+            if within is not None and any(each is self.described_in for each in within.iterancestors()):
+                level = min(max(level, self.section[1] + 2), 6)
+                self._append(Block(kind="heading", text=heading, level=level, start_line=start, end_line=end))
+                return
             self.section, self.continues, self.is_behind = (heading, level), 0, False
             self._append(Block(kind="heading", text=heading, level=level, start_line=start, end_line=end))
             return

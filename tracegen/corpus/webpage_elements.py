@@ -68,6 +68,12 @@ def is_noise(element: "_Element", tag: str) -> bool:
     """Tell whether an element is no content: navigation, links to sources, numbers of lines."""
     if tag in DROPPED or "hidden" in element.attrib or element.get("role") in ("navigation", "search"):
         return True
+    if tag == "details":  # Haddock's: what each instance of a class has from it
+        return (element.get("id") or "").startswith("i:") and next(element.iterancestors("td"), None) is not None
+    if tag == "summary":
+        return "hide-when-js-enabled" in _names(element)
+    if tag == "div" and element.attrib == {"id": "synopsis"}:  # Haddock's: all signatures once more
+        return True
     if tag == "aside":
         return not _CALLOUT.search(_classes(element))
     if tag == "a":
@@ -168,6 +174,11 @@ def is_signature(element: "_Element", tag: str) -> bool:
         return "src" in _names(element) and any("def" in _names(link) for link in element.iter("a"))
     first = next((each for each in element if isinstance(each.tag, str)), None)
     return tag == "pre" and first is not None and bool(_ANCHORED_CODE.match(first.get("id") or ""))
+
+
+def holds_description(element: "_Element") -> bool:
+    """Tell whether an element holds one signature and what describes it: of Haddock and RDoc."""
+    return element.tag == "div" and not _names(element).isdisjoint(("top", "method-detail"))
 
 
 def boxed_signatures(element: "_Element", tag: str) -> list[str]:
