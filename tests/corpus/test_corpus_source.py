@@ -135,6 +135,7 @@ def test_a_menu_in_javascript_is_left_out() -> None:
 
 def test_extensions_that_languages_share() -> None:
     assert read_source(":- module(a, [b/1]).\nb(1).\n", "perl").blocks[0].language == "prolog"
+    assert read_source("/* Plays. */\nplay(X, Y) :-\n    won(X).\n", "perl").blocks[0].language == "prolog"
     assert read_source("% Adds.\nfunction y = f (x)\n", "objectivec").blocks[-1].language == "matlab"
     assert read_source("my $x = 1;\n", "perl").blocks[0].language == "perl"
     assert read_source("@implementation A\n@end\n", "objectivec").blocks[0].language == "objectivec"

@@ -222,6 +222,8 @@ def test_bars_and_printed_indexes_are_dropped() -> None:
 def test_menus_footers_and_tooltips_are_dropped_and_what_only_sounds_like_them_is_not() -> None:
     menu = '<div class="sphinxsidebar"><h3>Contents</h3><ul><li><a href="#a">Chapter one</a></ul></div>'
     assert texts(f"{menu}<h1>T</h1><p>a<div class='footer'>Made with care</div>") == ["T", "a"]
+    tabs = '<div class="topNav"><ul class="navList"><li>Overview</li><li><a>Package</a></li></ul></div>'
+    assert texts(f"{tabs}<p>a") == ["a"]
     assert texts("<section id='pagination'><h2>Pagination</h2><p>Pages.</section>") == ["Pagination", "Pages."]
     assert texts("<body class='toc'><div class='sidebar'>Long words of an aside with one <a>link</a></div>") == [
         "Long words of an aside with one link"

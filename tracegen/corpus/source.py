@@ -14,7 +14,7 @@ _GENERATED = frozenset(["javascript", "css", "json", "xml", "yaml", "typescript"
 
 # Extensions that two languages share: the one that a file is named after, what it cannot have, and the other one.
 _SHARED = (
-    ("perl", re.compile(r"^:- ", re.M), "prolog"),
+    ("perl", re.compile(r"^:-\s|^[a-z]\w*\(.*\)\s*:-\s*$", re.M), "prolog"),
     ("objectivec", re.compile(r"^[ \t]*(?:%|function\b|endfunction\b)", re.M), "matlab"),
 )
 

@@ -31,11 +31,12 @@ _NAVIGATION = frozenset([
     "sidenav", "sidebar", "sphinxsidebar", "sphinxsidebarwrapper", "related", "toc", "tocset", "tocview", "table-of-contents",
     "localtoc",
     "simple-toc", "toctree-wrapper", "contents", "navsettop", "navsetbottom", "wy-nav-side", "rst-versions", "pagination",
-    "pagination-nav", "prev-next-area", "prev-next", "theme-doc-toc-mobile", "top-nav", "sub-nav", "subnav", "bottom-nav",
-    "bottomnav", "topnav", "nav-wrapper", "nav-wide-wrapper", "mobile-nav", "sidebar-nav", "menu", "header",
+    "pagination-nav", "prev-next-area", "prev-next", "theme-doc-toc-mobile", "top-nav", "sub-nav", "bottom-nav",
+    "nav-wrapper", "nav-wide-wrapper", "mobile-nav", "sidebar-nav", "menu", "header",
 ])  # fmt: skip
 _FURNITURE = frozenset([
     "navheader", "navfooter",  # of DocBook: half of their letters are titles of neighbours, without links
+    "topnav", "subnav", "bottomnav",  # of Javadoc and groovydoc: tabs, most of which are no links
     "method-click-advice", "method-source-code",  # of RDoc: hidden until somebody clicks
     "breadcrumb", "breadcrumbs", "wy-breadcrumbs", "theme-doc-breadcrumbs", "skip-link", "skip-nav", "skipnav", "skiptocontent",
     "footer", "site-footer", "page-footer", "navigation-footer", "edit-this-page", "searchbox", "search-wrapper", "search-bar",
@@ -84,7 +85,7 @@ def is_noise(element: "_Element", tag: str) -> bool:
     if tag in ("html", "body", "main", "article") or not element.attrib:
         return False
     names = _names(element)
-    return not names.isdisjoint(_NUMBERS | _ASIDES) or _is_furniture(element, tag, names)
+    return not names.isdisjoint(_NUMBERS | _ASIDES) or _is_furniture(element, tag, {name.lower() for name in names})
 
 
 def _is_furniture(element: "_Element", tag: str, names: set[str]) -> bool:
