@@ -54,13 +54,18 @@ def test_macros_of_man() -> None:
     ]
 
 
+def test_what_macros_show_flows_into_the_lines_around() -> None:
+    text = '.TH A 1\nWhen\n.B lua\nis run as\n.BR lua "(1),"\nit\nreads\nlines.\n'
+    assert [block.text for block in read_manpage(text).blocks][1:] == ["When lua is run as lua(1), it\nreads\nlines."]
+
+
 def test_macros_of_mdoc() -> None:
     text = ".Dd May\n.Dt LS 1\n.Sh NAME\n.Nm ls\n.Nd list\n.Sh USE\n.Bl -tag\n"
     text += ".It Fl a Ns , Fl Fl all\nAll.\n.It Fl l\nLong.\n.El\n.Bd -literal\nls -l\n.Ed\n"
     assert [block.text for block in read_manpage(text).blocks] == [
         "ls(1)",
         "NAME",
-        "ls\n— list",
+        "ls — list",
         "USE",
         "**-a, --all**\nAll.",
         "**-l**\nLong.",
@@ -123,7 +128,7 @@ and more.
         "JSON::PP(3)",
         "USE",
         "**Obj *obj (in)**\nA value.",
-        '**one — 1**\nIts\n"name",',
+        '**one — 1**\nIts "name",',
         "and more.",
         "```\nsay 'x';\n  more;\n```",
     ]

@@ -45,6 +45,7 @@ class _Reader:
         self.title = self.pointer = ""
         self.name = ""  # what mdoc's `.Nm` stands for
         self.parts: list[str] = []  # of the paragraph being read
+        self.flows = False  # whether the last line of it was shown by a macro
         self.start = 0
         self.lead = ""  # the tag of the paragraph: an option, an item's mark
         self.wants_tag = False  # whether the next line is the tag
@@ -74,7 +75,7 @@ class _Reader:
         elif name in ("TP", "TQ", "IP", "It"):
             self._tag(name, rest)
         elif name in _FONTS:
-            self._line(("" if name in _JOINED else " ").join(words(each) for each in arguments(rest)))
+            self._line(("" if name in _JOINED else " ").join(words(each) for each in arguments(rest)), flows=True)
         elif name in _CODE_BEGINS or name in _CODE_ENDS:
             self._code(name, rest)
         elif name in _PARAGRAPHS:
@@ -141,13 +142,13 @@ class _Reader:
         if name == "so":
             self.pointer = rest.strip()
         if name == "OP":
-            self._line(f"[{' '.join(words(each) for each in arguments(rest))}]")
+            self._line(f"[{' '.join(words(each) for each in arguments(rest))}]", flows=True)
         if name == "Nm" and not self.name:
             self.name = words(rest.split(" ,")[0]).strip()
         if name == "Nd":
-            self._line(f"— {mdoc_words(rest, self.name)}")
+            self._line(f"— {mdoc_words(rest, self.name)}", flows=True)
         elif self.is_mdoc and name[:1].isupper() and len(name) == 2:
-            self._line(mdoc_words(f"{name} {rest}", self.name))
+            self._line(mdoc_words(f"{name} {rest}", self.name), flows=True)
 
     def _defined(self, macro: Macro, rest: str) -> None:
         """Take in a macro of the page's own by what it shows of its arguments."""
@@ -161,11 +162,12 @@ class _Reader:
             self._end_paragraph()
         shown = macro.shown(rest)
         if shown:
-            self._line(shown)
+            self._line(shown, flows=True)
 
     # --- text and code ---------------------------------------------------------------------------------------------------
 
-    def _line(self, line: str) -> None:
+    def _line(self, line: str, flows: bool = False) -> None:
+        """Take in a line. What a macro shows, often one word, flows into the lines around it."""
         if self.code is not None:
             self.code.append(line.rstrip())
         elif self.wants_tag or line.strip() == "•":
@@ -176,7 +178,11 @@ class _Reader:
         else:
             if not self.parts and not self.lead:
                 self.start = self.number
-            self.parts.append(line.strip())
+            if self.parts and (flows or self.flows):
+                self.parts[-1] += f" {line.strip()}"
+            else:
+                self.parts.append(line.strip())
+            self.flows = flows
 
     def _end_paragraph(self, final: bool = False) -> None:
         if not self.parts and self.lead and (self.lead in _MARKS or self.lead.startswith("**")) and not final:
