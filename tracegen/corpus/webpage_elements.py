@@ -53,6 +53,7 @@ _STEPS = frozenset([
     "overview",
 ])  # fmt: skip
 _BARS = frozenset(["table", "tr", "td", "p", "div", "center"])
+_WORD = re.compile(r"\w")
 _LARGEST_BAR = 60  # elements
 _NOTES = frozenset(["note", "tip", "warning", "caution", "important", "danger", "admonition"])
 _CALLOUT = re.compile(
@@ -108,15 +109,17 @@ def _is_furniture(element: "_Element", tag: str, names: set[str]) -> bool:
 
 def _is_bar(element: "_Element") -> bool:
     """Tell whether an element has nothing but links, two of which lead through the pages: `[Up] [Next]`."""
-    steps, outside = 0, list[str | None]()
+    steps = 0
     for number, each in enumerate(element.iter("*")):
-        if number > _LARGEST_BAR:
+        is_link = each.tag == "a"
+        is_in_link = not is_link and next(each.iterancestors("a"), None) is not None
+        has_words = not is_link and not is_in_link and _WORD.search(each.text or "")
+        is_followed = each is not element and not is_in_link and _WORD.search(each.tail or "")
+        if number > _LARGEST_BAR or has_words or is_followed:
             return False
-        linked = each.tag == "a" or next(each.iterancestors("a"), None) is not None
-        if each.tag == "a" and "".join(each.itertext()).strip(" []<>«»|").casefold() in _STEPS:
+        if is_link and "".join(each.itertext()).strip(" []<>«»|").casefold() in _STEPS:
             steps += 1
-        outside += [None if linked else each.text, None if each is element or (linked and each.tag != "a") else each.tail]
-    return steps > 1 and not any(re.search(r"\w", text) for text in outside if text)
+    return steps > 1
 
 
 def _is_printed_index(element: "_Element") -> bool:
