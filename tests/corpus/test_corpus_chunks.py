@@ -277,6 +277,12 @@ def test_a_part_that_pretends_to_be_a_page_stays_in_its_section() -> None:
     assert [each.headings for each in chunks(text)] == [("dict", "fold"), ("dict", "fold", "Examples"), ("dict", "each")]
 
 
+def test_a_part_of_a_higher_level_right_below_a_heading_stays_with_it() -> None:
+    """Erlang's pages have `### Types` below each `#### function`."""
+    text = "# dict\n\n" + "\n\n".join(f"#### {name}\n\n### Types\n\n{sentences(6)}" for name in ("fold", "each"))
+    assert [each.headings for each in chunks(text)] == [("dict", "fold", "Types"), ("dict", "each", "Types")]
+
+
 def test_a_page_gives_the_same_chunks_however_often_it_is_cut() -> None:
     """Pieces were once remembered by the address of their block, which another block may get when it is gone."""
     parts = [f"{sentences(5, f'part{n}')} It is written so:\n\n```go\ncall{n}()\nend{n}()\n```\n" for n in range(40)]

@@ -49,9 +49,14 @@ def test_macros_of_man() -> None:
         ("prose", 0, "**-e PATTERN**\nUse it.\nMore.", 8, 10),
         ("prose", 0, "**--long**\nFrom DocBook.", 12, 14),
         ("prose", 0, "- an item", 16, 17),
-        ("code", 0, "```\n  code  'x'\n```", 19, 19),
+        ("code", 0, "```\ncode  'x'\n```", 19, 19),
         ("table", 0, "| a | b |\n| --- | --- |\n| 1 | 2 |", 21, 26),
     ]
+
+
+def test_what_macros_show_flows_into_the_lines_around() -> None:
+    text = '.TH A 1\nWhen\n.B lua\nis run as\n.BR lua "(1),"\nit\nreads\nlines.\n'
+    assert [block.text for block in read_manpage(text).blocks][1:] == ["When lua is run as lua(1), it\nreads\nlines."]
 
 
 def test_macros_of_mdoc() -> None:
@@ -60,7 +65,7 @@ def test_macros_of_mdoc() -> None:
     assert [block.text for block in read_manpage(text).blocks] == [
         "ls(1)",
         "NAME",
-        "ls\n— list",
+        "ls — list",
         "USE",
         "**-a, --all**\nAll.",
         "**-l**\nLong.",
@@ -69,6 +74,64 @@ def test_macros_of_mdoc() -> None:
     assert mdoc_words("Op Fl f Ar file", "x") == "[-f file]"
     assert mdoc_words("Xr ls 1 ,", "x") == "ls(1),"
     assert mdoc_words('Fn open "int fd" "char *p"', "x") == "open(int fd, char *p)"
+
+
+def test_macros_that_a_page_defines() -> None:
+    """Pages of Perl and Tcl bring macros of their own; what they do not show is no text."""
+    text = r"""
+.de Sp
+.if n .sp
+..
+.de Vb
+.ft CW
+.nf
+.ne \\$1
+..
+.de Ve
+.ft R
+.fi
+..
+.de IX
+..
+.de QW
+.ie '\\*(lq'"' ``\\$1''\\$2
+.el \\*(lq\\$1\\*(rq\\$2
+..
+.de AP
+.ie !"\\$4"" .TP \\$4
+.el .TP 15
+.ie !"\\$3"" \{\
+\&\\$1 \\fI\\$2\\fP (\\$3)
+.\}
+.el \&\\$1
+..
+.TH JSON::PP 3
+.SH USE
+.IX Header "USE"
+.PD 0
+.AP Obj *obj in
+A value.
+.IP "one \*(-- 1" 4
+.IX Item "one"
+Its
+.QW name ,
+.Sp
+and more.
+.Vb 2
+\&    say \*(Aqx\*(Aq;
+\&      more;
+.Ve
+"""
+    page = read_manpage(text)
+    assert page.title == "JSON::PP(3)"
+    assert [block.text for block in page.blocks] == [
+        "JSON::PP(3)",
+        "USE",
+        "**Obj *obj (in)**\nA value.",
+        '**one — 1**\nIts "name",',
+        "and more.",
+        "```\nsay 'x';\n  more;\n```",
+    ]
 
 
 def test_pointers_and_plain_text() -> None:

@@ -127,6 +127,18 @@ def test_no_words_are_lost(lines: list[str], language: str) -> None:
 
 def test_a_menu_in_javascript_is_left_out() -> None:
     assert read_source('var list =\n[\n    [ "at", "classList.html#a1", null ]\n];', "javascript").problem == "menu of a site"
+    pike = """Doc.register('PCX').addChildren('method', [{"link":"ex/PCX/decode.html","modifiers":null,"name":"decode"}]);"""
+    assert read_source(pike, "javascript").problem == "menu of a site"
+    code = "".join(f"const page{number} = load('page{number}');\nrender(page{number});\n" for number in range(5))
+    assert not read_source(code + "go('index.html');", "javascript").problem
+
+
+def test_extensions_that_languages_share() -> None:
+    assert read_source(":- module(a, [b/1]).\nb(1).\n", "perl").blocks[0].language == "prolog"
+    assert read_source("/* Plays. */\nplay(X, Y) :-\n    won(X).\n", "perl").blocks[0].language == "prolog"
+    assert read_source("% Adds.\nfunction y = f (x)\n", "objectivec").blocks[-1].language == "matlab"
+    assert read_source("my $x = 1;\n", "perl").blocks[0].language == "perl"
+    assert read_source("@implementation A\n@end\n", "objectivec").blocks[0].language == "objectivec"
 
 
 def test_a_docstring_in_restructuredtext_is_read_as_such() -> None:

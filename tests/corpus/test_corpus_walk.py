@@ -216,7 +216,7 @@ def test_a_file_name_that_is_not_utf8(tmp_path: Path) -> None:
 
 EXTENSIONS = [
     "md", "mdx", "html", "txt", "rst", "adoc", "py", "gleam", "json", "js", "ipynb", "yaml", "1", "3.gz", "pdf", "epub",
-    "unknown", "",
+    "pod", "pm", "info", "unknown", "",
 ]  # fmt: skip
 WORDS = [
     "# a", "```", "~~~py", "---", "===", "| a | b |", "| - | - |", "> ", "- ", "1. ", "    code", "<div>", "</div>", "<pre>",
@@ -224,6 +224,7 @@ WORDS = [
     "\u2028", "é", "a.", "title: x", "<li>", "<ul>", "<code>", "<br>", "==== x", "\t", "\x85",
     "`", ".SH x", ".TP", ".nf", ".TS",
     "\\fB", "*tag*", " >", "a: |", "- a: b", "|===", "[source]", "* x",
+    "=item x", "=cut", "\x1f\nFile: a,  Node: b", " -- F: x",
     ".. note:: a", ":::note", "!!! note", "///", "%PDF-1.4", "PK\x03\x04", ":x:`y`",
 ]  # fmt: skip
 MARKUP = st.lists(
@@ -280,6 +281,14 @@ def test_what_generators_add_to_a_site_is_left_out(path: str, reason: str) -> No
         assert format_of(page) == Format("webpage")
     for file in ("examples/js/list.js", "static/list.js", "examples/colours.css", "examples/my_conf.py", "themes/dark.md"):
         assert isinstance(format_of(file), Format)
+
+
+def test_languages_are_known_by_extension_and_what_is_to_be_converted_is_said() -> None:
+    assert format_of("a/token.move") == Format("source", "move")
+    assert format_of("a/sort.sml") == Format("source", "sml")  # as Pygments has it
+    assert format_of("a/boot.s") == Format("source")  # several languages have it
+    assert format_of("de.po") == "unknown kind of file (.po)"
+    assert format_of("guide.org") == "not readable (.org); convert it to Markdown, HTML or text"
 
 
 def test_packed_pages_are_read(tmp_path: Path) -> None:

@@ -143,9 +143,87 @@ def test_a_signature_is_the_heading_of_its_description() -> None:
     assert headed(haddock) == ["# M", "## f :: a", "Does."]
 
 
+def test_signatures_of_scribble_rdoc_and_erlang() -> None:
+    scribble = """<h3>Numbers</h3><blockquote class="SVInsetFlow"><table class="boxed RBoxed"><tr><td><blockquote>
+    <div class="RBackgroundLabel"><p>procedure</p></div><p class="RForeground">(<a name="(def._floor)"></a>floor x) &rarr;
+    integer
+    </p></blockquote></td></tr><tr><td>x : real</td></tr></table></blockquote><p>Rounds.</p>"""
+    code = "```\n(floor x) → integer\nx : real\n```"
+    assert headed(scribble) == ["### Numbers", "#### (floor x) → integer", code, "Rounds."]
+    assert headed('<table class="boxed"><tr><td>a<td>b<tr><td>c<td>d</table>') == ["| a | b |\n| --- | --- |\n| c | d |"]
+    rdoc = """<h3>Methods</h3><div class="method-heading"><span>new</span><span>(data = nil)</span>
+    <span class="method-click-advice">click to toggle source</span></div>
+    <div><p>Makes one.</p><div class="method-source-code"><pre>def initialize</pre></div></div>"""
+    assert headed(rdoc) == ["### Methods", "#### new(data = nil)", "Makes one."]
+    erlang = "<h4><div></div><span>basedir(Type) -> string()</span><div>OTP 19.0</div></h4><p>Gives."
+    assert headed(erlang) == ["#### basedir(Type) -> string() OTP 19.0", "Gives."]
+    assert headed("<h2>Holds a list<ul><li>one</li></ul></h2>") == ["Holds a list", "- one"]
+    assert headed("<table><tr><td><h3>T</h3>words</table>") == ["### T", "words"]
+
+
+def test_headings_in_a_description_are_below_its_signature() -> None:
+    function = """<div class="top"><p class="src"><a class="def">{0}</a> :: a</p><div class="doc"><p>Does.</p>
+    <h4>Examples</h4><details id="ch:1"><summary class="hide-when-js-enabled">Expand</summary><pre>{0} 1</pre></details>
+    </div></div>"""
+    page = '<h1>Lists</h1><div id="synopsis"><p>map, fold</p></div>' + function.format("map") + function.format("fold")
+    assert headed(page + "<h1>Sets</h1><p>Next.") == [
+        "# Lists", "## map :: a", "Does.", "#### Examples", "```\nmap 1\n```",
+        "## fold :: a", "Does.", "#### Examples", "```\nfold 1\n```", "# Sets", "Next.",
+    ]  # fmt: skip
+    instance = '<table><tr><td>Eq a<td>Since 4<tr><td><details id="i:1">Defined in Prelude</details></table>'
+    assert texts(instance) == ["Eq a Since 4"]
+
+
+def test_a_signature_without_a_description_stands_alone_and_keeps_its_lines() -> None:
+    page = "<h2>T</h2><dl><dt><pre>proc a()</pre></dt><dd> <a class='link-seesrc'>Source</a></dd>"
+    lines = "object\n  size*: int  ## Length of transfer, which is never more than what the kernel takes at once.\n  more: bool"
+    assert headed(f"{page}<dt><pre>Buf = {lines}</pre></dt><dd>Holds.</dl>") == [
+        "## T", "### proc a()", "### Buf", f"```\nBuf = {lines}\n```", "Holds."
+    ]  # fmt: skip
+
+
+def test_what_a_signature_gives_is_not_its_name() -> None:
+    page = "<dl><dt id='x'>val = page_size ()</dt><dt id='y'>[old, new] = page_size (val)</dt><dd>Query.</dl>"
+    assert headed(page)[0] == "## page_size(...)"
+
+
+def test_the_title_of_a_page_of_many_first_headings_is_declared() -> None:
+    assert read_webpage("<title>GHC.Prim</title><h1>Char</h1><p>a<h1>Int</h1><p>b").title == "GHC.Prim"
+    assert read_webpage("<title>GHC.Base</title><h1>Documentation</h1><p>a").title == "GHC.Base"
+    assert read_webpage("<title>Site</title><h1>lists</h1><h1>lists</h1><p>a<h2>b</h2>").title == "lists"
+    page = read_webpage('<title>SGML</title><h1>Table of Contents</h1><div class="toc"><a>1</a></div><h1>1 Parsing</h1><p>a')
+    assert (page.title, [block.text for block in page.blocks]) == ("SGML", ["SGML", "1 Parsing", "a"])
+    assert headed("<title>GHC.Prim</title><h1>Char</h1><p>a<h1>Int</h1><h3>b</h3>") == [
+        "# GHC.Prim", "## Char", "a", "## Int", "#### b"
+    ]  # fmt: skip
+
+
+def test_code_within_code_is_one_piece_of_code() -> None:
+    assert texts("<p><code><code>void</code> <b>run(</b><code>int</code> n)</code> and <code>x</code>") == [
+        "`void run(int n)` and `x`"
+    ]
+
+
+def test_bars_and_printed_indexes_are_dropped() -> None:
+    bar = "<table><tr><td><b>[<a>Overview</a>][<a>Types</a>][<a>Index</a>]</b></td><td>Unit <a>linux</a></td></tr></table>"
+    assert texts(bar) == ["Unit linux"]
+    assert texts("<p>[<a>Previous</a>] [<a>Up</a>] [<a>Next</a>]</p><p>See <a>Up</a> and <a>Next</a>.</p>") == [
+        "See Up and Next."
+    ]
+    docbook = '<div class="navheader"><table><tr><th>53.3. pg_am</th></tr><tr><td><a>Prev</a></td></tr></table></div><p>a'
+    assert texts(docbook) == ["a"]
+    index = (
+        '<table class="index-fn"><tr><th>Index Entry</th><th>Section</th></tr><tr><td><a>abs</a></td><td>1</td></tr></table>'
+    )
+    letters = '<table><tr><th>Jump to:</th><td><a class="summary-letter">A</a></td></tr></table>'
+    assert texts(f"{letters}{index}<p>a") == ["a"]
+
+
 def test_menus_footers_and_tooltips_are_dropped_and_what_only_sounds_like_them_is_not() -> None:
     menu = '<div class="sphinxsidebar"><h3>Contents</h3><ul><li><a href="#a">Chapter one</a></ul></div>'
     assert texts(f"{menu}<h1>T</h1><p>a<div class='footer'>Made with care</div>") == ["T", "a"]
+    tabs = '<div class="topNav"><ul class="navList"><li>Overview</li><li><a>Package</a></li></ul></div>'
+    assert texts(f"{tabs}<p>a") == ["a"]
     assert texts("<section id='pagination'><h2>Pagination</h2><p>Pages.</section>") == ["Pagination", "Pages."]
     assert texts("<body class='toc'><div class='sidebar'>Long words of an aside with one <a>link</a></div>") == [
         "Long words of an aside with one link"
@@ -158,6 +236,10 @@ def test_titles_of_notes_stand_before_their_words() -> None:
     assert texts('<main><aside class="starlight-aside"><p class="starlight-aside__title">Tip</p><p>Do.</aside></main>') == [
         "Tip: Do."
     ]
+    assert headed('<h2>Files</h2><div class="note"><h3 class="title">Note</h3><p>Slow.</p></div><p>Fast.') == [
+        "## Files", "Note: Slow.", "Fast."
+    ]  # fmt: skip
+    assert texts('<div class="warning">\n<div class="label">Warning</div><div><p>Hot.</div></div>') == ["Warning: Hot."]
 
 
 def test_code_keeps_its_lines_and_loses_their_numbers() -> None:

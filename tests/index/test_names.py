@@ -64,6 +64,7 @@ def test_a_text_mentions_a_name_with_and_without_its_module() -> None:
 def test_a_query_names_what_has_the_form_of_a_name_is_quoted_or_stands_alone() -> None:
     assert query_names("how does list.fold differ from `use`?").mentioned == ["list.fold", "use"]
     assert query_names("fold").mentioned == ["fold"]
+    assert query_names("fold/3").mentioned == ["fold"]
     assert query_names("|>").mentioned == ["|>"]
     assert query_names("$").mentioned == ["$"]
     assert query_names("fold a list from the left").mentioned == []
@@ -95,6 +96,13 @@ def test_any_text_has_names_that_are_not_empty(text: str) -> None:
         ("Generic Function: shift-left number count", {"shift-left"}),
         ("Function std::mem::swap", {"std.mem.swap", "mem.swap", "swap"}),
         ("map, filter", {"map", "filter"}),
+        ("standard procedure: list-ref list k", {"list-ref"}),
+        ("SRFI 1 procedure: dotted-list? object", {"dotted-list?"}),
+        ("(floor x) → integer", {"floor"}),
+        ("(send a-table set-status str) → void?", {"set-status"}),
+        ("(struct posn (x y))", {"posn"}),
+        ("list_to_binary/1", {"list_to_binary"}),
+        ("9.9.2. date_trunc", {"date_trunc"}),
     ],
 )
 def test_a_signature_defines_the_name_it_declares(heading: str, names: set[str]) -> None:
@@ -103,7 +111,9 @@ def test_a_signature_defines_the_name_it_declares(heading: str, names: set[str])
     assert not found & {"a", "i", "from", "t", "def"}
 
 
-@pytest.mark.parametrize("heading", ["function composition", "Using std.foldl", "Type inference", "Class methods"])
+@pytest.mark.parametrize(
+    "heading", ["function composition", "Using std.foldl", "Type inference", "Class methods", "(optional) Parameters"]
+)
 def test_words_in_a_heading_are_no_names(heading: str) -> None:
     found = {name.removeprefix(DEFINED) for name in _names(heading, path="guide.md") if name.startswith(DEFINED)}
     assert {name for name in found if " " not in name} == set()

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import PurePosixPath
 
 from tracegen.corpus.packing import Draft, Packer
+from tracegen.corpus.pages import WORDLESS_TITLES
 from tracegen.corpus.splitting import Meter
 from tracegen.records import Chunk, Document
 
-_WORDLESS_TITLES = {"about", "introduction", "intro", "overview", "readme", "index", "home", "documentation", "docs", "guide"}
 _LONGEST_CONTEXT = 240  # bytes, so that no tokenizer makes more than as many tokens of it
 
 
@@ -67,7 +67,7 @@ def _headings(document: Document, words: tuple[tuple[int, str], ...]) -> tuple[s
 def _context(path: str, title: str, headings: tuple[str, ...]) -> str:
     parts = list(headings) if any(_says_the_same(title, each) for each in headings) else [title, *headings]
     folder = PurePosixPath(path).parent.name
-    if title.strip().lower() in _WORDLESS_TITLES and folder:
+    if title.strip().lower() in WORDLESS_TITLES and folder:
         # The subject of `pipe-operator/about.md` is in its folder's name alone.
         parts.insert(0, folder.replace("-", " ").replace("_", " "))
     while len(parts) > 2 and len(" > ".join(parts).encode()) > _LONGEST_CONTEXT:

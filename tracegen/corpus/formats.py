@@ -1,10 +1,14 @@
 """Which files are documentation, by name: the format of each, or the reason why it is left out."""
 
 import re
+from functools import cache
 from pathlib import PurePosixPath
 from typing import Literal, NamedTuple
 
-Kind = Literal["markdown", "webpage", "text", "rst", "asciidoc", "notebook", "manpage", "yaml", "pdf", "epub", "source"]
+Kind = Literal[
+    "markdown", "webpage", "text", "rst", "asciidoc", "notebook", "manpage", "yaml", "pod", "info", "pdf", "epub",
+    "source",
+]  # fmt: skip
 
 
 class Format(NamedTuple):
@@ -25,7 +29,7 @@ MARKUP: dict[str, Kind] = {
     "txt": "text", "text": "text",
     "rst": "rst", "rest": "rst",
     "adoc": "asciidoc", "asciidoc": "asciidoc", "asc": "asciidoc",
-    "ipynb": "notebook", "pdf": "pdf", "epub": "epub", "yaml": "yaml", "yml": "yaml",
+    "ipynb": "notebook", "pod": "pod", "info": "info", "pdf": "pdf", "epub": "epub", "yaml": "yaml", "yml": "yaml",
     "man": "manpage", "roff": "manpage", "mdoc": "manpage",
 }  # fmt: skip
 
@@ -49,7 +53,13 @@ LANGUAGES = {
     "vim": "vim", "vue": "vue", "wat": "wat", "wgsl": "wgsl", "xml": "xml", "zig": "zig",
     "zsh": "zsh", "mts": "typescript", "cts": "typescript", "pxd": "cython", "pxi": "cython", "hy": "hy", "lark": "lark",
     "ebnf": "ebnf", "g4": "antlr", "scrbl": "racket", "lhs": "haskell", "eliom": "ocaml", "coffee": "coffeescript",
+    "ak": "aiken", "bal": "ballerina", "cairo": "cairo", "chr": "prolog", "circom": "circom", "dats": "ats", "sats": "ats",
+    "hats": "ats", "dem": "gnuplot", "dfy": "dafny", "f": "fortran", "f95": "fortran", "f03": "fortran", "f08": "fortran",
+    "flix": "flix", "fst": "fstar", "gd": "gdscript", "gr": "grain", "heex": "heex", "jq": "jq", "l": "lisp", "lfe": "lfe",
+    "lsp": "lisp", "maude": "maude", "mlw": "whyml", "move": "move", "ncl": "nickel", "nims": "nim", "nr": "noir",
+    "pkl": "pkl", "pl1": "pli", "prql": "prql", "sld": "scheme", "sw": "sway", "tla": "tla", "ua": "uiua", "ur": "urweb",
 }  # fmt: skip
+"""Languages of source files; those that are not here are asked of Pygments."""
 
 NAMED_SOURCES = {"makefile": "make", "dockerfile": "dockerfile", "containerfile": "dockerfile", "justfile": "just"}
 
@@ -96,12 +106,21 @@ ARCHIVES = frozenset([
     "zip", "gz", "tgz", "tar", "bz2", "xz", "zst", "7z", "rar", "jar", "whl", "deb", "rpm", "iso", "dmg",
 ])  # fmt: skip
 OFFICE = frozenset([
-    "doc", "docx", "odt", "ppt", "pptx", "xls", "xlsx", "ods",
+    "doc", "docx", "odt", "ppt", "pptx", "xls", "xlsx", "ods", "rtf", "texi", "texinfo", "txi", "tex", "org", "textile",
+    "mediawiki", "wiki", "dbk", "docbook", "sgml", "djvu", "chm",
 ])  # fmt: skip
 
 _MANPAGE = re.compile(
     r"[^.].*\.(?:[1-9](?:[a-ce-y]|pm|ssl|posix|perl|tcl|tk|type|head|const|erl|ocaml|caml|stap|avl|snmp)?|n)(\.gz)?"
 )
+
+# What Pygments has a lexer for and is no language that somebody documents: translations, keys, patches, settings, data.
+_NO_SOURCES = frozenset([
+    "po", "pot", "pem", "key", "diff", "patch", "desktop", "service", "spec", "pc", "tst", "bib", "dtd", "rktd", "nt", "ttl",
+    "rdf", "csr", "rss", "log", "reg", "ics", "kml", "xsd", "xsl", "xslt", "ps", "eps", "aux", "toc", "sty", "nb",
+])  # fmt: skip
+_EXTENSION = re.compile(r"\*\.[A-Za-z]\w{0,9}")
+_INFO_PART = re.compile(r"info-\d+")
 
 
 def format_of(path: str) -> Format | str:
@@ -120,6 +139,8 @@ def format_of(path: str) -> Format | str:
         inner = format_of(path[:-3])
         if isinstance(inner, Format) and not inner.packed:
             return inner._replace(packed=True)
+    if _INFO_PART.fullmatch(extension):
+        return Format("info")
     if not extension:
         language = NAMED_SOURCES.get(name)
         return Format("source", language) if language else Format("text")
@@ -127,7 +148,22 @@ def format_of(path: str) -> Format | str:
         return Format(MARKUP[extension])
     if extension in LANGUAGES:
         return Format("source", LANGUAGES[extension])
-    return _reason(extension)
+    reason = _reason(extension)
+    if not reason and extension not in _NO_SOURCES and extension in _further_languages():
+        return Format("source", _further_languages()[extension])
+    return reason or f"unknown kind of file (.{extension})"
+
+
+@cache
+def _further_languages() -> dict[str, str]:
+    """Return the languages that Pygments knows by extension; of several languages with one extension none is named."""
+    from pygments.lexers import get_all_lexers
+
+    languages: dict[str, str] = {}
+    for _, aliases, patterns, _ in get_all_lexers(plugins=False):
+        for extension in (each.removeprefix("*.").lower() for each in patterns if _EXTENSION.fullmatch(each)):
+            languages[extension] = "" if extension in languages or not aliases else aliases[0]
+    return languages
 
 
 def _unwanted(path: str, name: str, extension: str) -> str:
@@ -148,4 +184,4 @@ def _reason(extension: str) -> str:
         return f"archive (.{extension})"
     if extension in OFFICE:
         return f"not readable (.{extension}); convert it to Markdown, HTML or text"
-    return f"unknown kind of file (.{extension})"
+    return ""

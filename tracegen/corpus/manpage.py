@@ -1,14 +1,16 @@
 """Manual pages (roff with the macros of man and mdoc) -> blocks."""
 
 import re
+from textwrap import dedent
 
 from tracegen.corpus.mdoc import mdoc_words
 from tracegen.corpus.pages import Page, code_block, heading_block, prose_block, table_block
-from tracegen.corpus.roff import arguments, words
+from tracegen.corpus.roff import Macro, arguments, macro_of, words
 from tracegen.corpus.text import read_plain
 from tracegen.records import Block
 
 _REQUEST = re.compile(r"[.'][ \t]*(\S[^\s\"]*)[ \t]*(.*)")
+_IS_MDOC = re.compile(r"^[.'][ \t]*(?:Dd|Dt|Sh)\b", re.M)
 _IS_MAN = re.compile(r"^[.'][ \t]*(?:TH|SH|Dd|Sh|so)\b", re.M)
 _FONTS = frozenset(["B", "I", "R", "SM", "SB", "BR", "RB", "BI", "IB", "IR", "RI", "UR", "MT", "SY"])
 _JOINED = frozenset(["BR", "RB", "BI", "IB", "IR", "RI"])
@@ -24,7 +26,7 @@ def read_manpage(text: str) -> Page:
     """Read a page in the macros of man or mdoc; a file that has none of them is plain text."""
     if not _IS_MAN.search(text):
         return read_plain(text)
-    reader = _Reader(text.split("\n"))
+    reader = _Reader(text.split("\n"), is_mdoc=bool(_IS_MDOC.search(text)))
     reader.read()
     if reader.pointer and not reader.blocks:
         return Page("", (), f"only points to {reader.pointer}")
@@ -34,13 +36,16 @@ def read_manpage(text: str) -> Page:
 class _Reader:
     """Goes through the lines once."""
 
-    def __init__(self, lines: list[str]) -> None:
+    def __init__(self, lines: list[str], is_mdoc: bool) -> None:
         self.lines = lines
+        self.is_mdoc = is_mdoc
+        self.macros: dict[str, Macro] = {}  # that the page defines
         self.number = 0  # of the line being read, from 0
         self.blocks: list[Block] = []
         self.title = self.pointer = ""
         self.name = ""  # what mdoc's `.Nm` stands for
         self.parts: list[str] = []  # of the paragraph being read
+        self.flows = False  # whether the last line of it was shown by a macro
         self.start = 0
         self.lead = ""  # the tag of the paragraph: an option, an item's mark
         self.wants_tag = False  # whether the next line is the tag
@@ -61,14 +66,16 @@ class _Reader:
     def _request(self, name: str, rest: str) -> None:
         if name.startswith("\\"):
             return  # a comment
-        if name in ("SH", "SS", "Sh", "Ss"):
+        if name in self.macros:
+            self._defined(self.macros[name], rest)
+        elif name in ("SH", "SS", "Sh", "Ss"):
             self._heading(name, rest)
         elif name in ("TH", "Dt"):
             self._title(arguments(rest))
         elif name in ("TP", "TQ", "IP", "It"):
             self._tag(name, rest)
         elif name in _FONTS:
-            self._line(("" if name in _JOINED else " ").join(words(each) for each in arguments(rest)))
+            self._line(("" if name in _JOINED else " ").join(words(each) for each in arguments(rest)), flows=True)
         elif name in _CODE_BEGINS or name in _CODE_ENDS:
             self._code(name, rest)
         elif name in _PARAGRAPHS:
@@ -85,7 +92,8 @@ class _Reader:
     def _title(self, given: list[str]) -> None:
         shown = [words(each) for each in given[:2]]
         name = shown[0] if shown else ""
-        self.title = f"{name.lower() if name.isupper() else name}({shown[1]})" if len(shown) > 1 and name else name
+        name = name.lower() if name.isupper() and "::" not in name else name  # `JSON::PP` is spelled so
+        self.title = f"{name}({shown[1]})" if len(shown) > 1 and name else name
         if self.title and not self.blocks:
             self.blocks.append(heading_block(self.title, 1, self.number + 1, self.number + 1))
 
@@ -134,17 +142,32 @@ class _Reader:
         if name == "so":
             self.pointer = rest.strip()
         if name == "OP":
-            self._line(f"[{' '.join(words(each) for each in arguments(rest))}]")
+            self._line(f"[{' '.join(words(each) for each in arguments(rest))}]", flows=True)
         if name == "Nm" and not self.name:
             self.name = words(rest.split(" ,")[0]).strip()
         if name == "Nd":
-            self._line(f"— {mdoc_words(rest, self.name)}")
-        elif name[:1].isupper() and len(name) == 2:
-            self._line(mdoc_words(f"{name} {rest}", self.name))
+            self._line(f"— {mdoc_words(rest, self.name)}", flows=True)
+        elif self.is_mdoc and name[:1].isupper() and len(name) == 2:
+            self._line(mdoc_words(f"{name} {rest}", self.name), flows=True)
+
+    def _defined(self, macro: Macro, rest: str) -> None:
+        """Take in a macro of the page's own by what it shows of its arguments."""
+        if macro.begins_tag:
+            self._end_paragraph(final=not self.lead.startswith("**"))
+            self._add_tag(macro.shown(rest))
+            return
+        if macro.fills is not None:
+            self._code("fi" if macro.fills else "nf", "")
+        elif macro.parts:
+            self._end_paragraph()
+        shown = macro.shown(rest)
+        if shown:
+            self._line(shown, flows=True)
 
     # --- text and code ---------------------------------------------------------------------------------------------------
 
-    def _line(self, line: str) -> None:
+    def _line(self, line: str, flows: bool = False) -> None:
+        """Take in a line. What a macro shows, often one word, flows into the lines around it."""
         if self.code is not None:
             self.code.append(line.rstrip())
         elif self.wants_tag or line.strip() == "•":
@@ -155,7 +178,11 @@ class _Reader:
         else:
             if not self.parts and not self.lead:
                 self.start = self.number
-            self.parts.append(line.strip())
+            if self.parts and (flows or self.flows):
+                self.parts[-1] += f" {line.strip()}"
+            else:
+                self.parts.append(line.strip())
+            self.flows = flows
 
     def _end_paragraph(self, final: bool = False) -> None:
         if not self.parts and self.lead and (self.lead in _MARKS or self.lead.startswith("**")) and not final:
@@ -181,7 +208,7 @@ class _Reader:
 
     def _end_code(self) -> None:
         lines, self.code = self.code, None
-        code = "\n".join(lines).strip("\n") if lines else ""
+        code = dedent("\n".join(lines).expandtabs()).strip("\n") if lines else ""
         if code.strip():
             end = max(min(self.number, len(self.lines)), 1)
             self.blocks.append(code_block(code, "", min(self.start + 1, end), end))
@@ -216,7 +243,10 @@ class _Reader:
             self._table()
         else:
             given = arguments(rest)
+            begin = self.number + 1
             self.number = self._find(f".{given[1]}" if len(given) > 1 else "..")
+            if name == "de" and given:
+                self.macros[given[0]] = macro_of(self.lines[begin : self.number])
 
     def _find(self, mark: str) -> int:
         """Return the line that begins with the mark, or the last one."""

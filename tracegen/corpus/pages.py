@@ -5,6 +5,12 @@ from typing import NamedTuple
 
 from tracegen.records import Block
 
+WORDLESS_TITLES = frozenset([
+    "about", "introduction", "intro", "overview", "readme", "index", "home", "documentation", "docs", "guide",
+])  # fmt: skip
+"""Titles that do not say what a page is about."""
+
+_RESULTS = re.compile(r"(?:\[[^\]=]*\]|[\w.]+)\s*=\s*(?=[\w.]+\s*\()")
 _OPENING_FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})[^\n]*")
 
 
@@ -80,6 +86,11 @@ def unfence(text: str) -> Fenced:
         return Fenced(opening, body, last)
     indent = opening[: match.start(1)]
     return Fenced(opening, rest, indent + fence)
+
+
+def without_results(signature: str) -> str:
+    """Return a signature that begins with what is called: `[q, r] = deconv (y, a)`, of Octave, is `deconv (y, a)`."""
+    return _RESULTS.sub("", signature, count=1)
 
 
 def first_heading(blocks: tuple[Block, ...]) -> str:

@@ -1,6 +1,7 @@
 """One file -> Document or Skipped: decoded, and read by the reader of its format."""
 
 import hashlib
+import re
 import stat
 import zlib
 from collections.abc import Callable
@@ -26,9 +27,14 @@ _READERS: dict[Kind, str] = {
     "notebook": "notebook:read_notebook",
     "manpage": "manpage:read_manpage",
     "yaml": "yaml_manual:read_yaml",
+    "pod": "pod:read_pod",
+    "info": "info:read_info",
 }
 _READERS_OF_BYTES: dict[Kind, str] = {"pdf": "pdf:read_pdf", "epub": "epub:read_epub"}
 
+
+_TAGS_OF_INFO = re.compile(rb"\0\x08\[.*?\0\x08\]", re.S)
+"""What it has for images and indexes. No other text has such bytes."""
 
 _TAKE_IN: frozenset[Kind] = frozenset(["markdown", "rst", "asciidoc", "text"])
 """Formats whose pages may include other files."""
@@ -85,6 +91,8 @@ def _read_page(data: bytes, format: Format, place: Path, root: Path | None) -> P
     if format.kind in _READERS_OF_BYTES:
         read_bytes: Callable[[bytes], Page] = _loaded(_READERS_OF_BYTES[format.kind])
         return read_bytes(data) if data else Page("", (), "empty")
+    if format.kind == "info":
+        data = _TAGS_OF_INFO.sub(b"", data)
     text = decode(data, webpage=format.kind == "webpage")
     if text is None:
         return Page("", (), "binary content")

@@ -7,7 +7,9 @@ from itertools import groupby
 
 from tracegen.records import Block, Document
 
-PARTS = frozenset({"example", "examples", "note", "notes", "usage", "returns", "parameters", "arguments", "errors", "see also"})
+PARTS = frozenset(
+    {"example", "examples", "note", "notes", "usage", "returns", "parameters", "arguments", "errors", "see also", "types"}
+)
 """Headings of a part of something; as a first-level heading inside a page they are a slip, common in doc comments."""
 
 _NAME = re.compile(r"[a-z][\w.]*(?:\(.*)?")
@@ -52,8 +54,10 @@ def section_tree(document: Document) -> Section:
             open_sections[-1].blocks.append(block)
             continue
         level = block.level
-        if level == 1 and open_sections[-1].level and block.text.strip(" :").casefold() in PARTS:
-            level = open_sections[-1].level + 1
+        above = open_sections[-1]
+        is_bare = above.level > level and not above.blocks  # Erlang's `### Types` right below `#### map(Fun, List)`
+        if above.level and (level == 1 or is_bare) and block.text.strip(" :").casefold() in PARTS:
+            level = above.level + 1
         while open_sections[-1].level >= level:
             open_sections.pop()
         section = Section(block, level)

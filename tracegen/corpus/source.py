@@ -5,15 +5,24 @@ from collections.abc import Iterator
 
 from tracegen.corpus.doc_comments import Doc, doc_comments, signature
 from tracegen.corpus.pages import Page, code_block, heading_block, prose_block
+from tracegen.corpus.pod import IS_POD, read_pod
 from tracegen.records import Block
 
 _MINIFIED_LINE = 5000  # characters of a line on average
 _GENERATED_LINE = 100_000
 _GENERATED = frozenset(["javascript", "css", "json", "xml", "yaml", "typescript"])
 
+# Extensions that two languages share: the one that a file is named after, what it cannot have, and the other one.
+_SHARED = (
+    ("perl", re.compile(r"^:-\s|^[a-z]\w*\(.*\)\s*:-\s*$", re.M), "prolog"),
+    ("objectivec", re.compile(r"^[ \t]*(?:%|function\b|endfunction\b)", re.M), "matlab"),
+)
+
 _RST = re.compile(
     r"^[ \t]*\.\. [\w:-]+::|(?<!\w):[a-z]+(?::[a-z]+)?:`[^`\n]+`|^[ \t]*:(?:param|returns?|raises|type|rtype)\b[^\n:]*:", re.M
 )
+_LINK = re.compile(r"""\.html?(?:#[^"'\n]*)?["']""")
+_LINKED = 150  # characters of a menu for each link to a page; code has fewer
 _MENU = re.compile(r"""\s*var\s+\w+\s*=\s*\[\s*\[\s*"[^"\n]*",\s*(?:"[^"\n]*\.html|null)""")  # of Doxygen
 
 
@@ -23,14 +32,17 @@ def read_source(text: str, language: str) -> Page:
     What a doc comment or a docstring documents is a section with the signature as its heading. A file without any is one
     block of code, which the chunker cuts at blank lines.
     """
+    language = next((true for named, sign, true in _SHARED if named == language and sign.search(text)), language)
     lines = text.split("\n")
     filled = [line for line in lines if line.strip()]
     if language in ("javascript", "css") and sum(map(len, filled)) > _MINIFIED_LINE * max(len(filled), 1):
         return Page("", (), "minified bundle")
-    if language == "javascript" and _MENU.match(text):
+    if language == "javascript" and (_MENU.match(text) or len(_LINK.findall(text)) * _LINKED > len(text)):
         return Page("", (), "menu of a site")
     if language in _GENERATED and any(len(line) > _GENERATED_LINE for line in filled):
         return Page("", (), "generated file")
+    if language == "perl" and IS_POD.search(text):
+        return read_pod(text)
     return Page("", tuple(_blocks(lines, language)))
 
 

@@ -1,14 +1,26 @@
 """HTML -> blocks: the main content, headings, code with its language, tables, lists."""
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from tracegen.corpus.pages import Page, code_block, first_heading, heading_block, prose_block, table_block
+from tracegen.corpus.pages import (
+    WORDLESS_TITLES,
+    Page,
+    code_block,
+    first_heading,
+    heading_block,
+    prose_block,
+    table_block,
+    without_results,
+)
 from tracegen.corpus.webpage_elements import (
     BLOCKS,
     DROPPED,
     HEADING,
+    boxed_signatures,
     code_of,
+    holds_description,
     is_code,
     is_label,
     is_listing,
@@ -27,7 +39,9 @@ if TYPE_CHECKING:
 _LISTS = frozenset(["ul", "ol", "menu", "dir"])
 _LONGEST_SIGNATURE = 100
 _FEW_WORDS = 60
+_NEVER_IN_HEADINGS = ("p", "pre", "table", "ul", "ol", "dl")  # there it is a heading that was never closed
 _SIGNATURE_NAME = re.compile(r"[^(\[{=:]*")
+_CONTENTS = re.compile(r"(?:table of )?contents", re.I)
 
 
 def read_webpage(text: str) -> Page:
@@ -58,8 +72,35 @@ def read_webpage(text: str) -> Page:
         blocks = _Reader(element).blocks()
         if blocks:
             break
-    title = first_heading(blocks) or " ".join((root.findtext(".//title") or "").split())
-    return Page(title, blocks)
+    declared = " ".join((root.findtext(".//title") or "").split())
+    is_above = declared and _needs_title(blocks)
+    blocks = tuple(_without_contents(blocks))
+    return Page(declared, _below(declared, blocks)) if is_above else Page(first_heading(blocks) or declared, blocks)
+
+
+def _needs_title(blocks: tuple[Block, ...]) -> bool:
+    """Tell whether the page's first heading is not its title: others are beside it, or it says nothing."""
+    headings = [(block.level, block.text) for block in blocks if block.kind == "heading"]
+    top = {text for level, text in headings if level == min(headings)[0]}
+    return bool(headings) and (headings[0][1].casefold() in WORDLESS_TITLES or (len(top) > 1 and headings[0][1] in top))
+
+
+def _below(title: str, blocks: tuple[Block, ...]) -> tuple[Block, ...]:
+    """Return the blocks with their headings below that of the title."""
+    lowered = (
+        heading_block(block.text, block.level + 1, block.start_line, block.end_line) if block.kind == "heading" else block
+        for block in blocks
+    )
+    line = blocks[0].start_line if blocks else 1
+    return (heading_block(title, 1, line, line), *lowered)
+
+
+def _without_contents(blocks: tuple[Block, ...]) -> Iterator[Block]:
+    """Yield the blocks without headings of a table of contents that was left out."""
+    for number, block in enumerate(blocks):
+        bare = number + 1 < len(blocks) and blocks[number + 1].kind == "heading"
+        if not (bare and block.kind == "heading" and _CONTENTS.fullmatch(block.text)):
+            yield block
 
 
 def _candidates(root: "_Element") -> "list[_Element]":
@@ -94,9 +135,12 @@ class _Reader:
         self.section = ("", 0)  # words and level of the last heading that is no signature
         self.signatures: list[str] = []  # that are described next
         self.signatures_line = 0
+        self.described_in: _Element | None = None  # what holds the last signature and all that describes it
         self.described = 0  # open definition lists whose terms are signatures
         self.continues = 0  # how often this section went on behind descriptions
         self.is_behind = False  # whether descriptions just ended
+        self.in_heading = False  # whether the text being read is a heading, whatever blocks it has
+        self.codes = 0  # open elements of code; those inside another are a part of it
 
     def blocks(self) -> tuple[Block, ...]:
         """Return the element's content in reading order."""
@@ -135,14 +179,19 @@ class _Reader:
         """Take in the beginning of an element; True where all of it is taken in."""
         if self._whole(element, tag):
             return True
-        if tag in BLOCKS or HEADING.fullmatch(tag):
+        if HEADING.fullmatch(tag):
             self._flush()
+            self.in_heading = next(element.iter(*_NEVER_IN_HEADINGS), None) is None
+        elif tag in BLOCKS:
+            self._part()
         if tag in _LISTS:
             self.lists.append(0 if tag == "ol" else None)
         elif tag == "li":
             self._item()
         elif tag == "code":
-            self.parts.append("`")
+            self.codes += 1
+            if self.codes == 1:
+                self.parts.append("`")
         elif tag == "br":
             self.parts.append("\x00")
         elif tag == "img":
@@ -153,6 +202,12 @@ class _Reader:
         """Take in an element that is read as a whole; False where its parts are to be read."""
         if tag == "dt" or is_signature(element, tag):
             self._term(element, tag)
+            return True
+        if lines := boxed_signatures(element, tag):
+            self._flush()
+            self._end_lead()
+            self.signatures, self.signatures_line = lines, self.line
+            self._describe(1)
             return True
         if is_label(element):
             self._flush()
@@ -170,7 +225,7 @@ class _Reader:
             return True
         if is_row(element, tag):
             self._flush()
-            self._add(" ".join(map(words, element.iter("td", "th"))))
+            self._add(" ".join(words(cell) for cell in element.iter("td", "th") if not is_noise(cell, str(cell.tag))))
             self._flush()
             return True
         return tag == "table" and self._table(element)
@@ -178,18 +233,30 @@ class _Reader:
     def _end(self, element: "_Element", tag: str) -> None:
         if tag in DROPPED or tag == "pre":
             return
-        if tag == "code" and self.parts:
-            self.parts.append("`")
+        if tag == "code":
+            self.codes -= 1
+            if self.parts and not self.codes:
+                self.parts.append("`")
         elif HEADING.fullmatch(tag):
-            self._flush(level=int(tag[1]))
+            self.in_heading = False
+            self._flush(level=int(tag[1]), within=element)
         elif tag in BLOCKS:
-            self._flush()
+            self._part()
+        if tag == "dd":  # one that is empty describes what is before it all the same
+            self._describe(max(self.described, 1))
         if tag == "dl":
             self._end_definitions(element)
         if tag in _LISTS and self.lists:
             self.lists.pop()
             if not self.lists:
                 self._close_list()
+
+    def _part(self) -> None:
+        """Keep what follows apart from what was before: by a new block, in a heading by a space."""
+        if self.in_heading:
+            self.parts.append(" ")
+        else:
+            self._flush()
 
     def _add(self, text: str | None) -> None:
         if not text:
@@ -218,10 +285,12 @@ class _Reader:
                 self.signatures_line = self.line
                 if tag == "dt" and self.described == self._open_lists(element) - 1:
                     self.described += 1
-            signature = words(element).removeprefix(": ")
+            code = next(element.iter("pre"), None)
+            signature = code_of(code).strip() if code is not None else words(element).removeprefix(": ")
             self.signatures += [signature] if signature else []
             if tag != "dt":
                 self._describe(1)
+                self.described_in = next(filter(holds_description, element.iterancestors()), None)
         elif term := words(element):
             before = self.lead.removesuffix("**\n")
             self.lead = f"{before}, {term}**\n" if before != self.lead else f"{self.lead}**{term}**\n"
@@ -238,10 +307,11 @@ class _Reader:
         if not signatures:
             return
         self.is_behind = False
-        first, line, level = signatures[0], self.signatures_line, max(self.section[1], 1) + depth
+        first, line, level = " ".join(signatures[0].split()), self.signatures_line, max(self.section[1], 1) + depth
         if len(signatures) == 1 and len(first) <= _LONGEST_SIGNATURE:
             self._append(heading_block(first, level, line, line))
             return
+        first = without_results(first)
         match = _SIGNATURE_NAME.match(first)
         name = ((match.group().strip() if match else "") or first)[:_LONGEST_SIGNATURE]
         self._append(heading_block(f"{name}(...)" if "(" in first and name != first else name, level, line, line))
@@ -262,8 +332,11 @@ class _Reader:
 
     # --- blocks ----------------------------------------------------------------------------------------------------------
 
-    def _flush(self, level: int = 0) -> None:
-        """Make a block, or lines of the open list, of the text being read."""
+    def _flush(self, level: int = 0, within: "_Element | None" = None) -> None:
+        """Make a block, or lines of the open list, of the text being read.
+
+        A heading within a description is below that one's signature.
+        """
         text = _collapse("".join(self.parts))
         start, end = self.start or self.line, max(self.start, self.line)
         self.parts.clear()
@@ -274,6 +347,10 @@ class _Reader:
         if level:
             self._end_lead()
             heading = text.replace("`", "").replace("\n", " ").strip()
+            if within is not None and any(each is self.described_in for each in within.iterancestors()):
+                level = min(max(level, self.section[1] + 2), 6)
+                self._append(Block(kind="heading", text=heading, level=level, start_line=start, end_line=end))
+                return
             self.section, self.continues, self.is_behind = (heading, level), 0, False
             self._append(Block(kind="heading", text=heading, level=level, start_line=start, end_line=end))
             return

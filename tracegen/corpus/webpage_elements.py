@@ -25,16 +25,19 @@ _LINKS_TO_SOURCE = frozenset([
     "link-seesrc", "srclink", "src", "viewcode-link", "view-source", "sourcelink", "headerlink", "selflink", "test-arrow",
 ])  # fmt: skip
 
-# Of Sphinx and its themes, Doxygen, DocBook, Texinfo, AsciiDoc, mdBook, Docusaurus, MkDocs, Scribble, Javadoc, nimdoc.
+# Of Sphinx and its themes, Doxygen, Texinfo, AsciiDoc, mdBook, Docusaurus, MkDocs, Scribble, Javadoc, nimdoc.
 _NAVIGATION = frozenset([
-    "nav", "navbar", "navigation", "nav-path", "navpath", "nav-panel", "navpanel", "navheader", "navfooter", "side-nav",
+    "nav", "navbar", "navigation", "nav-path", "navpath", "nav-panel", "navpanel", "side-nav",
     "sidenav", "sidebar", "sphinxsidebar", "sphinxsidebarwrapper", "related", "toc", "tocset", "tocview", "table-of-contents",
     "localtoc",
     "simple-toc", "toctree-wrapper", "contents", "navsettop", "navsetbottom", "wy-nav-side", "rst-versions", "pagination",
-    "pagination-nav", "prev-next-area", "prev-next", "theme-doc-toc-mobile", "top-nav", "sub-nav", "subnav", "bottom-nav",
-    "bottomnav", "topnav", "nav-wrapper", "nav-wide-wrapper", "mobile-nav", "sidebar-nav", "menu", "header",
+    "pagination-nav", "prev-next-area", "prev-next", "theme-doc-toc-mobile", "top-nav", "sub-nav", "bottom-nav",
+    "nav-wrapper", "nav-wide-wrapper", "mobile-nav", "sidebar-nav", "menu", "header",
 ])  # fmt: skip
 _FURNITURE = frozenset([
+    "navheader", "navfooter",  # of DocBook: half of their letters are titles of neighbours, without links
+    "topnav", "subnav", "bottomnav",  # of Javadoc and groovydoc: tabs, most of which are no links
+    "method-click-advice", "method-source-code",  # of RDoc: hidden until somebody clicks
     "breadcrumb", "breadcrumbs", "wy-breadcrumbs", "theme-doc-breadcrumbs", "skip-link", "skip-nav", "skipnav", "skiptocontent",
     "footer", "site-footer", "page-footer", "navigation-footer", "edit-this-page", "searchbox", "search-wrapper", "search-bar",
     "cookie-banner",
@@ -42,7 +45,17 @@ _FURNITURE = frozenset([
 _SECTION = re.compile(r"(?<!\S)sect(?:ion|\d)\b")
 _LEAST_LINKED = 0.4  # of the letters in navigation
 _NUMBERS = frozenset(["linenos", "lineno", "linenodiv", "linenumber", "line-number", "line-numbers", "rouge-gutter", "gutter"])
-_ASIDES = frozenset(["ttc", "overload", "ingroups", "rightside"])  # of Doxygen: tooltips, `[1/2]`, groups; versions of rustdoc
+# Of Doxygen: tooltips, `[1/2]`, groups; versions of rustdoc; `procedure` above a signature of Scribble.
+_ASIDES = frozenset(["ttc", "overload", "ingroups", "rightside", "RBackgroundLabel"])
+_PRINTED_INDEX = re.compile(r"(?<!\S)(?:index-[a-z]{2}|[a-z]{2}-(?:[\w-]+-)?printindex)(?!\S)|summary-letter")  # of Texinfo
+_STEPS = frozenset([
+    "next", "previous", "prev", "up", "top", "home", "first", "last", "back", "index", "contents", "table of contents",
+    "overview",
+])  # fmt: skip
+_BARS = frozenset(["table", "tr", "td", "p", "div", "center"])
+_WORD = re.compile(r"\w")
+_LARGEST_BAR = 60  # elements
+_NOTES = frozenset(["note", "tip", "warning", "caution", "important", "danger", "admonition"])
 _CALLOUT = re.compile(
     r"admonition|callout|alert|starlight-aside|footnote|(?<!\S)(?:note|tip|warning|caution|danger|important)\b"
 )
@@ -57,15 +70,23 @@ def is_noise(element: "_Element", tag: str) -> bool:
     """Tell whether an element is no content: navigation, links to sources, numbers of lines."""
     if tag in DROPPED or "hidden" in element.attrib or element.get("role") in ("navigation", "search"):
         return True
+    if tag == "details":  # Haddock's: what each instance of a class has from it
+        return (element.get("id") or "").startswith("i:") and next(element.iterancestors("td"), None) is not None
+    if tag == "summary":
+        return "hide-when-js-enabled" in _names(element)
+    if tag == "div" and element.attrib == {"id": "synopsis"}:  # Haddock's: all signatures once more
+        return True
     if tag == "aside":
         return not _CALLOUT.search(_classes(element))
     if tag == "a":
         names, text = _names(element), "".join(element.itertext()).strip().lower()
         return bool(names & _LINKS_TO_SOURCE) or text in _ANCHORS or (text == "source" and "link" in names)
+    if tag in _BARS and (_is_bar(element) or (tag == "table" and _is_printed_index(element))):
+        return True
     if tag in ("html", "body", "main", "article") or not element.attrib:
         return False
     names = _names(element)
-    return not names.isdisjoint(_NUMBERS | _ASIDES) or _is_furniture(element, tag, names)
+    return not names.isdisjoint(_NUMBERS | _ASIDES) or _is_furniture(element, tag, {name.lower() for name in names})
 
 
 def _is_furniture(element: "_Element", tag: str, names: set[str]) -> bool:
@@ -86,6 +107,29 @@ def _is_furniture(element: "_Element", tag: str, names: set[str]) -> bool:
     return linked >= letters * _LEAST_LINKED
 
 
+def _is_bar(element: "_Element") -> bool:
+    """Tell whether an element has nothing but links, two of which lead through the pages: `[Up] [Next]`."""
+    steps = 0
+    for number, each in enumerate(element.iter("*")):
+        is_link = each.tag == "a"
+        is_in_link = not is_link and next(each.iterancestors("a"), None) is not None
+        has_words = not is_link and not is_in_link and _WORD.search(each.text or "")
+        is_followed = each is not element and not is_in_link and _WORD.search(each.tail or "")
+        if number > _LARGEST_BAR or has_words or is_followed:
+            return False
+        if is_link and "".join(each.itertext()).strip(" []<>«»|").casefold() in _STEPS:
+            steps += 1
+    return steps > 1
+
+
+def _is_printed_index(element: "_Element") -> bool:
+    """Tell whether a table is an index of the whole manual, or leads to its letters."""
+    if _PRINTED_INDEX.search(_classes(element)):
+        return True
+    first = next(element.iter("a"), None)
+    return first is not None and bool(_PRINTED_INDEX.search(_classes(first)))
+
+
 def is_title(element: "_Element") -> bool:
     """Tell whether an element that is no heading by its tag is the page's title: Doxygen's."""
     above = element.getparent()
@@ -96,7 +140,11 @@ def is_row(element: "_Element", tag: str) -> bool:
     """Tell whether an element is a row of a table, of which each cell has words and nothing else."""
     if tag != "tr" or any(is_label(cell) for cell in element):
         return False
-    return all(each.tag in _WITHIN_ROWS or (each.tag not in BLOCKS and each.tag != "pre") for each in element.iter())
+    return all(each.tag in _WITHIN_ROWS or not _parts_words(str(each.tag)) for each in element.iter())
+
+
+def _parts_words(tag: str) -> bool:
+    return tag in BLOCKS or tag == "pre" or bool(HEADING.fullmatch(tag))
 
 
 def is_listing(text: str) -> bool:
@@ -105,7 +153,12 @@ def is_listing(text: str) -> bool:
 
 
 def is_label(element: "_Element") -> bool:
-    """Tell whether an element is the title of a note: `Warning`."""
+    """Tell whether an element is the title of a note: `Warning`. DocBook makes a heading of it."""
+    above = element.getparent()
+    if above is not None and above.tag in ("div", "aside") and above[0] is element:
+        is_title_like = HEADING.fullmatch(str(element.tag)) or _classes(element) in ("label", "title", "heading")
+        if is_title_like and not _NOTES.isdisjoint(_classes(above).split()):
+            return True
     return bool(_LABEL.search(_classes(element))) or (element.tag == "td" and _classes(element) == "icon")
 
 
@@ -119,10 +172,27 @@ def is_signature(element: "_Element", tag: str) -> bool:
     if tag == "dt":
         anchored = any(link.get("id") or link.get("name") for link in element.iterchildren("a"))
         return anchored or bool(element.get("id")) or "sig" in _names(element) or next(element.iter("pre"), None) is not None
+    if tag == "div" and "method-heading" in _names(element):  # RDoc's
+        return True
     if tag in ("p", "div"):  # Haddock's
         return "src" in _names(element) and any("def" in _names(link) for link in element.iter("a"))
     first = next((each for each in element if isinstance(each.tag, str)), None)
     return tag == "pre" and first is not None and bool(_ANCHORED_CODE.match(first.get("id") or ""))
+
+
+def holds_description(element: "_Element") -> bool:
+    """Tell whether an element holds one signature and what describes it: of Haddock and RDoc."""
+    return element.tag == "div" and not _names(element).isdisjoint(("top", "method-detail"))
+
+
+def boxed_signatures(element: "_Element", tag: str) -> list[str]:
+    """Return the lines of a box of Scribble that declares something: signatures, and the contracts of what they take."""
+    if tag != "table" or "boxed" not in _names(element):
+        return []
+    if not any((link.get("name") or "").startswith("(") for link in element.iter("a")):
+        return []
+    rows = [row for row in element.iter("tr") if next(row.iterancestors("table"), None) is element]
+    return [line for row in rows if (line := words(row))]
 
 
 def words(element: "_Element") -> str:

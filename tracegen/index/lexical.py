@@ -14,7 +14,7 @@ import numpy as np
 import snowballstemmer
 from numpy.typing import NDArray
 
-VERSION = 3
+VERSION = 4
 """Version of the words; an index with another one is built again."""
 
 LENGTH_WEIGHT = 0.5

@@ -50,9 +50,13 @@ _DECLARING = re.compile(
 )
 _TYPED = re.compile(r"\s::?\s|\(|(?<=\w)[<\[{]")
 _CATEGORY = re.compile(
-    r"(?:[A-Z][\w-]* )*(?:Function|Macro|Command|Variable|Option|Form|Method|Procedure|Type|Class|Condition|Syntax|Operator|"
-    r"Structure|Parameter|Constant): (\S+)"
+    r"(?:[a-z][\w-]* (?:\d+ )?)*(?:Function|Macro|Command|Variable|Option|Form|Method|Procedure|Type|Class|Condition|Syntax|"
+    r"Operator|Structure|Parameter|Constant): (\S+)",
+    re.IGNORECASE,
 )
+_FORM = re.compile(r"\((?:(?:struct|new|send\s+\S+)\s+)?([^\s()\[\]\"]+)(?=[\s)])(?!\)\s+\w)")
+_ARITY = re.compile(r"(?<=\w)/\d+$")
+_SECTION_NUMBER = re.compile(r"(?:\d+|[A-Z])(?:[.-]\d+)+\.?\s+(?=\S)")
 _KIND = re.compile(
     r"(?:Class|Interface|Struct|Trait|Function|Enum|Module|Macro|Package|Type|Method|Record|Namespace|Object|Constant) "
 )
@@ -119,7 +123,11 @@ def _distinct(names: Iterable[str]) -> list[str]:
 
 def _defined(own: str, parents: tuple[str, ...]) -> set[str]:
     """Return the names that a heading is: of `fold` below `gleam/list` these are fold, list.fold, gleam.list.fold."""
+    own = _SECTION_NUMBER.sub("", own, count=1) if _SECTION_NUMBER.match(own) else own
     found = {_phrase(own)}
+    form = _FORM.match(own)
+    if form:  # `(floor x) → integer`, of a Lisp
+        own = form[1]
     typed = _TYPED.search(own)
     # The commas behind a bracket are between arguments.
     for part in [own] if typed and "," not in own[: typed.start()] else own.split(","):
@@ -153,7 +161,7 @@ def _spoken_of(own: str) -> set[str]:
 
 def _alone(text: str) -> str:
     """Return what stands alone as a name: without quotes, and without the brackets of a call."""
-    text = text.strip().strip("`'\"").strip().rstrip(":;,").removesuffix("()")
+    text = _ARITY.sub("", text.strip().strip("`'\"").strip().rstrip(":;,").removesuffix("()"))
     return _dotted(text) if _WORDS.search(text) and not text.startswith(("-", "@")) else text.lower()
 
 
