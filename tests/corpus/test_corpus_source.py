@@ -151,3 +151,16 @@ def test_a_docstring_in_restructuredtext_is_read_as_such() -> None:
         "- param x: a number",
         "```python\ndef f(x):\n    return x\n```",
     ]
+
+
+@pytest.mark.parametrize(("mark", "other"), [("//", "#"), ("#", "--"), ("--", ";"), (";;", "%"), ("%", "//")])
+def test_the_comments_of_an_unknown_language_are_found_by_their_marks(mark: str, other: str) -> None:
+    words = f"{mark} Tools for lists of all kinds.\n\n{mark} Returns the items the other way round.\n"
+    text = f"{words}turn items =\n  {other} items\n"
+    blocks = read_source(text, "quux").blocks
+    assert [(block.kind, block.text) for block in blocks] == [
+        ("prose", "Tools for lists of all kinds."),
+        ("heading", "turn items"),
+        ("prose", "Returns the items the other way round."),
+        ("code", f"```quux\nturn items =\n  {other} items\n```"),
+    ]

@@ -82,7 +82,7 @@ def test_what_is_skipped_says_why(tmp_path: Path) -> None:
             "app.min.js": "x",
             "big.js": "x=1;" * 5000,
             "paper.docx": "PK",
-            "thing.xyz": "x",
+            "thing.csv": "x",
             ".git/config": "x",
             ".hidden.md": "x",
             "node_modules/a/README.md": "x",
@@ -106,7 +106,7 @@ def test_what_is_skipped_says_why(tmp_path: Path) -> None:
         "paper.docx": "not readable (.docx); convert it to Markdown, HTML or text",
         "photo.png": "image, font, sound or film (.png)",
         "poetry.lock": "lock file",
-        "thing.xyz": "unknown kind of file (.xyz)",
+        "thing.csv": "unknown kind of file (.csv)",
     }
 
 
@@ -286,7 +286,9 @@ def test_what_generators_add_to_a_site_is_left_out(path: str, reason: str) -> No
 def test_languages_are_known_by_extension_and_what_is_to_be_converted_is_said() -> None:
     assert format_of("a/token.move") == Format("source", "move")
     assert format_of("a/sort.sml") == Format("source", "sml")  # as Pygments has it
-    assert format_of("a/boot.s") == Format("source")  # several languages have it
+    assert format_of("a/boot.s") == Format("source", "s")  # several languages have it
+    assert format_of("a/tour.quux") == Format("source", "quux")  # as no language has that anybody here knows
+    assert format_of("notes.2024") == "unknown kind of file (.2024)"
     assert format_of("de.po") == "unknown kind of file (.po)"
     assert format_of("guide.org") == "not readable (.org); convert it to Markdown, HTML or text"
 

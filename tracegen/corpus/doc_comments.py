@@ -25,6 +25,7 @@ _LINE_MARKS = (
     (_SEMICOLON, re.compile(r";"), re.compile(r";;;")),
     (_PERCENT, re.compile(r"%"), re.compile(r"%%%|%% *@doc")),
 )
+_WITHOUT_LINE_COMMENTS = frozenset(["css", "ocaml", "sml", "json", "xml"])
 _BLOCK_BEGIN = re.compile(r"/\*[*!](?!/)|\(\*\*(?!\))|\{-\s*\||--\[=*\[")
 _BLOCK_END = re.compile(r"\*/|\*\)|-\}|\]=*\]")
 _STRIPPED = re.compile(
@@ -96,7 +97,9 @@ def _docstrings(lines: list[str]) -> Iterator[Doc]:
 def _comments(lines: list[str], language: str) -> Iterator[Doc]:
     """Yield the comments that document what follows them at once, and the first one of the file."""
     marks = [(line, doc) for languages, line, doc in _LINE_MARKS if language in languages]
-    blocks = language in _SLASH or language in _DASH or language in ("ocaml", "css")
+    blocks = not marks or language in _SLASH or language in _DASH
+    if not marks and language not in _WITHOUT_LINE_COMMENTS:
+        marks = _likely_marks(lines)
     number = 0
     while number < len(lines):
         stripped = lines[number].lstrip()
@@ -117,6 +120,13 @@ def _comments(lines: list[str], language: str) -> Iterator[Doc]:
         if code is not None:
             yield Doc(number, end, _stripped(lines[number:end]), code)
         number = end
+
+
+def _likely_marks(lines: list[str]) -> list[tuple[re.Pattern[str], re.Pattern[str]]]:
+    """Return the marks that most lines of a file begin with, for a language that is not known; nothing where none does."""
+    counts = [sum(1 for text in lines if line.match(text)) for _, line, _ in _LINE_MARKS]
+    most = max(counts)
+    return [(line, doc) for (_, line, doc), count in zip(_LINE_MARKS, counts, strict=True) if most and count == most][:1]
 
 
 def _documented(lines: list[str], start: int, end: int, is_doc: bool) -> int | None:

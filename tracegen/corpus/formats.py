@@ -59,7 +59,7 @@ LANGUAGES = {
     "lsp": "lisp", "maude": "maude", "mlw": "whyml", "move": "move", "ncl": "nickel", "nims": "nim", "nr": "noir",
     "pkl": "pkl", "pl1": "pli", "prql": "prql", "sld": "scheme", "sw": "sway", "tla": "tla", "ua": "uiua", "ur": "urweb",
 }  # fmt: skip
-"""Languages of source files; those that are not here are asked of Pygments."""
+"""Languages of source files; those that are not here are asked of Pygments, and others called as their extension."""
 
 NAMED_SOURCES = {"makefile": "make", "dockerfile": "dockerfile", "containerfile": "dockerfile", "justfile": "just"}
 
@@ -114,13 +114,18 @@ _MANPAGE = re.compile(
     r"[^.].*\.(?:[1-9](?:[a-ce-y]|pm|ssl|posix|perl|tcl|tk|type|head|const|erl|ocaml|caml|stap|avl|snmp)?|n)(\.gz)?"
 )
 
-# What Pygments has a lexer for and is no language that somebody documents: translations, keys, patches, settings, data.
+# What is text, and no language that somebody documents: translations, keys, patches, settings, data, templates of sites.
 _NO_SOURCES = frozenset([
-    "po", "pot", "pem", "key", "diff", "patch", "desktop", "service", "spec", "pc", "tst", "bib", "dtd", "rktd", "nt", "ttl",
-    "rdf", "csr", "rss", "log", "reg", "ics", "kml", "xsd", "xsl", "xslt", "ps", "eps", "aux", "toc", "sty", "nb",
+    "po", "pot", "pem", "crt", "cer", "key", "csr", "sig", "md5", "sha1", "sha256", "diff", "patch", "orig", "rej", "bak",
+    "old", "tmp", "swp", "desktop", "service", "spec", "pc", "in", "am", "ac", "m4", "properties", "plist", "sln", "csproj",
+    "vcxproj", "fsproj", "props", "targets", "csv", "tsv", "dat", "data", "out", "err", "log", "lst", "tst", "snap", "bib",
+    "bst", "cls", "sty", "aux", "toc", "idx", "dtd", "xsd", "xsl", "xslt", "rss", "rdf", "rktd", "nt", "ttl", "kml",
+    "geojson", "ics", "vtt", "srt", "reg", "ps", "eps", "dvi", "nb", "dia", "fig", "sxd", "drawio", "excalidraw", "j2",
+    "jinja", "jinja2", "erb", "ejs", "hbs", "njk", "mustache", "liquid", "tmpl", "tpl", "webmanifest", "tags", "env",
 ])  # fmt: skip
 _EXTENSION = re.compile(r"\*\.[A-Za-z]\w{0,9}")
 _INFO_PART = re.compile(r"info-\d+")
+_LIKE_A_LANGUAGE = re.compile(r"[a-z][a-z0-9_+-]{0,11}")
 
 
 def format_of(path: str) -> Format | str:
@@ -148,10 +153,14 @@ def format_of(path: str) -> Format | str:
         return Format(MARKUP[extension])
     if extension in LANGUAGES:
         return Format("source", LANGUAGES[extension])
-    reason = _reason(extension)
-    if not reason and extension not in _NO_SOURCES and extension in _further_languages():
-        return Format("source", _further_languages()[extension])
-    return reason or f"unknown kind of file (.{extension})"
+    return _reason(extension) or _unknown(extension)
+
+
+def _unknown(extension: str) -> Format | str:
+    """Return how to read a file of a kind that nobody here knows: a language that no model knows may have its own extension."""
+    if extension in _NO_SOURCES or not _LIKE_A_LANGUAGE.fullmatch(extension):
+        return f"unknown kind of file (.{extension})"
+    return Format("source", _further_languages().get(extension) or extension)
 
 
 @cache

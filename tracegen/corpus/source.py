@@ -10,7 +10,6 @@ from tracegen.records import Block
 
 _MINIFIED_LINE = 5000  # characters of a line on average
 _GENERATED_LINE = 100_000
-_GENERATED = frozenset(["javascript", "css", "json", "xml", "yaml", "typescript"])
 
 # Extensions that two languages share: the one that a file is named after, what it cannot have, and the other one.
 _SHARED = (
@@ -39,7 +38,7 @@ def read_source(text: str, language: str) -> Page:
         return Page("", (), "minified bundle")
     if language == "javascript" and (_MENU.match(text) or len(_LINK.findall(text)) * _LINKED > len(text)):
         return Page("", (), "menu of a site")
-    if language in _GENERATED and any(len(line) > _GENERATED_LINE for line in filled):
+    if any(len(line) > _GENERATED_LINE for line in filled):
         return Page("", (), "generated file")
     if language == "perl" and IS_POD.search(text):
         return read_pod(text)
