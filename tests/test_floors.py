@@ -11,10 +11,11 @@ import pytest
 from tests.conftest import ROOT
 
 PACKAGE = ROOT / "tracegen"
-COMMON = {"records", "errors", "jsonl"}
+COMMON = {"records", "errors", "jsonl", "wording"}
 ALLOWED = {
     "records": set[str](),
     "errors": set[str](),
+    "wording": set[str](),
     "jsonl": {"errors"},
     "prompts": {"errors"},
     "tool_call": {"records"},

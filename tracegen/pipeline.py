@@ -39,6 +39,7 @@ from tracegen.traces.passes import FURTHER_HOPS, MIN_SUPPORT, Passes
 from tracegen.traces.ratings import Figures, Rater, figures
 from tracegen.traces.runfile import QUIRKS, RunFile
 from tracegen.waves.driver import BATCH_PRICE, BatchOptions, Waves
+from tracegen.wording import are, counted
 
 if TYPE_CHECKING:
     from tracegen.index import Index
@@ -338,8 +339,8 @@ def make_research(
         if out := batches_out(run):
             how = "--batch" if out[0].via == "service" else "the same --batch-files"
             raise SettingsError(
-                f"{len(out)} batches of this run are out, and will have to be paid. Run with {how} to go on, and with "
-                "--cancel-batches to keep only what they have answered."
+                f"{counted(len(out), 'batch', 'batches')} of this run {are(len(out))} out, and will have to be paid. "
+                f"Run with {how} to go on, and with --cancel-batches to keep only what they have answered."
             )
         return Research(run, teacher, search, tool, **common)
     if not isinstance(teacher, ChatTeacher):

@@ -300,7 +300,7 @@ def test_limit_counts_the_lines_that_are_not_empty(tmp_path: Path) -> None:
 
 
 def test_a_limit_that_meets_no_row_does_not_speak_of_the_rest(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"None of the first 1 lines of .* is a usable row\. train\.jsonl:1: not JSON"):
+    with pytest.raises(InputError, match=r"No line among the first 1 of .* is a usable row\. train\.jsonl:1: not JSON"):
         read(tmp_path, "bad", GOOD, limit=1)
 
 

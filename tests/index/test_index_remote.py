@@ -267,7 +267,7 @@ def test_the_commands_take_the_server(
     (docs / "page.md").write_text("# Loops\n\nA loop is written `loop i from 1 to 3 { }` in Zorp.\n")
     ended = tracegen("index", docs, "--index", tmp_path / "index", "--chroma-url", server)
     assert ended.code == 0
-    assert f"Collection zorp on {server}: 1 chunks sent" in ended.err
+    assert f"Collection zorp on {server}: 1 chunk sent, 0 deleted, 0 unchanged" in ended.err
     here = tracegen("search", "loop", "--index", tmp_path / "index")
     there = tracegen("search", "loop", "--chroma-url", server, "--collection", "zorp")
     assert there.out == here.out != ""

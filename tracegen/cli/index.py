@@ -8,6 +8,7 @@ import click
 from tracegen.cli.options import chroma_url_option, collection_option, embeddings_url_option, index_option, quiet_option
 from tracegen.cli.progress import Bar
 from tracegen.index.models import PRECISIONS
+from tracegen.wording import counted
 
 if TYPE_CHECKING:
     from tracegen.index import IndexSummary
@@ -145,8 +146,8 @@ def _publish(index: Path, url: str, collection: str, quiet: bool) -> None:
         done = publish(index, url, collection, lambda sent, total: progress.show("sending", sent, total))
     if not quiet:
         click.echo(
-            f"Collection {done.collection} on {url}: {done.written} chunks sent, {done.deleted} deleted, "
-            f"{done.unchanged} as they were",
+            f"Collection {done.collection} on {url}: {counted(done.written, 'chunk')} sent, {done.deleted:,} deleted, "
+            f"{done.unchanged:,} unchanged",
             err=True,
         )
 

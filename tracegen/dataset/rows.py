@@ -59,7 +59,7 @@ def read_rows(path: Path, limit: int | None = None) -> Iterator[Entry]:
     if not usable and first_reason is None:
         raise InputError(f"{path} is empty. Give a file with one JSON object per line, each with `messages`.")
     if not usable:
-        lines_read = f"No line of {path}" if limit is None else f"None of the first {limit} lines of {path}"
+        lines_read = f"No line of {path}" if limit is None else f"No line among the first {limit:,} of {path}"
         raise InputError(f"{lines_read} is a usable row. {first_reason}.")
 
 

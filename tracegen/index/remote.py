@@ -27,6 +27,7 @@ from tracegen.index.previous import Previous
 from tracegen.index.store import Manifest
 from tracegen.index.writing import read_chunks
 from tracegen.records import Record
+from tracegen.wording import are, counted
 
 MANIFEST = "tracegen_manifest"
 MAKER = "tracegen_maker"
@@ -259,7 +260,11 @@ def read_remote(client: Any, url: str, name: str | None) -> tuple[Remote, Manife
     if name is None and len(ours) == 1:
         name = next(iter(ours))
     if name is None or name not in ours:
-        what = f"There is no index in the collection {name}" if name else f"There are {len(ours)} indexes"
+        what = (
+            f"There is no index in the collection {name}"
+            if name
+            else f"There {are(len(ours))} {counted(len(ours), 'index', 'indexes')}"
+        )
         names = (
             f"Those there are: {', '.join(sorted(ours)[:SHOWN])}."
             if ours
