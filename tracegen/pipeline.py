@@ -182,7 +182,7 @@ class Job:
         common: dict[str, Any] = {"prompt": self.prompt, "max_hops": self.max_hops, "progress": self.progress}
         common |= {"rater": self.rater, "passes": self.passes}
         research = make_research(self.run, self.teacher, self.search, self.index.tool, self.batch, **common)
-        research.stop_searching = self.index.give_up
+        research.stop_searching, self.search.news = self.search.give_up, research.tell
         self.search.expect(research.to_do if most is None else min(research.to_do, most))
         with remembering(self.run, self.teacher, research):
             await research.run(self.concurrency, None if most is None else itertools.islice(self.run.open_rows(), most))
