@@ -144,6 +144,12 @@ def test_page_of_a_file_without_rows() -> None:
     ]
 
 
+def test_page_of_rows_without_messages_has_no_figures() -> None:
+    text = page(summarise(lines({"prompt": "a", "completion": "b"})))
+    assert "no-messages" in text
+    assert "max_length" not in text
+
+
 def test_page_of_rows_without_tools() -> None:
     text = page(summarise(lines(row("a", 0, tools=None), row("b", 0, tools=None))))
     assert "hops per row     none: no row calls a tool" in text

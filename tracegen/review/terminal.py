@@ -23,7 +23,7 @@ def render_summary(summary: Summary, *, name: str, width: int = 80) -> str:
     blocks = [
         [click.style(f"{name}: {usable}", bold=True)],
         _bad_lines(summary, width),
-        _figures(summary, width) if summary.rows else [],
+        _figures(summary, width) if summary.roles else [],
         _supported(summary, width),
         _findings(summary, width),
         _strangest(summary, width),
