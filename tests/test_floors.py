@@ -16,7 +16,7 @@ ALLOWED = {
     "records": set[str](),
     "errors": set[str](),
     "wording": set[str](),
-    "jsonl": {"errors"},
+    "jsonl": {"errors", "wording"},
     "prompts": {"errors"},
     "tool_call": {"records"},
     "minhash": set(),

@@ -4,7 +4,6 @@ import contextlib
 import io
 import json
 import os
-import shlex
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tracegen.errors import InputError, OutputError
+from tracegen.wording import in_shell
 
 SQLITE = b"SQLite format 3\0"
 """What an SQLite database, such as a run file, starts with: https://www.sqlite.org/fileformat.html."""
@@ -51,7 +51,7 @@ def read_lines(path: Path) -> Iterator[Line]:
                 if number == 1:
                     for start, kind, remedy in _OTHERS:
                         if raw.startswith(start):
-                            remedy = remedy.format(path=shlex.quote(str(path)))
+                            remedy = remedy.format(path=in_shell(path))
                             raise InputError(f"{path} {kind}, not a JSONL file. {remedy}")
                     raw = raw.removeprefix(b"\xef\xbb\xbf")
                 line = raw.rstrip(b"\r\n")

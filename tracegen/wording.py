@@ -1,6 +1,8 @@
-"""Numbers and names as words of a sentence."""
+"""Numbers, names and paths as words of a sentence."""
 
+import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 NAMED = 5
 """Terms, words or pages named in a sentence."""
@@ -52,3 +54,8 @@ def named_lines(lines: Sequence[int], most: int = 12) -> str:
     """Return the lines of rows: `lines 3, 17, 20 and 4 more`."""
     more = f" and {len(lines) - most:,} more" if len(lines) > most else ""
     return f"{'line' if len(lines) == 1 else 'lines'} {', '.join(map(str, lines[:most]))}{more}"
+
+
+def in_shell(path: Path | str) -> str:
+    """Return a path as it stands in a command that is to be pasted."""
+    return shlex.quote(str(path))

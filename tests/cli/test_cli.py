@@ -87,6 +87,13 @@ def test_generate_says_who_researched_and_where_the_files_are(
     assert len(read_jsonl(output)) == 8
 
 
+def test_commands_that_are_shown_can_be_pasted(tracegen: Run, dataset: Path, tmp_path: Path, sample_index: Path) -> None:
+    output = tmp_path / "my examples.jsonl"
+    assert f"tracegen inspect '{output}'" in tracegen("generate", dataset, "-o", output, "--index", sample_index).err
+    ended = tracegen("search", "loops", "--index", tmp_path / "no index")
+    assert f"tracegen index DOCS --index '{tmp_path / 'no index'}'" in ended.err
+
+
 def test_rejected_rows_are_exit_3_and_quiet_is_quiet(tracegen: Run, dataset: Path, tmp_path: Path, sample_index: Path) -> None:
     with dataset.open("a", encoding="utf-8") as file:
         file.write('{"messages": []}\n')

@@ -23,7 +23,7 @@ from tracegen.cli.progress import Bar
 from tracegen.cli.searching_on import searching_on_options
 from tracegen.cli.stopping import run_stoppable
 from tracegen.cli.usage import money_text, tokens_text
-from tracegen.wording import counted, were
+from tracegen.wording import counted, in_shell, were
 
 if TYPE_CHECKING:
     from tracegen.estimating import Estimate
@@ -196,7 +196,7 @@ def _summary_text(summary: "Summary") -> str:
         lines.append(
             f"  failed searches kept in {counted(summary.kept_failed, 'example')}, left out of {summary.without_failed}"
         )
-    lines.append(f"Look at it: tracegen inspect {summary.output}")
+    lines.append(f"Look at it: tracegen inspect {in_shell(summary.output)}")
     return "\n".join(lines)
 
 

@@ -5,7 +5,6 @@ it stands, with two exceptions that no trainer minds: keys whose value is null a
 becomes the string of its text.
 """
 
-import shlex
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -15,6 +14,7 @@ from tracegen.dataset.repetitions import Repetitions
 from tracegen.errors import InputError
 from tracegen.jsonl import Line, dump, read_lines
 from tracegen.records import Message, Rejected, Row, content_digest
+from tracegen.wording import in_shell
 
 ROLES = ("system", "developer", "user", "assistant")
 ASKED = ("prompt", "instruction", "question", "input")
@@ -96,7 +96,7 @@ def advice(path: Path, row: Any) -> str:
     known = _as_messages(row) if isinstance(row, dict) else None
     if known is None:
         return " Give chat JSONL: a JSON object per line, with `messages` that end in the desired output (docs/datasets.md)."
-    quoted, output = shlex.quote(str(path)), shlex.quote(f"{path.stem}.chat.jsonl")
+    quoted, output = in_shell(path), in_shell(f"{path.stem}.chat.jsonl")
     return f" Turn it into chat rows, for example with: jq -c '{{messages: [{known}]}}' {quoted} > {output}"
 
 
@@ -121,7 +121,7 @@ def refuse_array(path: Path, line: Line) -> None:
     if line.error is not None or (isinstance(line.value, list) and all(isinstance(item, dict) for item in line.value)):
         raise InputError(
             f"{path}:{line.number}: the file is a JSON array, not JSON lines. Turn it into one object per line, "
-            f"for example with: jq -c '.[]' {shlex.quote(str(path))} > {shlex.quote(f'{path.stem}.jsonl')}"
+            f"for example with: jq -c '.[]' {in_shell(path)} > {in_shell(f'{path.stem}.jsonl')}"
         )
 
 

@@ -1,12 +1,11 @@
 """What fine-tuning can do with a dataset, and whether retrieval alone might do."""
 
-import shlex
 from collections.abc import Iterator, Sequence
 
 from tracegen.doctor.checking import fails_alike
 from tracegen.doctor.records import Checked, Documentation, Importance, Prospects, Repetitions, Retrieval, TaskCount, Verdict
 from tracegen.doctor.weighing import Findings, Weighed, weighed
-from tracegen.wording import are, counted, listed
+from tracegen.wording import are, counted, in_shell, listed
 
 LEAST_ROWS, FEW_ROWS, SOME_ROWS, ROWS_A_TASK = 10, 50, 100, 1000
 """OpenAI's guide to supervised fine-tuning (developers.openai.com/api/docs/guides/supervised-fine-tuning, 2026-11): at least
@@ -83,7 +82,7 @@ def advise_on_prospects(findings: Findings) -> Iterator[Weighed]:
         level: Importance = "worth a look" if verdict.answer == "may do" else "note"
         yield weighed("retrieval-alone", level, problem, remedy, 0.0)
     problem = "How many calls and tokens the research of these rows takes, and what it costs, can be known beforehand."
-    remedy = f"Ask `tracegen generate {shlex.quote(findings.dataset)} -o augmented.jsonl --estimate`."
+    remedy = f"Ask `tracegen generate {in_shell(findings.dataset)} -o augmented.jsonl --estimate`."
     yield weighed("cost", "note", problem, remedy, -1.0)
 
 

@@ -1,6 +1,5 @@
 """The summary of a file as a page for the terminal; what is printed, without printing it."""
 
-import shlex
 from collections.abc import Sequence
 
 import click
@@ -8,7 +7,7 @@ import click
 from tracegen.records import Finding
 from tracegen.review.figures import Bar, CheckCount, Spread, StrangeRow, Summary
 from tracegen.review.text import clip, pad, wrap
-from tracegen.wording import counted
+from tracegen.wording import counted, in_shell
 
 LABEL = 17
 """Columns of the names on the left."""
@@ -215,7 +214,7 @@ def _next(summary: Summary, name: str) -> list[str]:
     if not summary.rows:
         return []
     line = summary.strangest[0].line if summary.strangest else summary.first_line
-    command = f"tracegen inspect {shlex.quote(name)} {line}"
+    command = f"tracegen inspect {in_shell(name)} {line}"
     notes = {command: "one row as a conversation", f"{command} --json": "the same row as it stands"}
     longest = max(map(len, notes))
     return [click.style("Next", bold=True), *(f"  {pad(words, longest)}   {note}" for words, note in notes.items())]
