@@ -168,7 +168,10 @@ def current_generation(path: Path) -> Path:
     try:
         name = (path / CURRENT).read_text(encoding="utf-8").strip()
     except FileNotFoundError:
-        raise StoreError(f"There is no index in {path}. Build one: tracegen index DOCS --index {in_shell(path)}") from None
+        raise StoreError(
+            f"There is no index in {path}. Name another with --index, or build one: "
+            f"tracegen index DOCS --index {in_shell(path)}"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise damaged(path, f"{CURRENT}: {error}") from None
     if not _GENERATION.fullmatch(name):
