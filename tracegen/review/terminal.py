@@ -65,12 +65,16 @@ def _figures(summary: Summary, width: int) -> list[str]:
     lines += ["", *_tokens(summary, width), ""]
     lines += _returns(summary, width)
     lines += fact("messages", ", ".join(f"{name} {number:,}" for name, number in summary.roles.items()), width)
-    lines += fact(
-        "system prompts", f"{summary.system_prompts:,} different" if summary.system_prompts > 1 else "all the same", width
-    )
+    lines += fact("system prompts", _system_prompts(summary), width)
     tools = ", ".join(f"{name} in {counted(rows, 'row')}" for name, rows in summary.tools.items())
     lines += fact("tools", tools or "none", width)
     return lines
+
+
+def _system_prompts(summary: Summary) -> str:
+    if not (summary.roles.keys() & {"system", "developer"}):
+        return "none"
+    return f"{summary.system_prompts:,} different" if summary.system_prompts > 1 else "all the same"
 
 
 def fact(label: str, text: str, width: int) -> list[str]:
