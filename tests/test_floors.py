@@ -11,11 +11,12 @@ import pytest
 from tests.conftest import ROOT
 
 PACKAGE = ROOT / "tracegen"
-COMMON = {"records", "errors", "jsonl"}
+COMMON = {"records", "errors", "jsonl", "wording"}
 ALLOWED = {
     "records": set[str](),
     "errors": set[str](),
-    "jsonl": {"errors"},
+    "wording": set[str](),
+    "jsonl": {"errors", "wording"},
     "prompts": {"errors"},
     "tool_call": {"records"},
     "minhash": set(),

@@ -1,6 +1,7 @@
 """JSON lines: any bytes are read line by line with numbers, and a file is written whole or not at all."""
 
 import errno
+import gzip
 import json
 import os
 import stat
@@ -76,6 +77,22 @@ def test_a_bad_line_is_a_value_and_the_others_go_on(tmp_path: Path, line: bytes,
     assert bad.error is not None
     assert bad.error.startswith(error)
     assert bad.text.encode()  # its text can be written again
+
+
+@pytest.mark.parametrize(
+    ("start", "says"),
+    [
+        (gzip.compress(b'{"a": 1}'), r"is compressed, not a JSONL file\. Unpack it first: gunzip -k '.*my rows'"),
+        (b"PAR1\x15\x04", r"is a Parquet file, not a JSONL file"),
+        ('{"a": 1}\n'.encode("utf-16"), r"is UTF-16, not a JSONL file\. Make it UTF-8 first: iconv"),
+        (b"\xfe\xff\0{", r"is UTF-16, not a JSONL file"),
+    ],
+)
+def test_a_file_of_another_kind_is_an_error_that_says_how_to_turn_it(tmp_path: Path, start: bytes, says: str) -> None:
+    path = tmp_path / "my rows"
+    path.write_bytes(start)
+    with pytest.raises(InputError, match=says):
+        list(jsonl.read_lines(path))
 
 
 def test_bytes_that_are_no_text_stay_visible(tmp_path: Path) -> None:

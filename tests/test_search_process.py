@@ -131,6 +131,29 @@ async def test_closed_while_it_searches_it_ends_at_once(sample_index: Path) -> N
         os.kill(process.pid, 0)
 
 
+async def test_stopped_it_is_told_of_once_and_ends_with_the_others(sample_index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracegen.searcher, "SILENT_S", 0.2)
+    said: asyncio.Queue[str] = asyncio.Queue()
+    with open_index(sample_index) as index, Searcher(index) as search:
+        search.expect(tracegen.searcher.ROWS_APART)
+        search.news = said.put_nowait
+        await asyncio.gather(*(search(f"trim {number}") for number in range(64)))
+        while not said.empty():
+            said.get_nowait()  # a busy machine
+        search._told.clear()
+        stopped = search._processes[0]
+        os.kill(stopped.pid, signal.SIGSTOP)
+        waiting = [asyncio.ensure_future(search(f"join {number}")) for number in range(64)]
+        sentence = await asyncio.wait_for(said.get(), LIMIT_S)
+        while f"kill -CONT {stopped.pid}." not in sentence:
+            sentence = await asyncio.wait_for(said.get(), LIMIT_S)
+        search._watch()
+        assert said.empty()
+        search.give_up()
+        returns = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), LIMIT_S)
+        assert any(isinstance(returned, StoreError) for returned in returns)
+
+
 async def test_only_many_conversations_have_processes_of_their_own(sample_index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with open_index(sample_index) as index:
         with Searcher(index) as search:
@@ -259,6 +282,31 @@ def test_however_a_run_ends_its_processes_end_too(
     while any(map(is_there, children)):
         assert time.monotonic() < deadline, "they hang"
         time.sleep(0.02)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are looked up in /proc")
+def test_a_run_whose_searches_hang_says_so_and_ends_at_ctrl_c(
+    many_rows: Path, tmp_path: Path, sample_index: Path, slow_process: Endpoint
+) -> None:
+    slow_process.reset()
+    impatient = (
+        "import tracegen.research, tracegen.searcher; tracegen.research.DRAIN_S = 36000; tracegen.searcher.SILENT_S = 1; "
+        "from tracegen.cli import main; main()"
+    )
+    command = [sys.executable, "-c", impatient, *words(many_rows, tmp_path / "out.jsonl", sample_index, slow_process)]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        while process.poll() is None and slow_process.counts().requests < 100:
+            time.sleep(0.02)
+        children = children_of(process.pid)
+        for child in children:
+            os.kill(child, signal.SIGSTOP)
+        assert process.stderr
+        assert any("has not answered for 1 s" in line for line in process.stderr)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=LIMIT_S)
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    assert not any(map(is_there, children))
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are looked up in /proc")

@@ -138,11 +138,20 @@ def test_lines_that_are_no_rows_are_told_and_left_out(tmp_path: Path) -> None:
     assert found.train + found.valid == 4
 
 
+def test_half_a_character_is_copied_as_it_stands(tmp_path: Path) -> None:
+    broken = json.dumps(
+        {"messages": [{"role": "user", "content": "half \ud83d"}, {"role": "assistant", "content": "a \ud83d"}]}
+    )
+    found = tracegen.split(write(tmp_path / "rows.jsonl", [*LINES[:4], broken]), share=0.3)
+    assert broken in [line for path in found.outputs for line in path.read_text(encoding="utf-8").splitlines()]
+
+
 @pytest.mark.parametrize(
     ("lines", "reason"),
     [
         ([], "no line with a prompt"),
-        (['{"text": "a"}'], "rows.jsonl:1: no desired output"),
+        (['{"text": "a"}'], "rows.jsonl:1: no desired output.*Give chat JSONL"),
+        (["[", "{}", "]"], "is a JSON array, not JSON lines.*jq"),
         ([LINES[0]] * 3, "near-duplicates"),
     ],
 )

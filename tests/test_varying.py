@@ -240,7 +240,7 @@ def test_the_command(tracegen: Callable[..., Ended], dataset: Path, tmp_path: Pa
     dataset.write_text(dataset.read_text(encoding="utf-8") + "{\n", encoding="utf-8")
     ended = tracegen("variants", dataset, "-o", tmp_path / "messy.jsonl", "--kinds", "terse")
     assert ended.code == 3
-    assert "1 lines are no row and were left out, the first: train.jsonl:9" in ended.err
+    assert "left out: 1 line, the first train.jsonl:9" in ended.err
     assert tracegen("variants", dataset, "-o", tmp_path / "messy.jsonl", "--kinds", "loud").code == 1
 
 

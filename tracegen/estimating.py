@@ -25,6 +25,7 @@ from tracegen.traces.costs import PassCost, count_short, pass_costs
 from tracegen.traces.passes import Passes
 from tracegen.traces.runfile import RunFile
 from tracegen.waves.driver import BATCH_PRICE, BatchOptions
+from tracegen.wording import are, counted
 
 CALL_BYTES = 200
 """What a call adds to a conversation, beside its return."""
@@ -229,7 +230,7 @@ def _assumed_further(calls: int, first: PassCost) -> PassCost:
 def _basis(job: Job, rows: int, first: PassCost) -> str:
     """Return what the figures for one row follow from."""
     if first.rows:
-        return f"Measured on the {first.rows} rows that are researched already."
+        return f"Measured on the {counted(first.rows, 'row')} that {are(first.rows)} researched already."
     if not rows:
         return "All rows are researched already."
     if not isinstance(job.teacher, ChatTeacher):

@@ -11,9 +11,19 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tracegen.errors import InputError, OutputError
+from tracegen.wording import in_shell
 
 SQLITE = b"SQLite format 3\0"
 """What an SQLite database, such as a run file, starts with: https://www.sqlite.org/fileformat.html."""
+
+_OTHERS = (
+    (SQLITE, "is a run file", "Give the examples beside it, or write them first: tracegen export {path} -o FILE"),
+    (b"\x1f\x8b", "is compressed", "Unpack it first: gunzip -k {path}"),
+    (b"PAR1", "is a Parquet file", "docs/datasets.md says how to turn it into one."),
+    (b"\xff\xfe", "is UTF-16", "Make it UTF-8 first: iconv -f UTF-16 -t UTF-8 {path} > FILE"),
+    (b"\xfe\xff", "is UTF-16", "Make it UTF-8 first: iconv -f UTF-16 -t UTF-8 {path} > FILE"),
+)
+"""What files of other kinds begin with, what they are, and what to do."""
 
 
 class Line(NamedTuple):
@@ -33,17 +43,16 @@ def read_lines(path: Path) -> Iterator[Line]:
     """Yield the non-empty lines of a JSONL file; a bad line is a value, not an exception.
 
     A byte-order mark and CRLF are accepted. Bytes that are not UTF-8 make the line bad.
-    Raises InputError where the file cannot be read at all, or is a run file.
+    Raises InputError where the file cannot be read at all, or is of another kind, such as a run file.
     """
     try:
         with path.open("rb") as file:
             for number, raw in enumerate(file, start=1):
                 if number == 1:
-                    if raw.startswith(SQLITE):
-                        raise InputError(
-                            f"{path} is a run file, not a JSONL file. Give the examples beside it, or write them first: "
-                            f"tracegen export {path} -o FILE"
-                        )
+                    for start, kind, remedy in _OTHERS:
+                        if raw.startswith(start):
+                            remedy = remedy.format(path=in_shell(path))
+                            raise InputError(f"{path} {kind}, not a JSONL file. {remedy}")
                     raw = raw.removeprefix(b"\xef\xbb\xbf")
                 line = raw.rstrip(b"\r\n")
                 if line.strip():

@@ -39,7 +39,7 @@ class MinHash:
         import numpy as np
 
         last = max(len(words) - self._shingle, 0)
-        runs = {crc32(" ".join(words[at : at + self._shingle]).encode()) for at in range(last + 1)}
+        runs = {crc32(" ".join(words[at : at + self._shingle]).encode(errors="surrogatepass")) for at in range(last + 1)}
         values = np.fromiter(runs, dtype=np.uint64, count=len(runs))
         # Multiply and shift (Dietzfelbinger 1997): the upper half of the product modulo 2**64 is as good as random.
         hashed: NDArray[np.uint64] = (self._factors[:, None] * values[None, :] + self._offsets[:, None]) >> np.uint64(32)

@@ -39,6 +39,7 @@ from tracegen.traces.passes import FURTHER_HOPS, MIN_SUPPORT, Passes
 from tracegen.traces.ratings import Figures, Rater, figures
 from tracegen.traces.runfile import QUIRKS, RunFile
 from tracegen.waves.driver import BATCH_PRICE, BatchOptions, Waves
+from tracegen.wording import are, counted
 
 if TYPE_CHECKING:
     from tracegen.index import Index
@@ -181,7 +182,7 @@ class Job:
         common: dict[str, Any] = {"prompt": self.prompt, "max_hops": self.max_hops, "progress": self.progress}
         common |= {"rater": self.rater, "passes": self.passes}
         research = make_research(self.run, self.teacher, self.search, self.index.tool, self.batch, **common)
-        research.stop_searching = self.index.give_up
+        research.stop_searching, self.search.news = self.search.give_up, research.tell
         self.search.expect(research.to_do if most is None else min(research.to_do, most))
         with remembering(self.run, self.teacher, research):
             await research.run(self.concurrency, None if most is None else itertools.islice(self.run.open_rows(), most))
@@ -338,8 +339,8 @@ def make_research(
         if out := batches_out(run):
             how = "--batch" if out[0].via == "service" else "the same --batch-files"
             raise SettingsError(
-                f"{len(out)} batches of this run are out, and will have to be paid. Run with {how} to go on, and with "
-                "--cancel-batches to keep only what they have answered."
+                f"{counted(len(out), 'batch', 'batches')} of this run {are(len(out))} out, and will have to be paid. "
+                f"Run with {how} to go on, and with --cancel-batches to keep only what they have answered."
             )
         return Research(run, teacher, search, tool, **common)
     if not isinstance(teacher, ChatTeacher):

@@ -107,7 +107,7 @@ class Research:
         self.hold_back: Callable[[TracegenError], None] = lambda _: None
         """Called with what the run stops with: keeps back requests that wait to be sent."""
         self.stop_searching: Callable[[], None] = lambda: None
-        """Called when the run stops: ends searches that wait for somebody else, which the next start can make as well."""
+        """Called when the run stops: ends searches, which the next start can make as well."""
         self._stopping = False
         self._reported_at = float("-inf")
 

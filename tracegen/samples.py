@@ -3,8 +3,9 @@
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from tracegen.dataset.rows import advice, refuse_array
 from tracegen.errors import InputError
 from tracegen.jsonl import Line, read_lines
 from tracegen.traces.chat import Chat, read_chat
@@ -60,9 +61,13 @@ def read_samples(path: Path, run: RunFile | None = None) -> Samples:
     Raises InputError where the file cannot be read or no line of it can be used.
     """
     families = {} if run is None else _families(run)
+    first: Any = None
     usable: list[Sample] = []
     unusable: list[Unusable] = []
     for line in read_lines(path):
+        if not usable and not unusable:
+            refuse_array(path, line)
+            first = line.value
         sample = _read(line, families)
         if isinstance(sample, Sample):
             usable.append(sample)
@@ -70,7 +75,7 @@ def read_samples(path: Path, run: RunFile | None = None) -> Samples:
             unusable.append(sample)
     if not usable:
         reason = f" {path.name}:{unusable[0].line}: {unusable[0].reason}." if unusable else ""
-        raise InputError(f"{path} has no line with a prompt and a desired output.{reason} Give chat JSONL with `messages`.")
+        raise InputError(f"{path} has no line with a prompt and a desired output.{reason}{advice(path, first)}")
     return Samples(path, tuple(usable), tuple(unusable))
 
 

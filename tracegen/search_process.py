@@ -13,6 +13,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import traceback
 from collections.abc import Sequence
 from threading import Thread
@@ -25,9 +26,6 @@ from tracegen.records import Record, ToolReturn
 
 if TYPE_CHECKING:
     from tracegen.index.search import Elsewhere, Index
-
-END_S = 10.0
-"""So long the other process, which has nothing to finish, may take to end."""
 
 START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from tracegen.search_process import main; main()"
 """What the other process runs: tracegen as this one has found it."""
@@ -63,6 +61,7 @@ class SearchProcess:
         self._loop = asyncio.get_running_loop()
         self._asked: dict[int, asyncio.Future[list[ToolReturn]]] = {}
         self._number = 0
+        self._heard_at = 0.0
         self._has_answered = self._ended = False
         self._reader = Thread(target=self._read, name="search answers", daemon=True)
         try:
@@ -83,12 +82,19 @@ class SearchProcess:
         """Number of batches of queries that it has not answered yet."""
         return len(self._asked)
 
+    @property
+    def silent_s(self) -> float:
+        """Return how long it has been asked without an answer."""
+        return time.monotonic() - self._heard_at if self._asked else 0.0
+
     def search(self, queries: Sequence[str]) -> asyncio.Future[list[ToolReturn]]:
         """Return what the tool returns for some queries, which are embedded together; the future has the error of a search.
 
         And a StoreError where the process has ended, or a NotStartedError where it has never answered.
         """
         self._number += 1
+        if not self._asked:
+            self._heard_at = time.monotonic()
         future: asyncio.Future[list[ToolReturn]] = self._loop.create_future()
         self._asked[self._number] = future
         self._send({"number": self._number, "queries": list(queries)})
@@ -96,18 +102,17 @@ class SearchProcess:
             self._drop()
         return future
 
+    def give_up(self) -> None:
+        """End the process, whatever it does: it only reads, and has nothing to finish. What waits for it gets an error."""
+        self._process.kill()
+
     def close(self) -> None:
         """End the process; searches that are under way are dropped."""
         assert self._process.stdin is not None
-        if self._asked:
-            self._process.kill()
+        self.give_up()
         with contextlib.suppress(OSError):
             self._process.stdin.close()
-        try:
-            self._process.wait(END_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._process.wait()
         self._reader.join()
         for future in self._asked.values():
             future.cancel()
@@ -133,6 +138,7 @@ class SearchProcess:
     def _take(self, line: bytes) -> None:
         answer = _Answer.model_validate_json(line)
         self._has_answered = True
+        self._heard_at = time.monotonic()
         future = self._asked.pop(answer.number, None)
         if future is None or future.done():  # closed meanwhile, or whoever asked has gone
             return

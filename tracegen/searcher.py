@@ -1,9 +1,10 @@
 """Searches of many conversations, off the event loop: what waits goes together, and nobody waits for a batch to fill."""
 
 import asyncio
+import contextlib
 import sys
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from types import TracebackType
@@ -27,6 +28,9 @@ holds no more (2026-11)."""
 BATCHES_AHEAD = 2
 """Batches that a process has at most: something to go on with before this one has heard of its last answer."""
 
+SILENT_S = 60.0
+"""Whoever waits is told of a process that was asked and has not answered for so long: somebody may have stopped it."""
+
 Waiting = tuple[str, asyncio.Future[ToolReturn]]
 
 
@@ -43,6 +47,10 @@ class Searcher:
         self._index = index
         self._threads = ThreadPoolExecutor(index.searches_at_once, thread_name_prefix="search")
         self._processes: list[SearchProcess] = []
+        self._watching: asyncio.TimerHandle | None = None
+        self._told = set[int]()
+        self.news: Callable[[str], None] = lambda _: None
+        """Called with a sentence about a process that does not answer."""
         self._under_way = 0
         self._waiting: deque[Waiting] = deque()
         self._closed = False
@@ -55,11 +63,28 @@ class Searcher:
             return
         # A reranker is large, and takes all cores by itself.
         wanted = 1 if apart.rerank else min(self._index.searches_at_once, MOST_PROCESSES)
-        try:
+        with contextlib.suppress(OSError, RuntimeError):  # no room for another one: fewer do, or threads
             for _ in range(wanted):
                 self._processes.append(SearchProcess(apart))
-        except (OSError, RuntimeError):  # no room for another one: fewer do, or threads
-            return
+        self._watch()
+
+    def _watch(self) -> None:
+        """Tell once of each process that does not answer, now and again later."""
+        for process in self._processes:
+            if process.silent_s > SILENT_S and process.pid not in self._told:
+                self._told.add(process.pid)
+                self.news(
+                    f"The process {process.pid}, which searches the index, has not answered for {SILENT_S:g} s, and rows wait "
+                    f"for it. If it was stopped: kill -CONT {process.pid}. Else press Ctrl-C and start again: nothing that was "
+                    "answered is lost."
+                )
+        self._watching = asyncio.get_running_loop().call_later(SILENT_S, self._watch)
+
+    def give_up(self) -> None:
+        """End searches that wait for somebody else, or for another process: whoever starts again can make them as well."""
+        self._index.give_up()
+        for process in self._processes:
+            process.give_up()
 
     @property
     def _free(self) -> int:
@@ -80,8 +105,10 @@ class Searcher:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         """End threads and process; searches that still wait are dropped."""
         self._closed = True
+        if self._watching:
+            self._watching.cancel()
         if kind is not None:
-            self._index.give_up()
+            self.give_up()
         self._threads.shutdown(cancel_futures=True)
         for process in self._processes:
             process.close()

@@ -56,7 +56,7 @@ def test_status_shows_rows_endings_and_batches(
     endpoint.batch_fault("stuck", times=1)
     pending = tracegen(*words, "--batch", "--no-wait")
     assert pending.code == 5
-    assert "7 requests are out in 1 batches (batch_0001)" in pending.err
+    assert "7 requests are out in 1 batch (batch_0001)" in pending.err
     assert not (tmp_path / "out.jsonl").exists()
     status = tracegen("status", run_file)
     assert status.code == 0

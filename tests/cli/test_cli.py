@@ -1,6 +1,7 @@
 """What a user sees: what is printed where, exit codes, and a sentence for every mistake."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -86,6 +87,13 @@ def test_generate_says_who_researched_and_where_the_files_are(
     assert len(read_jsonl(output)) == 8
 
 
+def test_commands_that_are_shown_can_be_pasted(tracegen: Run, dataset: Path, tmp_path: Path, sample_index: Path) -> None:
+    output = tmp_path / "my examples.jsonl"
+    assert f"tracegen inspect '{output}'" in tracegen("generate", dataset, "-o", output, "--index", sample_index).err
+    ended = tracegen("search", "loops", "--index", tmp_path / "no index")
+    assert f"tracegen index DOCS --index '{tmp_path / 'no index'}'" in ended.err
+
+
 def test_rejected_rows_are_exit_3_and_quiet_is_quiet(tracegen: Run, dataset: Path, tmp_path: Path, sample_index: Path) -> None:
     with dataset.open("a", encoding="utf-8") as file:
         file.write('{"messages": []}\n')
@@ -157,6 +165,32 @@ def test_export_of_an_unfinished_run_says_so(tracegen: Run, dataset: Path, tmp_p
     ended = tracegen("export", run_file, "-o", tmp_path / "part.jsonl")
     assert "5 examples" in ended.err
     assert "3 not finished" in ended.err
+
+
+def test_what_there_is_one_of_reads_as_one(tracegen: Run, dataset: Path, tmp_path: Path, sample_index: Path) -> None:
+    dataset.write_text(dataset.read_text(encoding="utf-8").splitlines(keepends=True)[0] + "{}\n", encoding="utf-8")
+    output, run = tmp_path / "out.jsonl", tmp_path / "out.run.db"
+    said = ""
+    for words in (
+        ["generate", dataset, "-o", tmp_path / "other.jsonl", "--index", sample_index, "--estimate-with", 1],
+        ["generate", dataset, "-o", output, "--index", sample_index, "--max-hops", 1],
+        ["generate", dataset, "-o", output, "--index", sample_index, "--max-hops", 1],
+        ["status", run],
+        ["inspect", output],
+        ["inspect", output, 1],
+        ["support", run, "--index", sample_index],
+        ["export", run, "-o", tmp_path / "hf.jsonl", "--target", "hf"],
+        ["select", dataset, "-o", tmp_path / "best.jsonl", "--best", 1],
+        ["variants", dataset, "-o", tmp_path / "messy.jsonl"],
+        ["split", dataset, "--check", dataset],
+        ["serve", "--verify", run, "--index", sample_index],
+    ):
+        ended = tracegen(*words)
+        assert ended.code in (0, 1, 3)
+        said += ended.out + ended.err
+    assert "1 example for hf" in said
+    assert "1 row was finished before" in said
+    assert not re.findall(r"(?<![\d.,:])\b1 (?!as|has|is|was)[a-z]+s\b.*", said)
 
 
 def test_inspect_shows_where_passages_came_from(tracegen: Run, dataset: Path, tmp_path: Path, sample_index: Path) -> None:

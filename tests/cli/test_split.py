@@ -29,7 +29,7 @@ def test_lines_left_out_are_told_and_the_exit_code_is_3(tracegen: Run, dataset: 
     dataset.write_text(dataset.read_text(encoding="utf-8") + "{\n", encoding="utf-8")
     ended = tracegen("split", dataset)
     assert ended.code == 3
-    assert f"left out: 1 lines, the first {dataset}:9: not JSON" in ended.err
+    assert f"left out: 1 line, the first {dataset}:9: not JSON" in ended.err
 
 
 def test_a_missing_file_is_an_error(tracegen: Run, tmp_path: Path) -> None:

@@ -50,6 +50,10 @@ def test_invented_names_are_nowhere() -> None:
     assert list(invented_names(rows[:1], documented, Random(0))) == []
 
 
+def test_a_word_of_a_megabyte_is_read_once() -> None:
+    assert list(invented_names([row("b" * 1_000_000)], set(), Random(0))) == []
+
+
 def test_names_are_joined_as_the_language_does() -> None:
     names = invented_names([row("list.filter_map(x)"), row("list.sort(y)")], {"filter_map", "sort"}, Random(0))
     assert set(names) == {"list.filter_sort", "list.sort_map"}

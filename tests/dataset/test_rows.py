@@ -2,6 +2,8 @@
 
 import json
 import random
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from tracegen.dataset import read_rows
 from tracegen.errors import InputError
 from tracegen.jsonl import dump
 from tracegen.records import Rejected, Row
+from tracegen.samples import read_samples
 
 USER = {"role": "user", "content": "a prompt"}
 OUTPUT = {"role": "assistant", "content": "an output"}
@@ -132,8 +135,9 @@ def test_any_json_is_a_row_or_rejected_with_its_place(tmp_path_factory: pytest.T
         ("null", "the line is a JSON null, not an object with `messages`"),
         ("{}", "no `messages` list in the row (it has no key at all)"),
         ('{"prompt": "a", "completion": "b"}', "no `messages` list in the row (it has `prompt`, `completion`)"),
-        ('{"messages": []}', "no `messages` list in the row (it has `messages`)"),
-        ('{"messages": {"role": "user"}}', "no `messages` list in the row (it has `messages`)"),
+        ('{"messages": []}', "`messages` is empty"),
+        ('{"messages": {"role": "user"}}', "`messages` is a JSON object, not a list"),
+        ('{"messages": null}', "`messages` is a JSON null, not a list"),
         (messages("hello"), "message 1 is a JSON string, not an object"),
         (messages({"content": "a"}, OUTPUT), "message 1 has the role JSON null; known are system, developer, user, assistant"),
         (messages({"role": "human", "content": "a"}, OUTPUT), 'message 1 has the role "human"; known are'),
@@ -300,7 +304,7 @@ def test_limit_counts_the_lines_that_are_not_empty(tmp_path: Path) -> None:
 
 
 def test_a_limit_that_meets_no_row_does_not_speak_of_the_rest(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"None of the first 1 lines of .* is a usable row\. train\.jsonl:1: not JSON"):
+    with pytest.raises(InputError, match=r"No line among the first 1 of .* is a usable row\. train\.jsonl:1: not JSON"):
         read(tmp_path, "bad", GOOD, limit=1)
 
 
@@ -339,3 +343,40 @@ def test_the_marks_of_a_variant_are_read_and_change_no_id(tmp_path: Path) -> Non
     assert (one.variant_of, one.search) == ("parent", False)
     assert (other.variant_of, other.search) == (None, True)
     assert [row.id.split("-")[1] for row in (one, other)] == ["1", "2"]
+
+
+SHAPES = [
+    {"prompt": "A prompt", "completion": "an output"},
+    {"prompt": "A prompt", "response": "an output", "id": 7},
+    {"question": "A prompt", "answer": "an output"},
+    {"input": "A prompt", "output": "an output"},
+    {"instruction": "A prompt", "input": "", "output": "an output"},
+    {"instruction": "A", "input": "prompt", "output": "an output"},
+    {"conversations": [{"from": "human", "value": "A prompt"}, {"from": "gpt", "value": "an output"}]},
+]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_rows_of_another_shape_are_an_error_that_says_how_to_turn_them(tmp_path: Path, shape: dict[str, Any]) -> None:
+    path = tmp_path / "my rows.jsonl"
+    path.write_text(json.dumps(shape) + "\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"No line .*my rows\.jsonl:1: no `messages`.* Turn it into chat rows") as error:
+        list(read_rows(path))
+    with pytest.raises(InputError, match=r"Turn it into chat rows"):
+        read_samples(path)
+    command = str(error.value).partition("with: ")[2]
+    assert command.endswith(f"'{path}' > 'my rows.chat.jsonl'")
+    if shutil.which("jq"):
+        subprocess.run(command, shell=True, cwd=tmp_path, check=True)
+        [entry] = read_rows(tmp_path / "my rows.chat.jsonl")
+        assert isinstance(entry.outcome, Row)
+        prompt, output = entry.outcome.messages
+        assert (prompt.content.split(), output.content) == (["A", "prompt"], "an output")
+
+
+def test_of_other_files_it_says_what_chat_jsonl_is(tmp_path: Path) -> None:
+    for first in ("prompt,completion", '{"text": "x"}', "null"):
+        with pytest.raises(InputError, match=r"Give chat JSONL: .*docs/datasets\.md"):
+            read(tmp_path, first)
+    with pytest.raises(InputError, match=r"tool call; tracegen adds traces to rows that have none\.$"):
+        read(tmp_path, json.dumps({"messages": [{"role": "tool", "content": "x"}]}))

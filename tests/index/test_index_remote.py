@@ -212,6 +212,36 @@ def test_the_wrong_collection_is_a_sentence(
         local_copy(server, "one", tmp_path / "copy")
 
 
+def test_where_an_index_cannot_be_sent_it_is_not_built(
+    tracegen: Callable[..., Ended], docs: Path, tmp_path: Path, server: str, client: Any
+) -> None:
+    client.create_collection("foreign", embedding_function=None).add(ids=["a"], embeddings=[[1.0, 2.0]])
+    nobody = f"http://127.0.0.1:{_free_port()}"
+    for url, name, says in (
+        (server, "a b", "A collection cannot be called 'a b': a name has 3 to 512 of"),
+        (server, "-docs", "A collection cannot be called '-docs'"),
+        (server, "", "A collection cannot be called ''"),
+        (server, "foreign", "is not tracegen's"),
+        (nobody, "docs", "No Chroma server answers"),
+        ("here", "docs", "no address of a Chroma server"),
+    ):
+        ended = tracegen("index", docs, "--index", tmp_path / "index", "--chroma-url", url, "--collection", name)
+        assert ended.code == 1
+        assert says in ended.err
+    assert not (tmp_path / "index").exists()
+
+
+def test_the_status_of_a_collection_that_lacks_rows_is_a_sentence(
+    tracegen: Callable[..., Ended], docs: Path, tmp_path: Path, embedder: FakeEmbedder, server: str, client: Any
+) -> None:
+    build_index([docs], tmp_path / "index", embedder=embedder)
+    publish(tmp_path / "index", server, "docs")
+    _collection(client).delete(ids=_collection(client).get(limit=1)["ids"])
+    ended = tracegen("index", "--status", "--chroma-url", server)
+    assert ended.code == 1
+    assert "is not whole" in ended.err
+
+
 def test_no_server_is_a_sentence(docs: Path, tmp_path: Path, embedder: FakeEmbedder) -> None:
     build_index([docs], tmp_path / "index", embedder=embedder)
     url = f"http://127.0.0.1:{_free_port()}"
@@ -237,10 +267,18 @@ def test_the_commands_take_the_server(
     (docs / "page.md").write_text("# Loops\n\nA loop is written `loop i from 1 to 3 { }` in Zorp.\n")
     ended = tracegen("index", docs, "--index", tmp_path / "index", "--chroma-url", server)
     assert ended.code == 0
-    assert f"Collection zorp on {server}: 1 chunks sent" in ended.err
+    assert f"Collection zorp on {server}: 1 chunk sent, 0 deleted, 0 unchanged" in ended.err
     here = tracegen("search", "loop", "--index", tmp_path / "index")
     there = tracegen("search", "loop", "--chroma-url", server, "--collection", "zorp")
     assert there.out == here.out != ""
+    for words in ([], ["--collection", "zorp"]):
+        status = tracegen("index", "--status", "--chroma-url", server, "--index", tmp_path / "none", *words)
+        assert status.code == 0, status.err
+        assert status.out.startswith(f"Collection zorp on {server}: ")
+    local = json.loads(tracegen("index", "--status", "--json", "--index", tmp_path / "index").out)
+    on_server = json.loads(tracegen("index", "--status", "--json", "--chroma-url", server).out)
+    # How long the texts are, and what they take, is not known there.
+    assert on_server == local | dict.fromkeys(("tokens", "tokens_histogram", "bytes"))
     data = tmp_path / "rows.jsonl"
     messages = [
         {"role": "user", "content": "Write a loop in Zorp."},

@@ -167,7 +167,9 @@ def test_texts_without_words_can_be_indexed(tmp_path: Path) -> None:
 
 
 def test_no_index_names_the_command(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match=r"There is no index in .*missing\. Build one: tracegen index DOCS"):
+    with pytest.raises(
+        StoreError, match=r"There is no index in .*missing\. Name another with --index, or build one: tracegen index DOCS"
+    ):
         open_index(tmp_path / "missing")
 
 

@@ -152,7 +152,7 @@ def test_arguments_as_object_look_the_same() -> None:
 def test_broken_calls_and_orphans_are_shown_as_they_stand() -> None:
     text = page({"messages": [asks('{"query": \x1b', "call_1"), returns("x", "call_9"), {"role": "bot", "content": None}]})
     assert 'search_docs({"query": \\x1b)   <- they are not JSON' in text
-    assert "call_9, 1 characters, answers no call" in text
+    assert "call_9, 1 character, answers no call" in text
     assert "error    orphan-return" in text
 
 

@@ -144,6 +144,23 @@ def test_page_of_a_file_without_rows() -> None:
     ]
 
 
+def test_page_of_rows_without_messages_has_no_figures() -> None:
+    text = page(summarise(lines({"prompt": "a", "completion": "b"})))
+    assert "no-messages" in text
+    assert "max_length" not in text
+
+
+def test_page_of_rows_without_a_system_prompt_says_so() -> None:
+    text = page(summarise(lines({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]})))
+    assert "system prompts   none" in text
+
+
+def test_the_check_of_long_rows_counts_what_the_page_counts() -> None:
+    summary = summarise(lines(*(row(str(size), 0, output="b" * 4 * size) for size in (8_000, 8_200))))
+    [long] = [count.rows for count in summary.findings if count.check == "very-long"]
+    assert long == summary.longer_than[8_192] == 1
+
+
 def test_page_of_rows_without_tools() -> None:
     text = page(summarise(lines(row("a", 0, tools=None), row("b", 0, tools=None))))
     assert "hops per row     none: no row calls a tool" in text

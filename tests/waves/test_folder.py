@@ -59,7 +59,7 @@ async def test_waves_by_way_of_a_folder(run: Run, tmp_path: Path, old_shape: boo
 async def test_what_is_missing_is_said_and_written_once(run: Run, tmp_path: Path) -> None:
     folder = tmp_path / "files"
     for _ in range(2):
-        with pytest.raises(AnswersPending, match=r"(?s)8 requests in 1 files wait.*\.requests\.jsonl -> .*\.answers\.jsonl"):
+        with pytest.raises(AnswersPending, match=r"(?s)8 requests in 1 file wait.*\.requests\.jsonl -> .*\.answers\.jsonl"):
             await run.start(folder=folder)
         (path,) = folder.iterdir()
     assert path.name.startswith("out.wave-1-1.")

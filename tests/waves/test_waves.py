@@ -137,7 +137,7 @@ async def test_a_refused_request_is_its_rows_failure(run: Run) -> None:
 
 async def test_nothing_is_held_against_the_rows_where_every_request_is_refused(run: Run) -> None:
     run.endpoint.batch_fault("refuse_all_lines", times=1)
-    with pytest.raises(TeacherError, match=r"None of the 8 requests .* maximum context length"):
+    with pytest.raises(TeacherError, match=r"No request of batch .* maximum context length"):
         await run.start()
     await run.start()
     assert run.endings() == ["answered"] * ROWS
@@ -191,7 +191,7 @@ async def test_a_batch_whose_making_is_not_certain_is_not_made_twice(run: Run) -
 
 async def test_not_waiting_says_what_is_out(run: Run) -> None:
     run.endpoint.batch_fault("stuck", times=1)
-    with pytest.raises(AnswersPending, match=r"8 requests are out in 1 batches \(batch_0001\)"):
+    with pytest.raises(AnswersPending, match=r"8 requests are out in 1 batch \(batch_0001\)"):
         await run.start(wait=False)
     with pytest.raises(AnswersPending):
         await run.start(wait=False)

@@ -8,6 +8,7 @@ import click
 from tracegen.cli.choosing import choice_options, read_choice
 from tracegen.cli.options import quiet_option
 from tracegen.cli.searching_on import below_option, min_support_option
+from tracegen.wording import counted
 
 if TYPE_CHECKING:
     from tracegen.traces.below import Below
@@ -49,10 +50,10 @@ def command(
             return
         exported = export(opened, TARGETS[target], output, rejected_path(output), choice, floor)
     if not quiet:
-        unfinished = f", {exported.unfinished} not finished yet" if exported.unfinished else ""
-        dropped = f", {exported.dropped} dropped because of their support" if exported.dropped else ""
-        note = f"{output}: {exported.examples} examples for {target}; {exported.rejected} rejected{dropped}{unfinished}"
-        click.echo(note, err=True)
+        unfinished = f", {exported.unfinished:,} not finished yet" if exported.unfinished else ""
+        dropped = f", {exported.dropped:,} dropped because of their support" if exported.dropped else ""
+        note = f"{output}: {counted(exported.examples, 'example')} for {target}; {exported.rejected:,} rejected"
+        click.echo(note + dropped + unfinished, err=True)
         for reason, count in exported.reasons.most_common():
             click.echo(f"  rejected because of {reason}: {count}", err=True)
         if choice.keep_failed_searches is not None:

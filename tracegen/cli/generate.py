@@ -23,6 +23,7 @@ from tracegen.cli.progress import Bar
 from tracegen.cli.searching_on import searching_on_options
 from tracegen.cli.stopping import run_stoppable
 from tracegen.cli.usage import money_text, tokens_text
+from tracegen.wording import counted, in_shell, were
 
 if TYPE_CHECKING:
     from tracegen.estimating import Estimate
@@ -146,28 +147,28 @@ def command(
 def _progress_note(state: "Progress") -> str:
     tokens = sum(state.usage.tokens)
     about = "about " if state.usage.is_estimated else ""
-    note = f"{state.calls} calls" + (f", {about}{tokens:,} tokens" if tokens else "")
+    note = counted(state.calls, "call") + (f", {about}{counted(tokens, 'token')}" if tokens else "")
     return f"{note}, {state.note}" if state.note else note
 
 
 def _estimate_text(estimate: "Estimate") -> str:
     usd = "price not known: give --price-in and --price-out" if estimate.usd is None else f"about {estimate.usd:,.2f} USD"
-    tokens = f"{estimate.prompt_tokens:,.0f} tokens sent, {estimate.completion_tokens:,.0f} received"
+    tokens = f"{counted(round(estimate.prompt_tokens), 'token')} sent, {estimate.completion_tokens:,.0f} received"
     hours, minutes = divmod(round(estimate.seconds / 60), 60)
     time = f"{hours:.0f} h {minutes:.0f} min" if hours else f"{max(minutes, 1):.0f} min"
     lines = [f"rows      {estimate.rows:,} to research" + (f", {estimate.finished:,} finished" if estimate.finished else "")]
     if estimate.nudged:
         guided = f", {estimate.guided:,.0f} of them with a guide" if estimate.guided else ""
-        lines.append(f"further   about {max(estimate.nudged, 1):,.0f} rows searched on{guided}")
+        lines.append(f"further   about {counted(max(round(estimate.nudged), 1), 'row')} searched on{guided}")
     lines += [
-        f"calls     about {estimate.calls:,.0f}, in {estimate.requests:,.0f} requests to the teacher",
+        f"calls     about {estimate.calls:,.0f}, in {counted(round(estimate.requests), 'request')} to the teacher",
         f"tokens    about {tokens}",
         f"money     {usd}",
     ]
     if estimate.waves is None:
         lines.append(f"time      about {time}, if the endpoint takes what --concurrency, --rpm and --tpm allow")
     else:
-        lines.append(f"time      at most {estimate.waves} waves; a service may take 24 hours for each")
+        lines.append(f"time      at most {counted(estimate.waves, 'wave')}; a service may take 24 hours for each")
     return "\n".join([*lines, estimate.basis])
 
 
@@ -180,19 +181,22 @@ def _summary_text(summary: "Summary") -> str:
         f"  rejected    {summary.rejected:>6}  {summary.rejected_output}",
         f"  run file            {summary.run_file}",
         f"  hops        {hops}",
-        f"  this start  {summary.calls} calls, {usage.requests} answers of the teacher, {tokens_text(usage)}",
+        f"  this start  {counted(summary.calls, 'call')}, {counted(usage.requests, 'answer')} of the teacher, "
+        f"{tokens_text(usage)}",
     ]
     # The built-in researcher answers too, and uses nothing that has a price.
     if any(usage.tokens):
         lines.append(f"  cost        {money_text(usage, summary.usd)}")
     lines += _support_lines(summary)
     if summary.resumed:
-        lines.append(f"  resumed     {summary.resumed} {'row was' if summary.resumed == 1 else 'rows were'} finished before")
+        lines.append(f"  resumed     {counted(summary.resumed, 'row')} {were(summary.resumed)} finished before")
     lines += [f"  endpoint    {sentence}" for sentence in summary.learned]
     lines += [f"  rejected because of {reason}: {count}" for reason, count in summary.reasons.most_common()]
     if summary.kept_failed or summary.without_failed:
-        lines.append(f"  failed searches kept in {summary.kept_failed} examples, left out of {summary.without_failed}")
-    lines.append(f"Look at it: tracegen inspect {summary.output}")
+        lines.append(
+            f"  failed searches kept in {counted(summary.kept_failed, 'example')}, left out of {summary.without_failed}"
+        )
+    lines.append(f"Look at it: tracegen inspect {in_shell(summary.output)}")
     return "\n".join(lines)
 
 
@@ -202,13 +206,14 @@ def _support_lines(summary: "Summary") -> list[str]:
         return []
     share = support.above / support.needing
     lines = [
-        f"  support     {support.retrievable:.2f} retrievable on average, above 0.8 for {support.above} of {support.needing} "
-        f"rows ({share:.1%})",
+        f"  support     {support.retrievable:.2f} retrievable on average, above 0.8 for {support.above:,} of "
+        f"{counted(support.needing, 'row')} ({share:.1%})",
     ]
     if support.searched_on:
         lines.append(
-            f"  searched on {support.searched_on} rows; leaks {support.left_in}, {support.refused} leaking queries refused"
+            f"  searched on {counted(support.searched_on, 'row')}; leaks {support.left_in:,}, "
+            f"{counted(support.refused, 'leaking query', 'leaking queries')} refused"
         )
     if summary.dropped:
-        lines.append(f"  dropped     {summary.dropped} rows below --min-support, in neither file")
+        lines.append(f"  dropped     {counted(summary.dropped, 'row')} below --min-support, in neither file")
     return lines

@@ -8,6 +8,7 @@ import click
 from tracegen.cli.options import chroma_url_option, collection_option, embeddings_url_option, index_option, quiet_option
 from tracegen.cli.progress import Bar
 from tracegen.index.models import PRECISIONS
+from tracegen.wording import counted
 
 if TYPE_CHECKING:
     from tracegen.index import IndexSummary
@@ -53,7 +54,11 @@ SKIPPED_SHOWN = 10
 @click.option("--include", multiple=True, metavar="PATTERN", help="Read only what matches, as in .gitignore; may be repeated.")
 @click.option("--exclude", multiple=True, metavar="PATTERN", help="Leave out what matches, as in .gitignore; may be repeated.")
 @click.option("--all-skipped", is_flag=True, help="List every file that was left out, not only the first ones.")
-@click.option("--status", is_flag=True, help="Build nothing: show what is in the index. Without DOCS.")
+@click.option(
+    "--status",
+    is_flag=True,
+    help="Build nothing: show what is in the index, or with --chroma-url in the collection. Without DOCS.",
+)
 @click.option("--json", "as_json", is_flag=True, help="With --status: as data.")
 @quiet_option
 def command(
@@ -79,20 +84,29 @@ def command(
     if as_json and not status:
         raise click.UsageError("--json goes with --status.")
     if status:
-        _show_status(index, all_skipped, as_json)
-    else:
-        _build(docs, index, all_skipped, quiet, **options)
-        if chroma_url:
-            _publish(index, chroma_url, collection, docs[0], quiet)
+        _show_status(index, chroma_url, collection, all_skipped, as_json)
+        return
+    if chroma_url is not None:
+        from tracegen.index.remote import check_collection, collection_name
+
+        collection = collection_name(docs[0]) if collection is None else collection
+        check_collection(chroma_url, collection)
+    _build(docs, index, all_skipped, quiet, **options)
+    if chroma_url is not None and collection is not None:
+        _publish(index, chroma_url, collection, quiet)
 
 
-def _show_status(index: Path, all_skipped: bool, as_json: bool) -> None:
+def _show_status(index: Path, chroma_url: str | None, collection: str | None, all_skipped: bool, as_json: bool) -> None:
     from tracegen.cli.status_page import status_data, status_page
-    from tracegen.index.status import read_status
+    from tracegen.index.status import read_remote_status, read_status
     from tracegen.review.text import json_page
 
-    status = read_status(index)
-    click.echo(json_page(status_data(status)) if as_json else status_page(status, index, all_skipped))
+    if chroma_url is None:
+        name, status = f"Index {index}", read_status(index)
+    else:
+        collection, status = read_remote_status(chroma_url, collection)
+        name = f"Collection {collection} on {chroma_url}"
+    click.echo(json_page(status_data(status)) if as_json else status_page(status, name, all_skipped))
 
 
 def _build(
@@ -125,17 +139,15 @@ def _build(
         click.echo(_summary_text(summary, index, all_skipped), err=True)
 
 
-def _publish(index: Path, url: str, collection: str | None, docs: Path, quiet: bool) -> None:
-    from tracegen.index.remote import collection_name, publish
+def _publish(index: Path, url: str, collection: str, quiet: bool) -> None:
+    from tracegen.index.remote import publish
 
     with Bar(quiet=quiet, unit="") as progress:
-        done = publish(
-            index, url, collection or collection_name(docs), lambda sent, total: progress.show("sending", sent, total)
-        )
+        done = publish(index, url, collection, lambda sent, total: progress.show("sending", sent, total))
     if not quiet:
         click.echo(
-            f"Collection {done.collection} on {url}: {done.written} chunks sent, {done.deleted} deleted, "
-            f"{done.unchanged} as they were",
+            f"Collection {done.collection} on {url}: {counted(done.written, 'chunk')} sent, {done.deleted:,} deleted, "
+            f"{done.unchanged:,} unchanged",
             err=True,
         )
 

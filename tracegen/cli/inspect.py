@@ -12,6 +12,7 @@ import click
 
 from tracegen.cli.choosing import error_option
 from tracegen.cli.pages import page_width, print_page
+from tracegen.wording import in_shell
 
 if TYPE_CHECKING:
     from tracegen.traces.runfile import RunFile
@@ -63,7 +64,7 @@ def _print_summary(path: Path, name: str, as_json: bool, error: tuple[str, ...],
     struck = {count.check: (count.rows, count.lines) for count in summary.findings if count.check in gates}
     if "no-messages" in gates and summary.unusable:
         struck["no-messages"] = (summary.unusable, tuple(bad.line for bad in summary.unusable_lines))
-    refuse_struck(struck, f"Look at them: tracegen inspect {_shown(name)} LINE")
+    refuse_struck(struck, f"Look at them: tracegen inspect {in_shell(_shown(name))} LINE")
 
 
 def _row_page(path: Path, name: str, row: int, full: bool, as_json: bool, run: "RunFile | None") -> str:

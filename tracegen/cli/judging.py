@@ -9,6 +9,7 @@ import click
 from tracegen.cli.asking import asking_options, give_up_option, read_asking
 from tracegen.cli.stopping import run_stoppable
 from tracegen.cli.usage import money_text, tokens_text
+from tracegen.wording import counted, were
 
 if TYPE_CHECKING:
     from tracegen.cli.progress import Bar
@@ -84,12 +85,12 @@ def judge_page(verdict: "Verdict", model: str) -> str:
     weighted = sum(each.judgement is not None and each.judgement.weighted for each in rated)
     mean = f", {sum(each.score or 0 for each in rated) / len(rated):.2f} on average" if rated else ""
     lines = [
-        f"{model}: {len(rated)} rows rated{mean}; {weighted} weighted by probabilities of tokens",
+        f"{model}: {counted(len(rated), 'row')} rated{mean}; {weighted} weighted by probabilities of tokens",
         f"  not rated   {len(verdict.judged) - len(rated)}",
-        f"  agreement   on {agreement.rows} rows with support and score: Spearman's rho {_shown(agreement.spearman)}, "
-        f"Kendall's tau {_shown(agreement.kendall)}, Cohen's kappa {_shown(agreement.kappa)} "
-        f"(support above {HIGH_SUPPORT:g}, score {HIGH_SCORE:g} and more)",
-        f"  this start  {_tokens(verdict, this=True)}; {verdict.resumed} rows were judged before",
+        f"  agreement   on {counted(agreement.rows, 'row')} with support and score: "
+        f"Spearman's rho {_shown(agreement.spearman)}, Kendall's tau {_shown(agreement.kendall)}, "
+        f"Cohen's kappa {_shown(agreement.kappa)} (support above {HIGH_SUPPORT:g}, score {HIGH_SCORE:g} and more)",
+        f"  this start  {_tokens(verdict, this=True)}; {counted(verdict.resumed, 'row')} {were(verdict.resumed)} judged before",
         f"  all starts  {_tokens(verdict, this=False)}",
     ]
     if differing := disagreements(rated, DISAGREEMENTS_SHOWN):
@@ -115,7 +116,7 @@ def judgement_json(judged: "Judged | None") -> dict[str, Any] | None:
 def _tokens(verdict: "Verdict", *, this: bool) -> str:
     usage = verdict.usage if this else verdict.spent
     usd = None if verdict.price is None else verdict.price.usd(*usage.tokens)
-    return f"{usage.requests} answers, {tokens_text(usage)}, {money_text(usage, usd)}"
+    return f"{counted(usage.requests, 'answer')}, {tokens_text(usage)}, {money_text(usage, usd)}"
 
 
 def _reason(each: "Judged") -> str:

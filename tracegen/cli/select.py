@@ -7,6 +7,7 @@ import click
 
 from tracegen.cli.options import EXIT_WITH_REJECTED, index_option, quiet_option
 from tracegen.cli.progress import Bar
+from tracegen.wording import counted
 
 if TYPE_CHECKING:
     from tracegen.selecting import Group, Selection
@@ -73,7 +74,7 @@ def command(
 
 def _summary_text(found: "Selection", dataset: Path, *, no_support: bool) -> str:
     lines = [
-        f"{found.chosen.rows} of {found.all.rows} rows  {found.output}",
+        f"{found.chosen.rows:,} of {counted(found.all.rows, 'row')}  {found.output}",
         f"  selected  {_group_text(found.chosen)}",
         f"  all       {_group_text(found.all)}",
     ]
@@ -81,7 +82,7 @@ def _summary_text(found: "Selection", dataset: Path, *, no_support: bool) -> str
         lines.append("  Selected for variety alone: no run file knows these rows. --run names one.")
     if found.unusable:
         first = found.unusable[0]
-        lines.append(f"  left out: {len(found.unusable)} lines, the first {dataset}:{first.line}: {first.reason}")
+        lines.append(f"  left out: {counted(len(found.unusable), 'line')}, the first {dataset}:{first.line}: {first.reason}")
     return "\n".join(lines)
 
 

@@ -9,6 +9,7 @@ import click
 
 from tracegen.cli.options import embeddings_url_option, index_option, model_option, quiet_option, rerank_option
 from tracegen.cli.progress import Bar
+from tracegen.wording import counted
 
 if TYPE_CHECKING:
     from tracegen.serve.answer import Served
@@ -127,8 +128,9 @@ def _verification_text(verification: "Verification") -> str:
     from tracegen.traces.chat import visible
 
     lines = [
-        f"{verification.returns} returns of {verification.rows} examples: {verification.returns - verification.differing} as "
-        f"trained on, {verification.differing} different, in {verification.differing_rows} examples.",
+        f"{counted(verification.returns, 'return')} of {counted(verification.rows, 'example')}: "
+        f"{verification.returns - verification.differing:,} as trained on, {verification.differing:,} different, in "
+        f"{counted(verification.differing_rows, 'example')}.",
         *(f"  {line}" for line in verification.settings),
     ]
     for difference in verification.first:

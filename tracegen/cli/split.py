@@ -7,6 +7,7 @@ import click
 
 from tracegen.cli.options import EXIT_WITH_REJECTED, quiet_option
 from tracegen.cli.progress import Bar
+from tracegen.wording import counted, verb
 
 if TYPE_CHECKING:
     from tracegen.splitting import Leak, Part, Split
@@ -103,28 +104,32 @@ def _leaks_text(leaks: "list[Leak]", train: Path, valid: Path) -> str:
     words = {"row": "is, or is a variant of,", "prompt": "has nearly the prompt of", "output": "has nearly the output of"}
     lines = [
         f"{valid}:{leak.valid_line} {words[leak.kind]} {train}:{', '.join(map(str, leak.train_lines[:5]))}"
-        + (f" and {len(leak.train_lines) - 5} more" if len(leak.train_lines) > 5 else "")
+        + (f" and {len(leak.train_lines) - 5:,} more" if len(leak.train_lines) > 5 else "")
         for leak in leaks[:LEAKS_SHOWN]
     ]
     if len(leaks) > LEAKS_SHOWN:
-        lines.append(f"... and {len(leaks) - LEAKS_SHOWN} more lines (--json shows them)")
-    lines.append(f"{len(leaks)} lines of {valid} leak: take them out of it, or split both files anew, joined.")
+        lines.append(f"... and {counted(len(leaks) - LEAKS_SHOWN, 'more line')} (--json shows all)")
+    lines.append(
+        f"{counted(len(leaks), 'line')} of {valid} {verb(len(leaks), 'leak')}: leave out what leaks, or split both files anew, "
+        "joined."
+    )
     return "\n".join(lines)
 
 
 def _summary_text(found: "Split", dataset: Path) -> str:
     rows = found.train + found.valid
     lines = [
-        f"{rows} rows, {rows - found.groups} of them kept with an earlier near-duplicate or with the row they are variants of.",
+        f"{counted(rows, 'row')}, {rows - found.groups:,} of them kept with an earlier near-duplicate or "
+        "with the row they are variants of.",
         f"  train  {found.train:>6}  {1 - found.share:6.1%}  {found.outputs[0]}",
         f"  valid  {found.valid:>6}  {found.share:6.1%}  {found.outputs[1]}",
-        f"  held out of the {len(found.clusters)} topics: {_parts_text(found.clusters)}",
+        f"  held out of the {counted(len(found.clusters), 'topic')}: {_parts_text(found.clusters)}",
         f"  held out of the quarters by length: {_parts_text(found.quarters)}",
         f"  largest deviation from an even share: {found.deviation:.1f} rows",
     ]
     if found.unusable:
         first = found.unusable[0]
-        lines.append(f"  left out: {len(found.unusable)} lines, the first {dataset}:{first.line}: {first.reason}")
+        lines.append(f"  left out: {counted(len(found.unusable), 'line')}, the first {dataset}:{first.line}: {first.reason}")
     return "\n".join(lines)
 
 

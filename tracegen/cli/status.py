@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tracegen.cli.usage import tokens_text
+from tracegen.wording import counted
 
 if TYPE_CHECKING:
     from tracegen.traces.batches import Batch
@@ -60,7 +61,8 @@ def _text(status: "RunStatus") -> str:
 
 
 def _batch_line(batch: "Batch") -> str:
-    head = f"  wave {batch.wave}, file {batch.part}: {batch.requests} requests, {batch.bytes / 1e6:.1f} MB, {batch.state}"
+    asked = counted(batch.requests, "request")
+    head = f"  wave {batch.wave}, file {batch.part}: {asked}, {batch.bytes / 1e6:.1f} MB, {batch.state}"
     if batch.state == "collected":
         tail = f" {batch.collected_at} UTC, {batch.answered} answered" + (f", {batch.failed} not" if batch.failed else "")
     else:

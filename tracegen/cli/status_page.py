@@ -2,7 +2,6 @@
 
 from array import array
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,17 +20,16 @@ WIDTH = 100
 
 
 def status_data(status: "IndexStatus") -> dict[str, Any]:
-    """Return the status as data: instead of every chunk's length how they are distributed."""
-    lengths = array("I", status.lengths)
+    """Return the status as data: instead of every chunk's length how they are distributed, None where they are not known."""
     data = status.model_dump(exclude={"lengths"})
-    data["tokens"] = spread(lengths).model_dump()
-    data["tokens_histogram"] = [bar.model_dump() for bar in histogram(lengths)]
+    lengths = None if status.lengths is None else array("I", status.lengths)
+    data["tokens"] = None if lengths is None else spread(lengths).model_dump()
+    data["tokens_histogram"] = None if lengths is None else [bar.model_dump() for bar in histogram(lengths)]
     return data
 
 
-def status_page(status: "IndexStatus", index: Path, all_skipped: bool) -> str:
-    """Return the status as a page."""
-    lengths = array("I", status.lengths)
+def status_page(status: "IndexStatus", name: str, all_skipped: bool) -> str:
+    """Return the status as a page; `name` says what of."""
     budget = f"at most {status.budget} tokens"
     asked = f" ({status.max_tokens} were asked for, the model reads no more)" if status.budget < status.max_tokens else ""
     facts = {
@@ -39,15 +37,18 @@ def status_page(status: "IndexStatus", index: Path, all_skipped: bool) -> str:
         "chunks": f"{status.chunks:,}, {budget}{asked}",
         "model": f"{visible(status.model)}, {status.dimension} numbers a vector, weights {short(status.fingerprint)}",
         "built": f"{status.built} by tracegen {status.version}",
-        "size on disk": ", ".join(f"{name} {_size(size)}" for name, size in status.bytes.items()),
     }
-    lines = [click.style(f"Index {index}: {status.id}", bold=True)]
+    if status.bytes is not None:
+        facts["size on disk"] = ", ".join(f"{part} {_size(size)}" for part, size in status.bytes.items())
+    lines = [click.style(f"{name}: {status.id}", bold=True)]
     lines += [line for label, text in facts.items() for line in fact(label, text, WIDTH)]
-    lines += [
-        "",
-        *fact("tokens per chunk", spread_text(spread(lengths), p95=True), WIDTH),
-        *histogram_lines(histogram(lengths)),
-    ]
+    if status.lengths is not None:
+        lengths = array("I", status.lengths)
+        lines += [
+            "",
+            *fact("tokens per chunk", spread_text(spread(lengths), p95=True), WIDTH),
+            *histogram_lines(histogram(lengths)),
+        ]
     return "\n".join([*lines, "", *_skipped_lines(status, all_skipped)])
 
 

@@ -11,6 +11,7 @@ from tracegen.cli.judging import ask_judge, judge_options, judge_page, judgement
 from tracegen.cli.options import index_option, quiet_option
 from tracegen.cli.progress import Bar
 from tracegen.cli.searching_on import language_option
+from tracegen.wording import counted, verb
 
 if TYPE_CHECKING:
     from tracegen.proof import RatedRow
@@ -67,7 +68,7 @@ def command(
     if csv_file is not None:
         write_csv(rows, csv_file)
         if not quiet:
-            click.echo(f"{csv_file}: {len(rows)} rows", err=True)
+            click.echo(f"{csv_file}: {counted(len(rows), 'row')}", err=True)
     elif as_json:
         judged = {each.case.line: each for each in verdict.judged} if verdict else {}
         for row in rows:
@@ -105,8 +106,9 @@ def _page(rows: "list[RatedRow]", all_rows: bool) -> str:
     high = sum(1 for _, rating in rated if (rating.support.retrievable or 0) > 0.8)
     mean = sum(rating.support.support or 0 for _, rating in rated) / len(rated)
     lines = [
-        f"{len(rows)} rows, {len(rated)} of them need something that the prompt does not give.",
-        f"support: {mean:.2f} on average; retrievable support above 0.8: {high} rows, {high / len(rated):.0%}",
+        f"{counted(len(rows), 'row')}, {len(rated):,} of them {verb(len(rated), 'need')} something that the prompt does not "
+        "give.",
+        f"support: {mean:.2f} on average; retrievable support above 0.8: {counted(high, 'row')}, {high / len(rated):.0%}",
         *_further(rows),
         "",
         "  line  support  retrievable  not shown (undocumented ones with !, those only mentioned with ~)",
@@ -114,7 +116,7 @@ def _page(rows: "list[RatedRow]", all_rows: bool) -> str:
     shown = rated if all_rows else rated[:ROWS_SHOWN]
     lines += [_line(line, rating) for line, rating in shown]
     if len(shown) < len(rated):
-        lines.append(f"  ... and {len(rated) - len(shown)} better ones (--all shows them)")
+        lines.append(f"  ... and {counted(len(rated) - len(shown), 'better one')} (--all shows them)")
     return "\n".join(lines)
 
 
@@ -124,7 +126,7 @@ def _further(rows: "list[RatedRow]") -> list[str]:
     if not on:
         return []
     left_in, refused = sum(rating.left_in() for rating in ratings), sum(rating.refused() for rating in ratings)
-    return [f"searched on: {on} rows; leaks in examples: {left_in}, leaking queries refused: {refused}"]
+    return [f"searched on: {counted(on, 'row')}; leaks in examples: {left_in}, leaking queries refused: {refused}"]
 
 
 def _line(line: int, rating: "Rating") -> str:

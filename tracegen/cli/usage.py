@@ -2,13 +2,15 @@
 
 from typing import TYPE_CHECKING
 
+from tracegen.wording import counted
+
 if TYPE_CHECKING:
     from tracegen.records import Usage
 
 
 def tokens_text(usage: "Usage") -> str:
     """Return the tokens of some requests, and which of them nobody counted."""
-    said = f"{usage.prompt_tokens:,} tokens sent, {usage.completion_tokens:,} received"
+    said = f"{counted(usage.prompt_tokens, 'token')} sent, {usage.completion_tokens:,} received"
     if not usage.is_estimated:
         return said
     sent, received = usage.estimated_prompt_tokens, usage.estimated_completion_tokens

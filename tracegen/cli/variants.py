@@ -10,6 +10,7 @@ from tracegen.cli.options import EXIT_WITH_REJECTED, index_option, quiet_option
 from tracegen.cli.progress import Bar
 from tracegen.cli.stopping import run_stoppable
 from tracegen.cli.usage import tokens_text
+from tracegen.wording import counted, have
 
 if TYPE_CHECKING:
     from tracegen.varying import Varied
@@ -86,18 +87,19 @@ def command(ctx: click.Context, /, dataset: Path, output: Path, quiet: bool, **o
 def _summary_text(found: "Varied") -> str:
     made = ", ".join(f"{count} {kind}" for kind, count in sorted(found.made.items())) or "none"
     lines = [
-        f"{found.rows + found.made.total()} rows  {found.output}",
+        f"{counted(found.rows + found.made.total(), 'row')}  {found.output}",
         f"  of the dataset  {found.rows}",
         f"  made            {found.made.total()}: {made}",
     ]
     if found.bare:
-        rows = "row has" if found.bare == 1 else "rows have"
-        lines.append(f"  {found.bare} {rows} fewer variants than wanted: nothing else in them may be changed")
+        lines.append(
+            f"  {counted(found.bare, 'row')} {have(found.bare)} fewer variants than wanted: nothing else in them may be changed"
+        )
     lines += [f"  {kind}: {count} fewer than wanted, see docs/datasets.md" for kind, count in sorted(found.missing.items())]
     lines += [f"  left out, {reason}: {count}" for reason, count in found.refused.most_common()]
     usage = found.usage
     if usage.requests:
-        lines.append(f"  this start      {usage.requests} answers, {tokens_text(usage)}")
+        lines.append(f"  this start      {counted(usage.requests, 'answer')}, {tokens_text(usage)}")
     if found.unusable:
-        lines.append(f"  {len(found.unusable)} lines are no row and were left out, the first: {found.unusable[0]}")
+        lines.append(f"  left out: {counted(len(found.unusable), 'line')}, the first {found.unusable[0]}")
     return "\n".join(lines)

@@ -33,7 +33,7 @@ _ASKED = (
     "is there something to watch out for with {name}?",
     "How do I call `{name}` correctly?",
 )
-_CALLED = re.compile(r"((?:[^\W\d]\w*(?:\.|::))*)([^\W\d]\w*)\(")
+_CALLED = re.compile(r"(?<!\w)((?:[^\W\d]\w*(?:\.|::))*)([^\W\d]\w*)\(")
 _PART = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
 
 

@@ -6,7 +6,7 @@ from tracegen.doctor.checking import fails_alike
 from tracegen.doctor.prospects import ROWS_A_TASK, TASK_SHARE
 from tracegen.doctor.records import Checked, Group, Importance, Repetitions, SystemPrompt, TaskCount, ThinPrompt, Variety
 from tracegen.doctor.weighing import Findings, Weighed, good, weighed
-from tracegen.doctor.wording import count, do, have, of
+from tracegen.wording import counted, do, have, of, verb
 
 LOPSIDED_SHARE, VERY_LOPSIDED_SHARE = 0.3, 0.6
 """Share of the largest cluster; that of the sample has 0.12, that of the gleam case 0.18."""
@@ -18,7 +18,7 @@ def advise_on_dataset(findings: Findings) -> Iterator[Weighed]:
     """Yield advice on the dataset alone."""
     if findings.unusable:
         bad = len(findings.unusable)
-        problem = f"{count(bad, 'line')} cannot be used: line {findings.unusable[0].line}: {findings.unusable[0].reason}."
+        problem = f"{counted(bad, 'line')} cannot be used: line {findings.unusable[0].line}: {findings.unusable[0].reason}."
         lines = [line.line for line in findings.unusable]
         total = findings.rows + bad
         yield weighed("unusable", "worth a look", problem, "Mend them, or drop them.", bad / total, lines)
@@ -35,7 +35,7 @@ def advise_on_dataset(findings: Findings) -> Iterator[Weighed]:
 def _failures(checked: Checked) -> Iterator[Weighed]:
     if not checked.failures:
         if checked.checked:
-            yield good("outputs", f"All {checked.checked:,} outputs pass `{checked.command}`.")
+            yield good("outputs", f"Of {counted(checked.checked, 'output')} all pass `{checked.command}`.")
         return
     messages = [failure.message for failure in checked.failures]
     share = len(messages) / checked.checked
@@ -53,8 +53,8 @@ def _repetitions(found: Repetitions, rows: int) -> Iterator[Weighed]:
     if found.contradictions:
         lines = _lines_of(found.contradictions)
         problem = (
-            f"{count(len(found.contradictions), 'prompt')} {have(len(found.contradictions))} different outputs, in "
-            f"{count(len(lines), 'row')}: {_groups(found.contradictions)}. A model learns neither."
+            f"{counted(len(found.contradictions), 'prompt')} {have(len(found.contradictions))} different outputs, in "
+            f"{counted(len(lines), 'row')}: {_groups(found.contradictions)}. A model learns neither."
         )
         share = len(lines) / rows
         level: Importance = "serious" if share >= 0.02 else "worth a look"
@@ -65,7 +65,7 @@ def _repetitions(found: Repetitions, rows: int) -> Iterator[Weighed]:
     if found.repeated:
         share = found.repeated / rows
         problem = (
-            f"{of(found.repeated, rows)} {'repeats' if found.repeated == 1 else 'repeat'} an earlier one, or nearly: "
+            f"{of(found.repeated, rows)} {verb(found.repeated, 'repeat')} an earlier one, or nearly: "
             f"{_groups((*found.exact, *found.near))}. They weigh double in training, and leak into a validation file."
         )
         lines = sorted({line for group in (*found.exact, *found.near) for line in group.lines[1:]})
@@ -76,7 +76,7 @@ def _repetitions(found: Repetitions, rows: int) -> Iterator[Weighed]:
     if found.near_contradictions:
         lines = _lines_of(found.near_contradictions)
         problem = (
-            f"{count(len(lines), 'row')} {have(len(lines))} nearly the same prompt as another one, and clearly another "
+            f"{counted(len(lines), 'row')} {have(len(lines))} nearly the same prompt as another one, and clearly another "
             f"output: {_groups(found.near_contradictions)}."
         )
         remedy = "Look whether the difference between the prompts explains that between the outputs."
@@ -98,8 +98,8 @@ def _thin(prompts: Sequence[ThinPrompt], rows: int) -> Iterator[Weighed]:
 def _lopsided(variety: Variety) -> Iterator[Weighed]:
     largest = variety.clusters[0]
     figures = (
-        f"{count(len(variety.clusters), 'cluster')} of prompts, as varied as {variety.effective:.1f} of equal size; "
-        f"the largest ({_words(largest.words)}) has {variety.largest_share:.0%} of {count(variety.embedded, 'row')}"
+        f"{counted(len(variety.clusters), 'cluster')} of prompts, as varied as {variety.effective:.1f} of equal size; "
+        f"the largest ({_words(largest.words)}) has {variety.largest_share:.0%} of {counted(variety.embedded, 'row')}"
     )
     if variety.embedded < LOPSIDED_ROWS:
         return
@@ -156,4 +156,4 @@ def _groups(groups: Sequence[Group]) -> str:
         " = ".join(map(str, group.lines[:4])) + (" = ..." if len(group.lines) > 4 else "") for group in groups[:3]
     )
     more = len(groups) - 3
-    return f"lines {shown}" + (f" and {count(more, 'more group')}" if more > 0 else "")
+    return f"lines {shown}" + (f" and {counted(more, 'more group')}" if more > 0 else "")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from tracegen.doctor.records import Documentation, Importance, Retrieval
 from tracegen.doctor.weighing import Findings, Weighed, good, weighed
-from tracegen.doctor.wording import NAMED, are, come, count, listed, of
+from tracegen.wording import NAMED, are, counted, listed, of, verb
 
 
 def advise_on_documentation(findings: Findings) -> Iterator[Weighed]:
@@ -43,9 +43,9 @@ def _gaps(documentation: Documentation) -> Iterator[Weighed]:
     share = short / best.rows if best.rows else 0.0
     total = len(documentation.undocumented)
     top = documentation.undocumented[:NAMED]
-    names = listed([f"`{term.text}` ({count(term.rows, 'row')})" for term in top], total)
+    names = listed([f"`{term.text}` ({counted(term.rows, 'row')})" for term in top], total)
     problem = (
-        f"{count(total, 'name')} that outputs need {are(total)} documented nowhere: {names}. "
+        f"{counted(total, 'name')} that outputs need {are(total)} documented nowhere: {names}. "
         f"Even with perfect retrieval the mean support would be {best.mean:.2f}, and {of(short, best.rows)} "
         "would see less than they need (0.8)."
     )
@@ -59,10 +59,10 @@ def _unused(documentation: Documentation) -> Iterator[Weighed]:
     pages, sections = documentation.unused_pages, documentation.unused_sections
     if not documentation.judged or not (pages or sections):
         return
-    whole = f"{count(len(pages), 'page')} ({listed(pages)})" if pages else ""
-    some = count(len(sections), "section") + (" of the others" if pages else "") if sections else ""
+    whole = f"{counted(len(pages), 'page')} ({listed(pages)})" if pages else ""
+    some = counted(len(sections), "section") + (" of the others" if pages else "") if sections else ""
     problem = (
-        f"Of the {count(documentation.judged, 'page')} with sections named for what they explain, no output uses anything of "
+        f"Of the {counted(documentation.judged, 'page')} with sections named for what they explain, no output uses anything of "
         f"{' and '.join(filter(None, (whole, some)))}."
     )
     remedy = "The model will not see these topics in training. Add rows for those that your users will ask about."
@@ -74,7 +74,7 @@ def _reach(retrieval: Retrieval, documentation: Documentation) -> Iterator[Weigh
     if not reached.rows:
         return
     looked = (
-        f"a sample of {retrieval.sampled:,} of {retrieval.rows:,} rows (seed {retrieval.seed})"
+        f"a sample of {retrieval.sampled:,} of {counted(retrieval.rows, 'row')} (seed {retrieval.seed})"
         if retrieval.sampled < retrieval.rows
         else "all rows"
     )
@@ -102,7 +102,9 @@ def _hubs(retrieval: Retrieval) -> Iterator[Weighed]:
         yield good("hubs", "No page comes up whatever is asked.")
         return
     pages = listed([f"{page.path} ({page.share:.0%})" for page in retrieval.hubs[:NAMED]], len(retrieval.hubs))
-    problem = f"{count(len(retrieval.hubs), 'page')} {come(len(retrieval.hubs))} up for half of the rows or more: {pages}."
+    problem = (
+        f"{counted(len(retrieval.hubs), 'page')} {verb(len(retrieval.hubs), 'come')} up for half of the rows or more: {pages}."
+    )
     remedy = (
         "Good where most rows need it; else it takes the place of what they need: leave it out of the index (.tracegenignore), "
         "or split it into pages on one topic each."

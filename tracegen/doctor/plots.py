@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tracegen.doctor.records import Sizes, SupportFigures, Variety
+from tracegen.wording import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -98,9 +99,9 @@ def plot_map(variety: Variety) -> str:
         axes.set_yticks([])
 
     shown = "; ".join(
-        f"cluster {each.number}: {each.rows} rows, {', '.join(each.words)}" for each in variety.clusters[:COLOURED]
+        f"cluster {each.number}: {counted(each.rows, 'row')}, {', '.join(each.words)}" for each in variety.clusters[:COLOURED]
     )
-    return _draw("map", f"Map of {variety.embedded} prompts, alike ones close together. {shown}.", (9.6, 5.6), draw)
+    return _draw("map", f"Map of {counted(variety.embedded, 'prompt')}, alike ones close together. {shown}.", (9.6, 5.6), draw)
 
 
 def _label_places(variety: Variety) -> list[tuple[int, float, float]]:

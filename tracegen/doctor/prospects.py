@@ -1,12 +1,11 @@
 """What fine-tuning can do with a dataset, and whether retrieval alone might do."""
 
-import shlex
 from collections.abc import Iterator, Sequence
 
 from tracegen.doctor.checking import fails_alike
 from tracegen.doctor.records import Checked, Documentation, Importance, Prospects, Repetitions, Retrieval, TaskCount, Verdict
 from tracegen.doctor.weighing import Findings, Weighed, weighed
-from tracegen.doctor.wording import are, count, listed
+from tracegen.wording import are, counted, in_shell, listed
 
 LEAST_ROWS, FEW_ROWS, SOME_ROWS, ROWS_A_TASK = 10, 50, 100, 1000
 """OpenAI's guide to supervised fine-tuning (developers.openai.com/api/docs/guides/supervised-fine-tuning, 2026-11): at least
@@ -63,7 +62,7 @@ def _idioms(own: Sequence[str]) -> str:
     """Return what there is to learn that no documentation has."""
     if not own:
         return "No undocumented name is needed again and again, so training would teach little that the documentation does not."
-    names = f"{count(len(own), 'undocumented name')} {are(len(own))} needed again and again ({listed(own)})"
+    names = f"{counted(len(own), 'undocumented name')} {are(len(own))} needed again and again ({listed(own)})"
     return f"{names}: {'few, but' if len(own) < FEW_OWN else ''} only training, or a page about them, teaches these."
 
 
@@ -83,7 +82,7 @@ def advise_on_prospects(findings: Findings) -> Iterator[Weighed]:
         level: Importance = "worth a look" if verdict.answer == "may do" else "note"
         yield weighed("retrieval-alone", level, problem, remedy, 0.0)
     problem = "How many calls and tokens the research of these rows takes, and what it costs, can be known beforehand."
-    remedy = f"Ask `tracegen generate {shlex.quote(findings.dataset)} -o augmented.jsonl --estimate`."
+    remedy = f"Ask `tracegen generate {in_shell(findings.dataset)} -o augmented.jsonl --estimate`."
     yield weighed("cost", "note", problem, remedy, -1.0)
 
 
@@ -92,9 +91,9 @@ def _rows(prospects: Prospects) -> Weighed:
     wanted = ROWS_A_TASK * tasks
     usual = (
         f"The usual advice is {FEW_ROWS} to {SOME_ROWS} good rows to see an effect, and about {ROWS_A_TASK:,} for each task "
-        f"({count(tasks, 'task')} here)."
+        f"({counted(tasks, 'task')} here)."
     )
-    sound = f"{count(good, 'sound row')}: neither a repetition nor a contradiction."
+    sound = f"{counted(good, 'sound row')}: neither a repetition nor a contradiction."
     if good >= wanted:
         return weighed("rows", "good", f"{sound} {usual}", "", 0.0)
     if good >= SOME_ROWS:

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 import click
 
 from tracegen.doctor.records import Advice, Documentation, Report, Retrieval, Size, SupportFigures, Variety
-from tracegen.doctor.wording import come, count, named_lines
 from tracegen.review.text import clip, wrap
 from tracegen.traces.chat import visible
+from tracegen.wording import counted, named_lines, verb
 
 LABEL = 17
 """Columns of the names on the left."""
@@ -19,7 +19,7 @@ COLOURS = {"serious": "red", "worth a look": "yellow", "note": "cyan"}
 
 def render_report(report: Report, *, width: int = 80) -> str:
     """Return the page: what to do, most important first, then the figures, then what was not examined."""
-    head = f"{visible(report.dataset)}: {count(report.sizes.rows, 'row')}, {count(len(report.unusable), 'line')} not usable"
+    head = f"{visible(report.dataset)}: {counted(report.sizes.rows, 'row')}, {counted(len(report.unusable), 'line')} not usable"
     blocks = [
         [click.style(line, bold=True) for line in wrap(head, width)],
         [click.style("What to do, most important first", bold=True), *_advice(report.advice, width)],
@@ -74,7 +74,7 @@ def _dataset(report: Report, width: int) -> Iterator[str]:
 
 def _variety(variety: Variety, width: int) -> Iterator[str]:
     text = f"{len(variety.clusters):,}, as varied as {variety.effective:.1f} of equal size"
-    yield from _fact("clusters", f"{text} ({count(variety.embedded, 'row')} looked at)", width)
+    yield from _fact("clusters", f"{text} ({counted(variety.embedded, 'row')} looked at)", width)
     for cluster in variety.clusters[:CLUSTERS]:
         line = f"  {cluster.rows:>5,} {cluster.share:>4.0%}  {', '.join(cluster.words) or '(no words in common)'}"
         yield clip(f"{line}  (lines {', '.join(map(str, cluster.lines[:3]))})", width)
@@ -86,8 +86,8 @@ def _documentation(report: Report, width: int) -> Iterator[str]:
     documentation, retrieval = report.documentation, report.retrieval
     if documentation is None:
         return
-    yield from _fact("index", f"{count(documentation.chunks, 'chunk')} of {count(documentation.pages, 'page')}", width)
-    needs = f"{count(documentation.distinct, 'name')}, of which fewer than three rows need {documentation.rare:,}"
+    yield from _fact("index", f"{counted(documentation.chunks, 'chunk')} of {counted(documentation.pages, 'page')}", width)
+    needs = f"{counted(documentation.distinct, 'name')}, of which fewer than three rows need {documentation.rare:,}"
     yield from _fact("needed", f"{needs}; {documentation.terms_per_row:.1f} for a row that needs any", width)
     yield clip(f"{'support':<{LABEL}}{'mean':>5}  {'above 0.8':>17}   0.0 to 1.0", width)
     if retrieval is not None:
@@ -101,7 +101,7 @@ def _documentation(report: Report, width: int) -> Iterator[str]:
 
 def _gaps(documentation: Documentation, width: int) -> Iterator[str]:
     if documentation.undocumented:
-        yield from _fact("undocumented", count(len(documentation.undocumented), "name"), width)
+        yield from _fact("undocumented", counted(len(documentation.undocumented), "name"), width)
     for term in documentation.undocumented[:TERMS]:
         yield clip(f"  {term.rows:>5,}  {term.text}  ({named_lines(term.lines, 5)})", width)
     if len(documentation.undocumented) > TERMS:
@@ -109,7 +109,7 @@ def _gaps(documentation: Documentation, width: int) -> Iterator[str]:
     if documentation.judged:
         pages, sections = documentation.unused_pages, documentation.unused_sections
         unused = (
-            f"{count(len(pages), 'page')} of {documentation.judged:,}, and {count(len(sections), 'section')} of other pages"
+            f"{counted(len(pages), 'page')} of {documentation.judged:,}, and {counted(len(sections), 'section')} of other pages"
         )
         yield from _fact("used by no row", unused, width)
         named = (f"{section.path}  {section.heading.split(' > ')[-1]}" for section in sections)
@@ -117,13 +117,13 @@ def _gaps(documentation: Documentation, width: int) -> Iterator[str]:
 
 
 def _pages(retrieval: Retrieval, width: int) -> Iterator[str]:
-    looked = f"{retrieval.sampled:,} of {count(retrieval.rows, 'row')}"
+    looked = f"{retrieval.sampled:,} of {counted(retrieval.rows, 'row')}"
     sampled = f", drawn with seed {retrieval.seed}" if retrieval.sampled < retrieval.rows else ""
     yield from _fact("searched for", f"{looked}{sampled}; {retrieval.searches:.1f} searches each", width)
     hubs = len(retrieval.hubs)
-    yield from _fact("hubs", f"{count(hubs, 'page')} {come(hubs)} up for half of the rows or more", width)
+    yield from _fact("hubs", f"{counted(hubs, 'page')} {verb(hubs, 'come')} up for half of the rows or more", width)
     yield from _listed([f"{page.share:>4.0%}  {visible(page.path)}" for page in retrieval.hubs], width)
-    yield from _fact("never found", count(len(retrieval.never), "page"), width)
+    yield from _fact("never found", counted(len(retrieval.never), "page"), width)
     yield from _listed([visible(page) for page in retrieval.never], width)
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from tracegen.doctor.plots import COLOURED, plot_map, plot_sizes, plot_support
 from tracegen.doctor.records import Report
-from tracegen.doctor.wording import named_lines
 from tracegen.errors import OutputError
 from tracegen.jsonl import replacing
+from tracegen.wording import named_lines
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tracegen.findings.rows import Rows
+from tracegen.wording import counted
 
 OUTLIER = 3.5
 """Modified z-score from which on a value is an outlier (Iglewicz and Hoaglin 1993, How to Detect and Handle Outliers)."""
@@ -84,7 +85,7 @@ def long_trace(rows: Rows) -> Iterator[tuple[int, str]]:
     hops, tokens = _far_above(rows.hops, 3), _far_above(rows.tokens, 500)
     for place in (hops | tokens).nonzero()[0].tolist():
         if hops[place]:
-            yield place, f"{rows.hops[place]} hops; the median row has {_median(rows.hops)}"
+            yield place, f"{counted(rows.hops[place], 'hop')}; the median row has {_median(rows.hops)}"
         else:
             yield place, f"about {rows.tokens[place]:,} tokens; the median row has {_median(rows.tokens):,}"
 

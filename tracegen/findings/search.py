@@ -11,7 +11,7 @@ from tracegen.records import NOTHING_FOUND
 from tracegen.traces.chat import Call, Chat, Turn, compact, estimate_tokens, quoted, visible
 from tracegen.traces.support import passage_of
 
-VERY_LONG_TOKENS = 8_000
+VERY_LONG_TOKENS = 8_192
 """8,192 is what trainers are most often set to; what is longer is cut at its end, where the desired output stands."""
 MEMORY_MIN_TERMS = 2
 """Called or qualified names that an output must have before their absence from all returns means anything."""

@@ -1,5 +1,6 @@
 """The same collection on a Chroma server, for several machines.
 
+    check_collection("http://host:8000", "docs")                before building: may it be written there?
     publish(Path("docs.index"), "http://host:8000", "docs")     after building: sends what changed, deletes what is gone
     path = local_copy("http://host:8000", "docs")               anywhere else: an index for searching, made from the collection
 
@@ -26,6 +27,7 @@ from tracegen.index.previous import Previous
 from tracegen.index.store import Manifest
 from tracegen.index.writing import read_chunks
 from tracegen.records import Record
+from tracegen.wording import are, counted
 
 MANIFEST = "tracegen_manifest"
 MAKER = "tracegen_maker"
@@ -33,6 +35,7 @@ WRITING = "tracegen_writing"
 LISTED = 2000
 """Rows listed at once."""
 SHOWN = 10
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{1,510}[a-zA-Z0-9]")
 
 
 class Published(Record):
@@ -105,6 +108,21 @@ def connected(url: str) -> Iterator[Any]:
 # --- sending -------------------------------------------------------------------------------------------------------------
 
 
+def check_collection(url: str, name: str) -> None:
+    """Check what `publish` needs, as far as it is known before an index is built, which may take long.
+
+    Raises SettingsError where no collection may have that name, or one that is not tracegen's has it; StoreError where no
+    server answers.
+    """
+    if not _NAME.fullmatch(name):
+        raise SettingsError(
+            f"A collection cannot be called {name!r}: a name has 3 to 512 of a-z, A-Z, 0-9, dots, underscores and hyphens, the "
+            "first and the last of them a letter or digit. Give another --collection."
+        )
+    with connected(url) as client:
+        _existing(client, url, name)
+
+
 def publish(index: Path, url: str, name: str, progress: Callable[[int, int], None] | None = None) -> Published:
     """Bring a collection on a server to what an index holds; ids, documents, metadatas and embeddings are those of its own.
 
@@ -133,15 +151,10 @@ def publish(index: Path, url: str, name: str, progress: Callable[[int, int], Non
 
 def _open_for_writing(client: Any, url: str, name: str, manifest: Manifest) -> Remote:
     """Return the collection, made where there is none."""
-    from chromadb.errors import InvalidArgumentError, NotFoundError
-
-    try:
-        remote = Remote(url, name, client.get_collection(name, embedding_function=None))
-    except (NotFoundError, InvalidArgumentError):
+    remote = _existing(client, url, name)
+    if remote is None:
         return _create(client, url, name, manifest)
     kept = remote.collection.metadata or {}
-    if MAKER not in kept and remote.collection.count():
-        raise SettingsError(f"{_capital(remote)} is not tracegen's. Choose another name with --collection.")
     if MAKER in kept and kept[MAKER].split()[0] != manifest.fingerprint:
         other = Manifest.model_validate_json(kept[MANIFEST]).model if MANIFEST in kept else "another one"
         raise SettingsError(
@@ -149,6 +162,19 @@ def _open_for_writing(client: Any, url: str, name: str, manifest: Manifest) -> R
             f"this index with {manifest.model} (weights {models.short(manifest.fingerprint)}). "
             "Choose another name with --collection, or the same --model."
         )
+    return remote
+
+
+def _existing(client: Any, url: str, name: str) -> Remote | None:
+    """Return the collection of that name, or None. Raises SettingsError where it is somebody else's."""
+    from chromadb.errors import InvalidArgumentError, NotFoundError
+
+    try:
+        remote = Remote(url, name, client.get_collection(name, embedding_function=None))
+    except (NotFoundError, InvalidArgumentError):
+        return None
+    if MAKER not in (remote.collection.metadata or {}) and remote.collection.count():
+        raise SettingsError(f"{_capital(remote)} is not tracegen's. Choose another name with --collection.")
     return remote
 
 
@@ -234,7 +260,11 @@ def read_remote(client: Any, url: str, name: str | None) -> tuple[Remote, Manife
     if name is None and len(ours) == 1:
         name = next(iter(ours))
     if name is None or name not in ours:
-        what = f"There is no index in the collection {name}" if name else f"There are {len(ours)} indexes"
+        what = (
+            f"There is no index in the collection {name}"
+            if name
+            else f"There {are(len(ours))} {counted(len(ours), 'index', 'indexes')}"
+        )
         names = (
             f"Those there are: {', '.join(sorted(ours)[:SHOWN])}."
             if ours
@@ -244,11 +274,12 @@ def read_remote(client: Any, url: str, name: str | None) -> tuple[Remote, Manife
     remote = Remote(url, name, client.get_collection(name, embedding_function=None))
     kept = remote.collection.metadata.get(MANIFEST)
     if kept is None:
-        raise _unfinished(remote)
+        raise unfinished(remote)
     return remote, _manifest(remote, kept)
 
 
-def _unfinished(remote: Remote) -> StoreError:
+def unfinished(remote: Remote) -> StoreError:
+    """Return the error of a collection that is not what its manifest says."""
     return StoreError(
         f"{_capital(remote)} is not whole: it is being written, or writing it was stopped. "
         "Wait, or write it again: tracegen index DOCS --chroma-url"
@@ -270,7 +301,7 @@ def download(remote: Remote, manifest: Manifest, folder: Path) -> None:
     order = {path: place for place, path in enumerate(manifest.documents)}
     places = sorted((order.get(row.get("path", ""), -1), row.get("part", -1), chunk_id) for chunk_id, row in _listed(remote))
     if len(places) != manifest.chunks:
-        raise _unfinished(remote)
+        raise unfinished(remote)
     store.reserve_vectors(folder / store.VECTORS, manifest.chunks, manifest.dimension)
     vectors = np.load(folder / store.VECTORS, mmap_mode="r+", allow_pickle=False)
     with (folder / store.CHUNKS).open("wb") as lines:
@@ -290,7 +321,7 @@ def _write_page(remote: Remote, ids: Sequence[str], page: Any, write: Callable[[
             write(f"{chroma.chunk_of(chunk_id, text, metadata).model_dump_json()}\n".encode())
         return np.asarray([found[chunk_id][2] for chunk_id in ids], dtype=np.float32)
     except (KeyError, ValueError, TypeError):
-        raise _unfinished(remote) from None
+        raise unfinished(remote) from None
 
 
 def _capital(remote: Remote) -> str:

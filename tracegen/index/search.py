@@ -20,6 +20,7 @@ from tracegen.index.reader import Reader
 from tracegen.index.reranker import Reranker, load_reranker
 from tracegen.index.sidecar import Sidecar, read_sidecar
 from tracegen.records import Chunk, Hit, Tool, ToolReturn
+from tracegen.wording import in_shell
 
 CANDIDATES_EACH = 4
 """Chunks that a passage asked for is chosen from, where more are asked for than usual."""
@@ -67,13 +68,13 @@ def _open(path: Path, sidecar: Sidecar, embedder: Embedder, rerank: str | None, 
     if not models.is_current(manifest.fingerprint):
         raise StoreError(
             f"The index {path} was built by another version of tracegen (weights {models.short(manifest.fingerprint)}). "
-            f"Build it again: tracegen index DOCS --index {path}"
+            f"Build it again: tracegen index DOCS --index {in_shell(path)}"
         )
     if embedder.fingerprint != manifest.fingerprint:
         raise StoreError(
             f"The index {path} was built with the model {manifest.model} (weights {models.short(manifest.fingerprint)}), "
             f"not with {embedder.name} (weights {models.short(embedder.fingerprint)}). Use the same model, "
-            f"or delete the folder and build it again: tracegen index DOCS --index {path}"
+            f"or delete the folder and build it again: tracegen index DOCS --index {in_shell(path)}"
         )
     return Index(sidecar, embedder, load_reranker(rerank) if rerank else None, elsewhere)
 

@@ -8,6 +8,8 @@ import numpy as np
 from tracegen.errors import StoreError
 from tracegen.index import store
 from tracegen.index.previous import Previous
+from tracegen.index.remote import connected, read_remote, unfinished
+from tracegen.index.store import Manifest
 from tracegen.records import Record, Skipped
 
 
@@ -36,12 +38,12 @@ class IndexStatus(Record):
     """Most tokens of a chunk, as asked for."""
     budget: int
     """Most tokens of a chunk, as used: fewer where the model reads fewer."""
-    lengths: tuple[int, ...]
-    """Tokens of each text embedded, in the order of the chunks."""
+    lengths: tuple[int, ...] | None
+    """Tokens of each text embedded, in the order of the chunks; a server does not know them."""
     skipped: tuple[Skipped, ...]
     """What was left out, and why."""
-    bytes: Mapping[str, int]
-    """Size on disk: of the `chroma` store, of the `search` files beside it, of what is `other`."""
+    bytes: Mapping[str, int] | None
+    """Size on disk: of the `chroma` store, of the `search` files beside it, of what is `other`; a server does not say it."""
 
 
 def read_status(path: Path | str) -> IndexStatus:
@@ -58,14 +60,24 @@ def read_status(path: Path | str) -> IndexStatus:
         raise store.damaged(path, f"{store.LENGTHS}: {error}") from None
     if lengths.shape != (manifest.chunks,) or lengths.dtype != np.int32:
         raise StoreError(str(store.damaged(path, f"{store.LENGTHS} does not fit")))
+    return _status(manifest, tuple(lengths.tolist()), _sizes(path, folder, sum(manifest.files.values())))
+
+
+def read_remote_status(url: str, name: str | None) -> tuple[str, IndexStatus]:
+    """Return the name of a collection on a server, and what is in it; without a name the only one there.
+
+    Raises StoreError where there is none, or it was not written whole; SettingsError where `url` is no address.
+    """
+    with connected(url) as client:
+        remote, manifest = read_remote(client, url, name)
+        if remote.collection.count() != manifest.chunks:
+            raise unfinished(remote)
+    return remote.name, _status(manifest, None, None)
+
+
+def _status(manifest: Manifest, lengths: tuple[int, ...] | None, sizes: Mapping[str, int] | None) -> IndexStatus:
     same = manifest.model_dump(include=IndexStatus.model_fields.keys() - {"documents", "skipped"})
-    return IndexStatus(
-        **same,
-        documents=len(manifest.documents),
-        lengths=tuple(lengths.tolist()),
-        skipped=manifest.skipped,
-        bytes=_sizes(path, folder, sum(manifest.files.values())),
-    )
+    return IndexStatus(**same, documents=len(manifest.documents), lengths=lengths, skipped=manifest.skipped, bytes=sizes)
 
 
 def _sizes(path: Path, generation: Path, search: int) -> dict[str, int]:

@@ -32,6 +32,7 @@ from tracegen.errors import BusyError, SettingsError, StoreError
 from tracegen.index.tool import DEFAULT_TOOL
 from tracegen.jsonl import cannot_write, replacing
 from tracegen.records import Record, Skipped, Tool
+from tracegen.wording import in_shell
 
 FORMAT = 2
 """Version of the files in a generation; an index with another one is built again."""
@@ -167,7 +168,10 @@ def current_generation(path: Path) -> Path:
     try:
         name = (path / CURRENT).read_text(encoding="utf-8").strip()
     except FileNotFoundError:
-        raise StoreError(f"There is no index in {path}. Build one: tracegen index DOCS --index {path}") from None
+        raise StoreError(
+            f"There is no index in {path}. Name another with --index, or build one: "
+            f"tracegen index DOCS --index {in_shell(path)}"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise damaged(path, f"{CURRENT}: {error}") from None
     if not _GENERATION.fullmatch(name):
@@ -184,7 +188,8 @@ def read_manifest(path: Path, generation: Path) -> Manifest:
         value = json.loads((generation / MANIFEST).read_bytes())
         if isinstance(value, dict) and value.get("format", FORMAT) != FORMAT:
             raise StoreError(
-                f"The index {path} was built by another version of tracegen. Build it again: tracegen index DOCS --index {path}"
+                f"The index {path} was built by another version of tracegen. "
+                f"Build it again: tracegen index DOCS --index {in_shell(path)}"
             )
         manifest = Manifest.model_validate_json(json.dumps(value))
     except OSError as error:
@@ -209,7 +214,7 @@ def write_manifest(generation: Path, manifest: Manifest) -> None:
 
 def damaged(path: Path, detail: str) -> StoreError:
     """Return the error for an index whose files are not what they were."""
-    return StoreError(f"The index {path} is damaged ({detail}). Build it again: tracegen index DOCS --index {path}")
+    return StoreError(f"The index {path} is damaged ({detail}). Build it again: tracegen index DOCS --index {in_shell(path)}")
 
 
 @contextlib.contextmanager

@@ -24,6 +24,7 @@ from tracegen.traces.chat import (
     visible,
 )
 from tracegen.traces.ratings import TOP, Rating
+from tracegen.wording import counted
 
 TRAINED, CONTEXT = "▌ ", "  "
 """The margin of messages that are trained on, and of all others."""
@@ -89,7 +90,8 @@ def _in_margin(lines: Iterable[str], margin: str) -> list[str]:
 
 
 def _head(chat: Chat, name: str, line: int, width: int) -> list[str]:
-    sizes = f"{len(chat.turns)} messages, {chat.hops} hops, about {estimate_tokens(chat):,} tokens (estimated)"
+    tokens = counted(estimate_tokens(chat), "token")
+    sizes = f"{counted(len(chat.turns), 'message')}, {counted(chat.hops, 'hop')}, about {tokens} (estimated)"
     lines = [click.style(text, bold=True) for text in wrap(f"{name}, line {line}: {sizes}", width)]
     for tool, schema in chat.tools.items():
         lines += wrap(f"tool {visible(tool)}({', '.join(_parameters(schema))})", width, hang=4)
@@ -156,7 +158,7 @@ def _title(turn: Turn, returned: Return | None, chat: Chat, width: int) -> str:
         notes.append(_id(turn.answers))
         passages = [passage for passage in split_passages(turn.text or "") if passage.rank]
         notes.append(f"{len(passages)} passages" if len(passages) > 1 else "")
-        notes.append(f"{len(turn.text or ''):,} characters")
+        notes.append(counted(len(turn.text or ""), "character"))
         notes.append("" if returned.call else "answers no call")
     shown = clip(", ".join(note for note in notes if note), width - columns(role) - 2)
     title = click.style(role, bold=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 from tracegen.errors import InputError
 from tracegen.jsonl import Line, read_lines
 from tracegen.traces.chat import visible
+from tracegen.wording import counted
 
 
 def pick_line(path: Path, number: int, *, name: str) -> Line:
@@ -22,7 +23,7 @@ def pick_line(path: Path, number: int, *, name: str) -> Line:
         rows, last = rows + 1, line.number
     if not rows:
         raise InputError(f"{name} has no rows: it is empty.")
-    have = f"{name} has 1 row, on line {last}" if rows == 1 else f"{name} has {rows:,} rows, the last on line {last}"
+    have = f"{name} has {counted(rows, 'row')}, {'' if rows == 1 else 'the last '}on line {last}"
     if 1 <= number <= last:
         raise InputError(f"Line {number} of {name} is empty. {have}.")
     raise InputError(f"There is no line {number}: {have}. Choose a line from 1 to {last}.")

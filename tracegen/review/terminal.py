@@ -1,6 +1,5 @@
 """The summary of a file as a page for the terminal; what is printed, without printing it."""
 
-import shlex
 from collections.abc import Sequence
 
 import click
@@ -8,6 +7,7 @@ import click
 from tracegen.records import Finding
 from tracegen.review.figures import Bar, CheckCount, Spread, StrangeRow, Summary
 from tracegen.review.text import clip, pad, wrap
+from tracegen.wording import counted, in_shell
 
 LABEL = 17
 """Columns of the names on the left."""
@@ -18,11 +18,11 @@ COLOURS = {"error": "red", "warning": "yellow"}
 
 def render_summary(summary: Summary, *, name: str, width: int = 80) -> str:
     """Return the page: what is in the file, what is wrong with it, which rows to look at, what to do next."""
-    usable = f"{_count(summary.rows, 'row')}, {_count(summary.unusable, 'line')} not usable"
+    usable = f"{counted(summary.rows, 'row')}, {counted(summary.unusable, 'line')} not usable"
     blocks = [
         [click.style(f"{name}: {usable}", bold=True)],
         _bad_lines(summary, width),
-        _figures(summary, width) if summary.rows else [],
+        _figures(summary, width) if summary.roles else [],
         _supported(summary, width),
         _findings(summary, width),
         _strangest(summary, width),
@@ -64,12 +64,17 @@ def _figures(summary: Summary, width: int) -> list[str]:
         lines += fact("hops per row", "none: no row calls a tool", width)
     lines += ["", *_tokens(summary, width), ""]
     lines += _returns(summary, width)
-    lines += fact("messages", _named(summary.roles), width)
-    lines += fact(
-        "system prompts", f"{summary.system_prompts:,} different" if summary.system_prompts > 1 else "all the same", width
-    )
-    lines += fact("tools", _named(summary.tools, " in ", " rows") or "none", width)
+    lines += fact("messages", ", ".join(f"{name} {number:,}" for name, number in summary.roles.items()), width)
+    lines += fact("system prompts", _system_prompts(summary), width)
+    tools = ", ".join(f"{name} in {counted(rows, 'row')}" for name, rows in summary.tools.items())
+    lines += fact("tools", tools or "none", width)
     return lines
+
+
+def _system_prompts(summary: Summary) -> str:
+    if not (summary.roles.keys() & {"system", "developer"}):
+        return "none"
+    return f"{summary.system_prompts:,} different" if summary.system_prompts > 1 else "all the same"
 
 
 def fact(label: str, text: str, width: int) -> list[str]:
@@ -81,10 +86,6 @@ def spread_text(spread: Spread, p95: bool = False) -> str:
     """Return how a number is distributed as one line."""
     high = f"   p95 {spread.p95:,}" if p95 else ""
     return f"min {spread.min:,}   median {spread.median:,}{high}   max {spread.max:,}"
-
-
-def _named(counts: dict[str, int], between: str = " ", after: str = "") -> str:
-    return ", ".join(f"{name}{between}{count:,}{after}" for name, count in counts.items())
 
 
 def histogram_lines(bars: Sequence[Bar]) -> list[str]:
@@ -150,7 +151,7 @@ def _supported(summary: Summary, width: int) -> list[str]:
     lines = [click.style("Support", bold=True)]
     if supported.needing:
         share = f"{supported.above / supported.needing:.1%}"
-        text = f"mean {supported.mean:.2f}; above 0.8: {supported.above:,} of {supported.needing:,} rows ({share})"
+        text = f"mean {supported.mean:.2f}; above 0.8: {supported.above:,} of {counted(supported.needing, 'row')} ({share})"
         lines += fact("retrievable", text, width)
         steps, most = len(supported.histogram), max(supported.histogram)
         for step, rows in enumerate(supported.histogram):
@@ -158,10 +159,10 @@ def _supported(summary: Summary, width: int) -> list[str]:
             drawn = "█" * max(round(rows / most * 40), bool(rows))
             lines.append(f"{label:>{LABEL - 2}}  {drawn + ' ' if drawn else ''}{rows:,}")
     lines += fact(
-        "leaks", f"{supported.leaks:,}; {_count(supported.refused, 'leaking query', 'leaking queries')} refused", width
+        "leaks", f"{supported.leaks:,}; {counted(supported.refused, 'leaking query', 'leaking queries')} refused", width
     )
     lines += fact(
-        f"below {supported.least:g}", _count(supported.below, "row") + (", least first" if supported.short else ""), width
+        f"below {supported.least:g}", counted(supported.below, "row") + (", least first" if supported.short else ""), width
     )
     for row in supported.short:
         head = f"  line {row.line:<6} {row.retrievable:.2f}  "
@@ -173,17 +174,20 @@ def _findings(summary: Summary, width: int) -> list[str]:
     if not summary.findings:
         return [click.style("Findings", bold=True), "  none"] if summary.rows else []
     lines = [click.style("Findings", bold=True)]
-    for count in summary.findings:
-        lines += _check_lines(count, width)
+    for check in summary.findings:
+        lines += _check_lines(check, width)
     return lines
 
 
-def _check_lines(count: CheckCount, width: int) -> list[str]:
-    more = ", ..." if count.rows > len(count.lines) else ""
-    where = f"{'line' if count.rows == 1 else 'lines'} {', '.join(map(str, count.lines))}{more}"
-    head = click.style(f"  {count.level:<8}", fg=COLOURS[count.level])
-    reason = wrap(" " * 11 + count.reason, width, hang=11)
-    return [f"{head} {count.check:<21} {_count(count.rows, 'row')}: {where}", *(click.style(line, dim=True) for line in reason)]
+def _check_lines(check: CheckCount, width: int) -> list[str]:
+    more = ", ..." if check.rows > len(check.lines) else ""
+    where = f"{'line' if check.rows == 1 else 'lines'} {', '.join(map(str, check.lines))}{more}"
+    head = click.style(f"  {check.level:<8}", fg=COLOURS[check.level])
+    reason = wrap(" " * 11 + check.reason, width, hang=11)
+    return [
+        f"{head} {check.check:<21} {counted(check.rows, 'row')}: {where}",
+        *(click.style(line, dim=True) for line in reason),
+    ]
 
 
 def _strangest(summary: Summary, width: int) -> list[str]:
@@ -203,10 +207,10 @@ def _reasons(row: StrangeRow, width: int) -> list[str]:
         by_check.setdefault(finding.check, []).append(finding)
     lines: list[str] = []
     for first, *others in list(by_check.values())[:SHOWN_REASONS]:
-        again = f" (and {_count(len(others), 'more place')})" if others else ""
+        again = f" (and {counted(len(others), 'more place')})" if others else ""
         lines += finding_lines(first.model_copy(update={"message": first.message + again}), width)
     more = len(by_check) - SHOWN_REASONS
-    lines += [f"and {_count(more, 'more check')}"] if more > 0 else []
+    lines += [f"and {counted(more, 'more check')}"] if more > 0 else []
     return lines + ([f"size     {row.far}"] if row.far else [])
 
 
@@ -214,11 +218,7 @@ def _next(summary: Summary, name: str) -> list[str]:
     if not summary.rows:
         return []
     line = summary.strangest[0].line if summary.strangest else summary.first_line
-    command = f"tracegen inspect {shlex.quote(name)} {line}"
+    command = f"tracegen inspect {in_shell(name)} {line}"
     notes = {command: "one row as a conversation", f"{command} --json": "the same row as it stands"}
     longest = max(map(len, notes))
     return [click.style("Next", bold=True), *(f"  {pad(words, longest)}   {note}" for words, note in notes.items())]
-
-
-def _count(number: int, noun: str, plural: str | None = None) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {plural or noun + 's'}"

@@ -7,6 +7,7 @@ from tracegen.records import Finding
 from tracegen.traces.ratings import Rating, read_rating
 from tracegen.traces.runfile import RunFile
 from tracegen.traces.support import MEASURE
+from tracegen.wording import counted, have, in_shell
 
 Below = Literal["keep", "drop", "reject"]
 """What becomes of a row that is too short: it is kept, in neither file, or among the rejected ones."""
@@ -48,8 +49,8 @@ def short_rows(run: RunFile, floor: Floor) -> dict[str, float]:
     )
     if unrated[0][0]:
         raise SettingsError(
-            f"{unrated[0][0]} rows of {run.path} have no stored support that this version has measured. Measure it first: "
-            f"tracegen support {run.path}"
+            f"{counted(unrated[0][0], 'row')} of {run.path} {have(unrated[0][0])} no stored support that this version has "
+            f"measured. Measure it first: tracegen support {in_shell(run.path)}"
         )
     # A row that nothing was to be searched for has no hops, and is not short of any.
     query = """SELECT support.row_id, retrievable FROM support JOIN traces ON traces.row_id = support.row_id

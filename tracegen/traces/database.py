@@ -11,6 +11,7 @@ from filelock import FileLock, Timeout
 
 from tracegen.errors import BusyError, InputError, OutputError, SettingsError
 from tracegen.jsonl import dump
+from tracegen.wording import in_shell
 
 FORMAT = 4
 """Version of the tables: those of `_FIRST`, and what `_STEPS` add. Older files are brought to it when opened for writing."""
@@ -131,7 +132,8 @@ def _check_settings(connection: sqlite3.Connection, path: Path, settings: dict[s
         changes = "; ".join(f"{key} was {_shown(before.get(key))}, now {_shown(now.get(key))}" for key in differing)
         raise SettingsError(
             f"The run file {path} was made with other settings: {changes}. Run with the settings of the first time to go on, "
-            f"or give another -o for a new run. What is finished can be had in any case: tracegen export {path} -o FILE"
+            f"or give another -o for a new run. What is finished can be had in any case: "
+            f"tracegen export {in_shell(path)} -o FILE"
         )
 
 

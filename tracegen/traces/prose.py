@@ -33,7 +33,7 @@ _TELLING = STOP_WORDS - _CODE_HAS_THEM
 """Stop words that stand in prose only: no keyword of a language that is known."""
 _WORD = re.compile(r"(?<![\w.$@-])[^\W\d_]+(?:['’][^\W\d_]+)?(?![\w(])")
 _MARKS = re.compile(r"[{}\[\]()<>=;|&@#$%^*+\\/_~]|::|\w\.\w")
-_NAME = re.compile(r"\S*\w[._]\w\S*|--\w\S*")
+_NAME = re.compile(r"(?<!\S)\S*\w[._]\w\S*|--\w\S*")
 _LIST_MARK = re.compile(r"^\s*(?:[-*+]|\d+[.)]|#{1,6}|>)\s+", re.M)
 _SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’)\]]*\s*$")
 

@@ -53,6 +53,7 @@ _LONE = re.compile(r"(?<![!$%&*+\-/<=>?@^|~:.\\#])[$^~@?%\\#](?![!$%&*+\-/<=>?@^
 _LIKE_CODE = re.compile(r"(?<![\w.])(?:\w+_\w+|[a-z\d]+[A-Z]\w*|[A-Z]+[a-z\d]+[A-Z]\w*)(?![\w.])")
 _PROSE_WORD = re.compile(r"(?<![\w'’])[^\W\d_]{3,}(?:(?!['’]?\w)|(?=['’]s\b))")
 
+# A word may be a megabyte long, such as a picture in base64: names are looked for where words begin, and not at each character.
 _DEFINING = (
     # A keyword of definition before it.
     re.compile(
@@ -61,8 +62,8 @@ _DEFINING = (
         r"[ \t]+(?:mut[ \t]+|rec[ \t]+)?([^\W\d]\w*)"
     ),
     # Something is assigned to it: `x =`, `x :=`, `x <-`, and `name:` of a field, a parameter or an annotation.
-    re.compile(r"([^\W\d]\w*)\s*(?::=|<-|←|=(?![=>~])|\+?:{1,3}(?![:=\w]))"),
-    re.compile(r"([^\W\d]\w*)\s*->|([^\W\d]\w*)\s*=>"),
+    re.compile(r"(?<!\w)([^\W\d]\w*)\s*(?::=|<-|←|=(?![=>~])|\+?:{1,3}(?![:=\w]))"),
+    re.compile(r"(?<!\w)([^\W\d]\w*)\s*(?:->|=>)"),
     re.compile(r"\\(?:new|renew|provide)command\*?\{?(\\[A-Za-z]+)"),
     # The head of a clause: `path(X, Y) :-`.
     re.compile(r"^([a-z]\w*)\([^()\n]*\)\s*(?::-|-->)", re.M),
@@ -137,7 +138,7 @@ def terms_of(text: str, language: str | None = None) -> Terms:
     in_prose = _URL.sub(" ", prose)
     qualified = {match[0] for match in _QUALIFIED.finditer(bare)}
     qualified |= {name for name in _QUALIFIED.findall(in_prose) if "/" not in name}
-    called = frozenset(re.findall(r"([^\W\d]\w*[?!]?)\s*\(", bare))
+    called = frozenset(re.findall(r"(?<!\w)([^\W\d]\w*[?!]?)\s*\(", bare))
     # What stands inside a qualified name is not a name of its own.
     rest = _QUALIFIED.sub(" ", bare)
     names = {match[0] for match in _NAME.finditer(_FLAG.sub(" ", rest)) if len(match[0]) > 1}

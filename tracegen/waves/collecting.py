@@ -15,6 +15,7 @@ from tracegen.teacher.size import BYTES_PER_TOKEN, with_estimate
 from tracegen.traces import batches
 from tracegen.traces.batches import Batch, Request
 from tracegen.traces.runfile import QUIRKS, Event, RunFile, Statement, remembering
+from tracegen.wording import are, counted, have, were
 
 LINES_AT_ONCE = 256
 """Answers written in one transaction."""
@@ -160,13 +161,14 @@ class _Taker:
         """Yield sentences about lines that should not be there."""
         if self.unknown:
             example = self.unknown[0][:80]
-            yield f"{len(self.unknown)} answers have a custom_id that is none of this batch, such as {example!r}; left out"
+            answers = f"{counted(len(self.unknown), 'answer')} {have(len(self.unknown))}"
+            yield f"{answers} a custom_id that is none of this batch, such as {example!r}; left out"
         if self.repeated:
-            yield f"{self.repeated} requests were answered twice; the first answer counts"
+            yield f"{counted(self.repeated, 'request')} {were(self.repeated)} answered twice; the first answer counts"
         if self.unreadable:
-            yield f"{self.unreadable} lines are no answers"
+            yield f"{counted(self.unreadable, 'line')} {are(self.unreadable)} no answer"
         if self.late:
-            yield f"{self.late} answers are for rows that are researched anew; they are kept in the run file"
+            yield f"{counted(self.late, 'answer')} for rows that are researched anew {are(self.late)} kept in the run file"
 
     def _take_response(self, request: Request, response: Response) -> list[Statement]:
         response = with_estimate(response, self._prompt_tokens)
@@ -199,7 +201,7 @@ class _Taker:
 
 def _empty(batch: Batch, status: Status, taker: _Taker) -> str:
     return (
-        f"None of the {batch.requests} requests of batch {batch.batch_id} was answered ({status.said}): "
+        f"No request of batch {batch.batch_id} was answered ({status.said}): "
         f"{taker.note() or 'there were no answers in its files'}. Run the same command again to ask once more."
     )
 

@@ -29,6 +29,7 @@ from tracegen.traces.ratings import Rater
 from tracegen.traces.runfile import RunFile
 from tracegen.waves.collecting import Collected, Collector
 from tracegen.waves.files import WaveFiles, line_bytes, remove_leftovers
+from tracegen.wording import are, counted, verb
 
 MAX_TRIES = 3
 """So many batches may leave a request without an answer; then its row ends with an error."""
@@ -109,8 +110,8 @@ class Waves(Research):
         if wrong := [batch for batch in batches.batches_out(run) if batch.via != service.via]:
             other = "--batch" if wrong[0].via == "service" else "the same --batch-files"
             raise SettingsError(
-                f"{len(wrong)} batches of this run are out by way of a {wrong[0].via}, not of a {service.via}. Go on with "
-                f"{other}, or add --cancel-batches to it to give them up."
+                f"{counted(len(wrong), 'batch', 'batches')} of this run {are(len(wrong))} out by way of a {wrong[0].via}, "
+                f"not of a {service.via}. Go on with {other}, or add --cancel-batches to it to give them up."
             )
 
     async def run(self, concurrency: int, rows: Iterator[Row] | None = None) -> None:
@@ -291,7 +292,7 @@ class Waves(Research):
             unanswered = list(self._run.open_rows())
         await self._send(await files.finish())
         if unanswered:
-            self._options.say(f"{len(unanswered)} rows are finished on the normal path.")
+            self._options.say(f"{counted(len(unanswered), 'row')} {are(len(unanswered))} finished on the normal path.")
             await self._row_by_row(concurrency, iter(unanswered))
 
     def _expected(self, size: int, requests: int) -> tuple[float, float]:
@@ -317,7 +318,8 @@ class Waves(Research):
         for batch in batches.batches_out(self._run):
             if batch.state == "uploaded":
                 batch = await self._submit(batch, fresh=True)
-                self._options.say(f"Wave {batch.wave}, file {batch.part}: {batch.requests} requests, batch {batch.batch_id}")
+                asked = counted(batch.requests, "request")
+                self._options.say(f"Wave {batch.wave}, file {batch.part}: {asked}, batch {batch.batch_id}")
 
     def _name(self, key: str) -> str:
         """Return the name of a batch's file, without an ending."""
@@ -355,10 +357,11 @@ def _pending(out: list[Batch], where: Callable[[str], str]) -> str:
     what = [f"{place} ({batch.status})" for batch in out if (place := where(str(batch.batch_id)))]
     if what:
         return (
-            f"{requests} requests in {len(out)} files wait for answers:\n  "
+            f"{counted(requests, 'request')} in {counted(len(out), 'file')} {verb(requests, 'wait')} for answers:\n  "
             + "\n  ".join(what)
             + "\nPut the answers beside them under these names, and run the same command again. If fewer answers will come "
             "than there are requests, put a file beside them with .errors. for .answers. in its name; it may be empty."
         )
     ids = ", ".join(str(batch.batch_id) for batch in out)
-    return f"{requests} requests are out in {len(out)} batches ({ids}). Run the same command again later to collect them."
+    asked, sent = counted(requests, "request"), counted(len(out), "batch", "batches")
+    return f"{asked} {are(requests)} out in {sent} ({ids}). Run the same command again later to collect the answers."
