@@ -25,7 +25,7 @@ _HTML_BLOCK = re.compile(
 )
 _HTML_TAG = re.compile(r"<!--.*?(?:-->|\Z)|</?[a-zA-Z][^<>]*>", re.S)
 _ATTRIBUTES = re.compile(r"\s*\{[:#.][^{}]*\}\s*$")
-_PADDING = re.compile(r"[ \t]{2,}(?=\|)|(?<=(?<!\\)\|)[ \t]{2,}")
+_PADDING = re.compile(r"(?<![ \t])[ \t]{2,}+(?=\|)|(?<=(?<!\\)\|)[ \t]{2,}")
 _DASHES = re.compile(r"-{4,}")
 _FIELD = re.compile(r"(title|description)\s*[:=]\s*(.+?)\s*", re.I)
 _PLAIN = re.compile(r"[^\W_][^_\\`*\[\]<>&!]*")
