@@ -1,5 +1,6 @@
 """Encodings: what is read as what, and what is binary."""
 
+import base64
 import codecs
 
 import pytest
@@ -56,6 +57,14 @@ def test_a_page_declares_its_encoding() -> None:
 
 def test_line_ends_become_newlines() -> None:
     assert decode(b"a\r\nb\rc\n") == "a\nb\nc\n"
+
+
+def test_of_bytes_as_text_the_beginning_is_kept() -> None:
+    image = base64.b64encode(bytes(range(256)) * 9).decode()
+    page = "# A\n\n![plot](data:image/png;base64,{})\n\nmore\n"
+    assert decode(page.format(image).encode()) == page.format(image[:40] + "...")
+    digest, path = "3fa9" * 32, "/".join(["part"] * 20)
+    assert decode(f"{digest} {path}".encode()) == f"{digest} {path}"
 
 
 @pytest.mark.parametrize("data", [b"text\0text", bytes(range(1, 32)) * 9, b"\x7fELF\x02\x01" + bytes(40)])

@@ -18,19 +18,21 @@ _BOMS = (  # the longer ones first: UTF-32's begins with UTF-16's
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\v\f\r\b\x1b")) + b"\x7f"
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]")
+_PAYLOAD = re.compile(r"(?<![A-Za-z0-9+/])([A-Za-z0-9+/]{40})[A-Za-z0-9+/]{216,}={0,2}")
 _DECLARED = re.compile(rb"""<meta[^>]{0,200}charset\s*=\s*["']?\s*([\w.:-]{1,40})""", re.IGNORECASE)
 
 
 def decode(data: bytes, *, webpage: bool = False) -> str | None:
     r"""Return the text with `\n` line ends and without surrogates, or None where it is binary content.
 
-    UTF-8 and what a byte-order mark or a web page declares come first; the rest is guessed.
+    UTF-8 and what a byte-order mark or a web page declares come first; the rest is guessed. Of bytes written in base64 or
+    hexadecimal digits the beginning is kept: an image within a page would be thousands of chunks.
     """
     text = _decode(data, webpage=webpage)
     if text is None or _is_garbage(text):
         return None
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-    return _SURROGATES.sub("\ufffd", text)
+    return _PAYLOAD.sub(r"\1...", _SURROGATES.sub("\ufffd", text))
 
 
 def _decode(data: bytes, *, webpage: bool) -> str | None:
