@@ -82,7 +82,7 @@ def test_a_bad_line_is_a_value_and_the_others_go_on(tmp_path: Path, line: bytes,
 @pytest.mark.parametrize(
     ("start", "says"),
     [
-        (gzip.compress(b'{"a": 1}'), r"is compressed, not a JSONL file\. Unpack it first: gunzip -k '.*my rows'"),
+        (gzip.compress(b'{"a": 1}', mtime=0), r"is compressed, not a JSONL file\. Unpack it first: gunzip -k '.*my rows'"),
         (b"PAR1\x15\x04", r"is a Parquet file, not a JSONL file"),
         ('{"a": 1}\n'.encode("utf-16"), r"is UTF-16, not a JSONL file\. Make it UTF-8 first: iconv"),
         (b"\xfe\xff\0{", r"is UTF-16, not a JSONL file"),
