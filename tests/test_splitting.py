@@ -150,7 +150,7 @@ def test_half_a_character_is_copied_as_it_stands(tmp_path: Path) -> None:
     ("lines", "reason"),
     [
         ([], "no line with a prompt"),
-        (['{"text": "a"}'], "rows.jsonl:1: no desired output.*Give chat JSONL"),
+        (['{"text": "a"}'], "rows.jsonl:1: no desired output.*Give a JSON object per line"),
         (["[", "{}", "]"], "is a JSON array, not JSON lines.*jq"),
         ([LINES[0]] * 3, "near-duplicates"),
     ],

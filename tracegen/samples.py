@@ -3,9 +3,10 @@
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from tracegen.dataset.rows import advice, refuse_array
+from tracegen.dataset.rows import ADVICE, refuse_array
+from tracegen.dataset.shapes import as_chat
 from tracegen.errors import InputError
 from tracegen.jsonl import Line, read_lines
 from tracegen.traces.chat import Chat, read_chat
@@ -61,13 +62,11 @@ def read_samples(path: Path, run: RunFile | None = None) -> Samples:
     Raises InputError where the file cannot be read or no line of it can be used.
     """
     families = {} if run is None else _families(run)
-    first: Any = None
     usable: list[Sample] = []
     unusable: list[Unusable] = []
     for line in read_lines(path):
         if not usable and not unusable:
             refuse_array(path, line)
-            first = line.value
         sample = _read(line, families)
         if isinstance(sample, Sample):
             usable.append(sample)
@@ -75,7 +74,7 @@ def read_samples(path: Path, run: RunFile | None = None) -> Samples:
             unusable.append(sample)
     if not usable:
         reason = f" {path.name}:{unusable[0].line}: {unusable[0].reason}." if unusable else ""
-        raise InputError(f"{path} has no line with a prompt and a desired output.{reason}{advice(path, first)}")
+        raise InputError(f"{path} has no line with a prompt and a desired output.{reason} {ADVICE}")
     return Samples(path, tuple(usable), tuple(unusable))
 
 
@@ -103,14 +102,15 @@ def _families(run: RunFile) -> dict[str, str]:
 def _read(line: Line, families: dict[str, str]) -> Sample | Unusable:
     if line.error is not None:
         return Unusable(line.number, line.error)
-    chat = read_chat(line.value)
+    value = as_chat(line.value)
+    chat = read_chat(value)
     if not chat.desired_output.strip():
         return Unusable(line.number, "no desired output at its end")
     prompt = "\n".join(_texts(chat))
     if not prompt.strip():
         return Unusable(line.number, "no user turn")
-    key = key_of(line.value["messages"])
-    family = family_of(line.value.get("variant_of")) or families.get(key) or key
+    key = key_of(value["messages"])
+    family = family_of(value.get("variant_of")) or families.get(key) or key
     return Sample(line.number, line.text, prompt, chat.desired_output, key, family)
 
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from tracegen.dataset import read_rows
 from tracegen.dataset.extra import NOT_DOCUMENTED, about_nothing, invented_names, without_search
 from tracegen.dataset.messy import RULES, lost, told
+from tracegen.dataset.shapes import as_chat
 from tracegen.errors import SettingsError, TracegenError
 from tracegen.jsonl import dump, replacing
 from tracegen.pipeline import BUILTIN, DEFAULT_INDEX, check_output, price_of
@@ -234,7 +235,7 @@ def _read(row: Row, answer: Response | Failure) -> tuple[str, str]:
 
 def _variant(row: Row, raw: str, kind: str, text: str) -> dict[str, Any]:
     """Return the line of a row with another last prompt."""
-    value: dict[str, Any] = json.loads(raw)
+    value: dict[str, Any] = as_chat(json.loads(raw))
     value["messages"][-2]["content"] = text
     return value | {"variant_of": row.id, "variant": kind}
 

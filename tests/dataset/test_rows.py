@@ -2,8 +2,6 @@
 
 import json
 import random
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracegen.dataset import read_rows
+from tracegen.dataset import Entry, read_rows
+from tracegen.dataset.shapes import as_chat
 from tracegen.errors import InputError
 from tracegen.jsonl import dump
 from tracegen.records import Rejected, Row
@@ -134,7 +133,7 @@ def test_any_json_is_a_row_or_rejected_with_its_place(tmp_path_factory: pytest.T
         ('"text"', "the line is a JSON string, not an object with `messages`"),
         ("null", "the line is a JSON null, not an object with `messages`"),
         ("{}", "no `messages` list in the row (it has no key at all)"),
-        ('{"prompt": "a", "completion": "b"}', "no `messages` list in the row (it has `prompt`, `completion`)"),
+        ('{"prompt": "a", "label": "b"}', "no `messages` list in the row (it has `prompt`, `label`)"),
         ('{"messages": []}', "`messages` is empty"),
         ('{"messages": {"role": "user"}}', "`messages` is a JSON object, not a list"),
         ('{"messages": null}', "`messages` is a JSON null, not a list"),
@@ -310,7 +309,7 @@ def test_a_limit_that_meets_no_row_does_not_speak_of_the_rest(tmp_path: Path) ->
 
 @pytest.mark.parametrize("content", ["", "\n\r\n \n", "\ufeff"])
 def test_an_empty_file_is_an_error(tmp_path: Path, content: str) -> None:
-    with pytest.raises(InputError, match=r"train\.jsonl is empty\. Give a file with one JSON object per line"):
+    with pytest.raises(InputError, match=r"train\.jsonl is empty\. Give a JSON object per line"):
         read(tmp_path, content)
 
 
@@ -345,38 +344,75 @@ def test_the_marks_of_a_variant_are_read_and_change_no_id(tmp_path: Path) -> Non
     assert [row.id.split("-")[1] for row in (one, other)] == ["1", "2"]
 
 
-SHAPES = [
-    {"prompt": "A prompt", "completion": "an output"},
-    {"prompt": "A prompt", "response": "an output", "id": 7},
-    {"question": "A prompt", "answer": "an output"},
-    {"input": "A prompt", "output": "an output"},
-    {"instruction": "A prompt", "input": "", "output": "an output"},
-    {"instruction": "A", "input": "prompt", "output": "an output"},
-    {"conversations": [{"from": "human", "value": "A prompt"}, {"from": "gpt", "value": "an output"}]},
+def texts_of(entry: Entry) -> list[tuple[str, str]]:
+    assert isinstance(entry.outcome, Row), entry.outcome
+    return [(message.role, message.content) for message in entry.outcome.messages]
+
+
+ASKED, DONE = ("user", "A prompt"), ("assistant", " an output\n")
+TURNS = [{"role": "user", "content": ASKED[1]}, {"role": "assistant", "content": DONE[1]}]
+SHAPES: list[tuple[dict[str, Any], list[tuple[str, str]]]] = [
+    ({"prompt": ASKED[1], "completion": DONE[1]}, [ASKED, DONE]),
+    ({"prompt": ASKED[1], "response": DONE[1], "id": 7}, [ASKED, DONE]),
+    ({"question": ASKED[1], "answer": DONE[1], "input": "not the prompt"}, [ASKED, DONE]),
+    ({"input": ASKED[1], "output": DONE[1]}, [ASKED, DONE]),
+    ({"prompt": TURNS[:1], "completion": TURNS[1:]}, [ASKED, DONE]),
+    ({"instruction": ASKED[1], "input": "", "output": DONE[1], "system": ""}, [ASKED, DONE]),
+    ({"instruction": "Sort", "input": "[2, 1]", "output": DONE[1]}, [("user", "Sort\n\n[2, 1]"), DONE]),
+    (
+        {"instruction": ASKED[1], "output": DONE[1], "system": "Be brief.", "history": [["one", "two"]]},
+        [("system", "Be brief."), ("user", "one"), ("assistant", "two"), ASKED, DONE],
+    ),
+    (
+        {"conversations": [{"from": "human", "value": ASKED[1]}, {"from": "gpt", "value": DONE[1]}], "system": "Be brief."},
+        [("system", "Be brief."), ASKED, DONE],
+    ),
+    ({"conversations": TURNS}, [ASKED, DONE]),
+    ({"messages": TURNS, "prompt": "another one", "completion": "x"}, [ASKED, DONE]),
 ]
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-def test_rows_of_another_shape_are_an_error_that_says_how_to_turn_them(tmp_path: Path, shape: dict[str, Any]) -> None:
-    path = tmp_path / "my rows.jsonl"
-    path.write_text(json.dumps(shape) + "\n", encoding="utf-8")
-    with pytest.raises(InputError, match=r"No line .*my rows\.jsonl:1: no `messages`.* Turn it into chat rows") as error:
-        list(read_rows(path))
-    with pytest.raises(InputError, match=r"Turn it into chat rows"):
-        read_samples(path)
-    command = str(error.value).partition("with: ")[2]
-    assert command.endswith(f"'{path}' > 'my rows.chat.jsonl'")
-    if shutil.which("jq"):
-        subprocess.run(command, shell=True, cwd=tmp_path, check=True)
-        [entry] = read_rows(tmp_path / "my rows.chat.jsonl")
-        assert isinstance(entry.outcome, Row)
-        prompt, output = entry.outcome.messages
-        assert (prompt.content.split(), output.content) == (["A", "prompt"], "an output")
+@pytest.mark.parametrize(("row", "messages"), SHAPES)
+def test_rows_of_other_shapes_are_read(tmp_path: Path, row: dict[str, Any], messages: list[tuple[str, str]]) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps(row) + "\n", encoding="utf-8")
+    [entry] = read_rows(path)
+    assert texts_of(entry) == messages
+    [sample] = read_samples(path).usable
+    assert (sample.prompt.endswith(messages[-2][1]), sample.output) == (True, DONE[1])
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({"prompt": 7, "completion": "x"}, "message 1 has a JSON number as content, not a text"),
+        ({"prompt": "p", "completion": ""}, "the desired output is empty"),
+        ({"prompt": "p", "completion": None}, "message 2 has no content"),
+        ({"prompt": [], "completion": "x"}, "the last user turn is empty"),
+        ({"conversations": [{"from": "human", "value": "p"}]}, "no desired output: the last message is from user"),
+        ({"conversations": [{"from": "observation", "value": "p"}]}, 'message 1 has the role "observation"'),
+        ({"conversations": []}, "`messages` is empty"),
+        ({"instruction": "p", "output": "x", "history": ["one"]}, "message 2 has no content"),
+        ({"prompt": "p"}, "no `messages` list in the row (it has `prompt`)"),
+    ],
+)
+def test_rows_of_other_shapes_are_refused_with_a_reason(tmp_path: Path, row: dict[str, Any], reason: str) -> None:
+    good = {"prompt": "p", "completion": "x"}
+    rejected, _ = read(tmp_path, json.dumps(row), json.dumps(good))
+    assert isinstance(rejected, Rejected)
+    assert reason in rejected.reason
+    assert rejected.row == row
+
+
+@given(prompt=st.text(min_size=1), output=st.text(min_size=1))
+def test_any_text_of_a_completion_stays_as_it_is(prompt: str, output: str) -> None:
+    for row in ({"prompt": prompt, "completion": output}, {"instruction": prompt, "output": output}):
+        assert [message["content"] for message in as_chat(row)["messages"]] == [prompt, output]
 
 
 def test_of_other_files_it_says_what_chat_jsonl_is(tmp_path: Path) -> None:
     for first in ("prompt,completion", '{"text": "x"}', "null"):
-        with pytest.raises(InputError, match=r"Give chat JSONL: .*docs/datasets\.md"):
+        with pytest.raises(InputError, match=r"Give a JSON object per line, .*docs/datasets\.md"):
             read(tmp_path, first)
-    with pytest.raises(InputError, match=r"tool call; tracegen adds traces to rows that have none\.$"):
+    with pytest.raises(InputError, match=r"tool call; tracegen adds traces to rows that have none\."):
         read(tmp_path, json.dumps({"messages": [{"role": "tool", "content": "x"}]}))

@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tracegen.dataset.repetitions import Repetitions
+from tracegen.dataset.shapes import as_chat
 from tracegen.errors import InputError
 from tracegen.jsonl import Line, dump, read_lines
 from tracegen.records import Message, Rejected, Row, content_digest
 from tracegen.wording import in_shell
 
 ROLES = ("system", "developer", "user", "assistant")
-ASKED = ("prompt", "instruction", "question", "input")
-ANSWERED = ("completion", "output", "response", "answer")
-"""Fields of a prompt and of its desired output in datasets of other shapes."""
+ADVICE = "Give a JSON object per line, with `messages` that end in the desired output, or in another shape of docs/datasets.md."
+"""What to do where no line of a file is a row."""
 MAX_SHOWN = 40
 """So many characters of a key, role or type are quoted in a reason."""
 MAX_DEPTH = 64
@@ -43,29 +43,28 @@ def read_rows(path: Path, limit: int | None = None) -> Iterator[Entry]:
     Raises InputError where nothing can be done with the file: it cannot be read, is empty, is one JSON array, or no line of it
     is a row.
     """
-    first: Rejected | None = None
+    first_reason: str | None = None
     usable = False
     lines = read_lines(path)
     with Repetitions() as repetitions:
         for line in lines if limit is None else islice(lines, limit):
-            if not usable and first is None:
+            if not usable and first_reason is None:
                 refuse_array(path, line)
             try:
                 row = parse_row(line, repetitions)
             except _Unusable as reason:
                 # A reason may quote the line or the file's name, and neither need be text that a file can hold.
                 message = f"{path.name}:{line.number}: {reason}".encode(errors="backslashreplace").decode()
-                rejected = Rejected(line=line.number, reason=message, row=line.text if line.error else line.value)
-                first = first or rejected
-                yield Entry(rejected, line.text)
+                first_reason = first_reason or message
+                yield Entry(Rejected(line=line.number, reason=message, row=line.text if line.error else line.value), line.text)
             else:
                 usable = True
                 yield Entry(row, line.text)
-    if not usable and first is None:
-        raise InputError(f"{path} is empty. Give a file with one JSON object per line, each with `messages`.")
-    if not usable and first is not None:
+    if not usable and first_reason is None:
+        raise InputError(f"{path} is empty. {ADVICE}")
+    if not usable:
         lines_read = f"No line of {path}" if limit is None else f"No line among the first {limit:,} of {path}"
-        raise InputError(f"{lines_read} is a usable row. {first.reason}.{advice(path, first.row)}")
+        raise InputError(f"{lines_read} is a usable row. {first_reason}. {ADVICE}")
 
 
 def parse_row(line: Line, repetitions: Repetitions) -> Row:
@@ -75,7 +74,7 @@ def parse_row(line: Line, repetitions: Repetitions) -> Row:
     """
     if line.error is not None:
         raise _Unusable(line.error)
-    messages = tuple(_messages(line.value))
+    messages = tuple(_messages(as_chat(line.value)))
     _check_turns(messages)
     digest = content_digest([message.model_dump() for message in messages])
     variant_of, variant = line.value.get("variant_of"), line.value.get("variant")
@@ -87,31 +86,6 @@ def parse_row(line: Line, repetitions: Repetitions) -> Row:
         variant=variant if isinstance(variant, str) else None,
         search=line.value.get("search") is not False,
     )
-
-
-def advice(path: Path, row: Any) -> str:
-    """Return how a file without a usable row becomes chat JSONL, by what its first line holds; "" where the reason says it."""
-    if isinstance(row, dict) and "messages" in row:
-        return ""
-    known = _as_messages(row) if isinstance(row, dict) else None
-    if known is None:
-        return " Give chat JSONL: a JSON object per line, with `messages` that end in the desired output (docs/datasets.md)."
-    quoted, output = in_shell(path), in_shell(f"{path.stem}.chat.jsonl")
-    return f" Turn it into chat rows, for example with: jq -c '{{messages: [{known}]}}' {quoted} > {output}"
-
-
-def _as_messages(row: dict[str, Any]) -> str | None:
-    """Return, in the language of jq, the messages of a row of another known shape."""
-    if isinstance(row.get("conversations"), list):
-        return '.conversations[] | {role: ({human: "user", gpt: "assistant"}[.from] // .from), content: .value}'
-    asked = next((name for name in ASKED if name in row), None)
-    answered = next((name for name in ANSWERED if name in row), None)
-    if asked is None or answered is None:
-        return None
-    prompt = f".{asked}"
-    if asked == "instruction" and "input" in row:
-        prompt = '([.instruction, .input] | map(select(. != null and . != "")) | join("\\n\\n"))'
-    return f'{{role: "user", content: {prompt}}}, {{role: "assistant", content: .{answered}}}'
 
 
 def refuse_array(path: Path, line: Line) -> None:
