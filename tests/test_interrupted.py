@@ -15,6 +15,7 @@ import pytest
 from bench.endpoint import Endpoint
 from bench.endpoint import start as start_endpoint
 from tests.conftest import LIMIT_S, ROOT, database
+from tracegen.cli.stopping import SAME_S
 
 ROWS = 20
 CONCURRENCY = 8
@@ -117,6 +118,7 @@ def test_ctrl_c_again_stops_at_once(many_rows: Path, tmp_path: Path, sample_inde
         assert process.stderr is not None
         said = iter(process.stderr.readline, "")
         assert any("Ctrl-C again" in line for line in said)
+        time.sleep(SAME_S)  # it would count as the same one before
         for _ in range(3):
             process.send_signal(signal.SIGINT)
         rest = "".join(said)
