@@ -15,7 +15,7 @@ RARE_ROWS = 3
 LINES = 10
 """Lines named of each undocumented term."""
 
-_SEPARATOR = re.compile(r"\.|::|/|#")
+_SEPARATOR = re.compile(r"\.|::?|/|#")
 # A heading that is one name, with or without arguments: `fold`, `std.foldl(func, arr, init)`.
 _NAME_HEADING = re.compile(r"`?(?P<name>[^\W\d]\w*(?:(?:\.|::|/|#)[^\W\d]\w*)*[?!]?)(?:\(.*\))?`?")
 # What makes a word a name: it is called, or belongs to something.
