@@ -70,6 +70,29 @@ def test_parts_that_no_output_uses_are_named() -> None:
     assert found.judged == 3  # the guide has no section that is named for a term
 
 
+def test_sections_headed_by_signatures_are_judged_with_what_is_below_them_or_put_together() -> None:
+    chunks = [
+        chunk("lists.html", ("lists", "Exports", "foldl(Fun, Acc, List) -> Acc1", "Types"), "Fun = fun()"),
+        chunk("lists.html", ("lists", "Exports", "last(List) -> Last"), "The last element."),
+        chunk("hash.html", ("Hashes", "(hash-ref hash key) → any"), "Gets it."),
+        chunk("hash.html", ("Hashes", "(hash-keys hash) → list?"), "All keys."),
+        chunk(
+            "assoc.html", ("Maps", "Querying"), "## [semidet]get_assoc(+Key, +Map, -Value)\n\nGets.\n\n## [det]max_assoc(+M)\n"
+        ),
+        chunk("Data-List.html", ("Data.List", "lines :: String -> [String]"), "Breaks a text up."),
+    ]
+    rows = [
+        row(1, "Fold it.", "lists:foldl(F, 0, L)"),
+        row(2, "Get it.", "(hash-ref h 1)"),
+        row(3, "It, too.", "get_assoc(1, M, V)"),
+    ]
+    found = examine_documentation("id", chunks, needs_of(rows, Vocabulary(chunks), None))
+    assert found.unused_pages == ("Data-List.html",)
+    assert [part.heading.split(" > ")[-1] for part in found.unused_sections] == [
+        "last(List) -> Last", "(hash-keys hash) → list?", "[det]max_assoc(+M)",
+    ]  # fmt: skip
+
+
 def test_every_part_is_used_where_every_name_is() -> None:
     rows = [*ROWS, row(5, "Windows and digests.", "list.window(xs, 2)\nhash.sha(t)")]
     found, _ = examine(rows)

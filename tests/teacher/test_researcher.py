@@ -303,6 +303,7 @@ def test_very_long_prompts_get_short_queries(piece: str) -> None:
         ("You are a Gleam programming assistant.", "", "Gleam"),
         ("You answer questions about Kubernetes.", "", "Kubernetes"),
         ("Ask one thing at a time. Read what comes back.", "Write it in Elm, please", "Elm"),
+        ("You write SWI-Prolog.", "", "SWI-Prolog"),
         ("", "nothing to go on", ""),
     ],
 )
@@ -356,6 +357,17 @@ def test_phrases_are_whole(sentence: str, phrase: str) -> None:
 )
 def test_stories_and_fragments_are_no_phrases(sentence: str) -> None:
     assert phrases_in(sentence, strict=True) == []
+
+
+@pytest.mark.parametrize(
+    ("prompt", "query"),
+    [
+        ("The three best paid people of each department from employees", "The three best paid people of each department"),
+        ("With mapAccumL, please", "mapAccumL"),
+    ],
+)
+def test_what_speaks_of_no_operation_is_asked_as_it_stands(prompt: str, query: str) -> None:
+    assert query_of(reply(conversation(prompt))) == query
 
 
 def test_code_and_prose_are_told_apart() -> None:

@@ -155,6 +155,43 @@ def test_a_field_of_the_outputs_own_is_not_undocumented() -> None:
     assert statuses(support("{ total: 3, half: self.total }")) == {"self": "documented"}
 
 
+def test_a_field_that_the_library_has_too_is_the_librarys_below_its_name() -> None:
+    vocabulary = Vocabulary(
+        [
+            chunk("std/arrays.md", ("Arrays", "std.avg"), "`std.avg(arr)` is the mean."),
+            chunk("objects.md", ("Objects",), "```\n{ x: 1, y: self.x }\n```"),
+        ]
+    )
+    rated = rate("{ avg: std.avg([1]), x: 2, z: self.x }", passage_of(""), [], vocabulary)
+    assert statuses(rated) == {"std.avg": "documented", "self": "documented"}
+
+
+def test_a_name_of_several_parts_is_one_where_the_documentation_has_it_and_its_parts_where_they_stand_alone() -> None:
+    vocabulary = Vocabulary([chunk("hash.html", ("(hash-update hash key)",), "See `hash`, `set-box!` and `first`: rest:bits")])
+    rated = rate("(hash-update (hash) (first-time x)) <<rest:bits>> set-box!", passage_of(""), [], vocabulary)
+    assert set(statuses(rated)) == {"hash-update", "hash", "first", "set-box!"}
+
+
+def test_a_function_of_a_module_before_a_colon_is_shown_on_the_page_of_the_module() -> None:
+    passage = passage_of("foldl(Fun, Acc0, List) -> Acc1", "lists.html", ("lists", "foldl(Fun, Acc0, List) -> Acc1"))
+    assert explains(passage, "lists:foldl", "qualified")
+    vocabulary = Vocabulary([chunk("lists.html", ("lists", "foldl(Fun, Acc0, List)"), "See lists:map/2.")])
+    rated = rate("lists:foldl(F, 0, L), lists:fold(F), {a:lists(1)}", passage_of(""), [], vocabulary)
+    assert statuses(rated) == {"lists:foldl": "documented", "lists:fold": "undocumented", "lists": "documented"}
+
+
+def test_what_is_called_may_be_documented_in_the_other_case() -> None:
+    vocabulary = Vocabulary([chunk("sql.html", ("NULLIF",), "`NULLIF(value1, value2)` and `lower`, `URL`")])
+    rated = rate("SELECT nullif(url, LOWER(a))", passage_of(""), [], vocabulary)
+    assert statuses(rated) == {"NULLIF": "documented", "lower": "documented"}
+
+
+def test_short_flags_that_stand_together_are_those_that_the_documentation_has() -> None:
+    vocabulary = Vocabulary([chunk("set.rst", ("set",), "**-g** or **-x**: global, exported. `test -ne`, `-n`, `-e`")])
+    rated = rate("set -gx EDITOR vi\ntest -ne 1 2", passage_of(""), [], vocabulary)
+    assert {term.text for term in rated.terms if term.kind == "symbol"} == {"-g", "-x", "-ne"}
+
+
 def test_an_output_that_needs_nothing_has_no_support() -> None:
     rated = support("{ a: 1 }", "an object with a")
     assert (rated.support, rated.retrievable) == (None, None)

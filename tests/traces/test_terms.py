@@ -63,6 +63,57 @@ CASES = {
         {":-", "\\+", "member", "use_module", "library"},
         {"path", "foldl"},
     ),
+    "racket": (
+        "#lang racket\n(require racket/string)\n(struct point (x y) #:transparent)\n(define (count-words words)\n"
+        "  (for*/fold ([counts (hash)]) ([word (in-list words)] #:unless (string=? word \"\"))\n"
+        "    (let* ([size (string->number word)]) (hash-update counts size add1 0))))\n(map point-x (sort ps > #:key cdr))",
+        {"#lang", "racket/string", "#:transparent", "#:unless", "#:key", "define", "for*/fold", "hash", "in-list", "string=?",
+         "let*", "string->number", "hash-update", "add1", "cdr"},
+        {"?", "count-words", "words", "counts", "word", "size", "point-x", "point", "string", "number", "->"},
+    ),
+    "erlang": (
+        "-module(words).\ncount(Words) when is_list(Words) ->\n    Found = lists:foldl(fun add/2, #{}, Words),\n"
+        "    case re:run(Found, base64:encode(Words)) of\n        nomatch -> {ok, Found};\n        {match, Rest} -> Rest\n"
+        "    end.\nadd(W, M) -> maps:update_with(W, fun erlang:abs/1, 1, M).",
+        {"-module", "lists:foldl", "re:run", "base64:encode", "maps:update_with", "erlang:abs", "nomatch", "ok"},
+        {"count", "Words", "Found", "Rest", "add", "foldl", "run"},
+    ),
+    "haskell aliases": (
+        "import qualified Data.Map.Strict as Map\ndata User = User { age :: Int }\nsafe :: Int -> FilePath -> Maybe Int\n"
+        "safe n p\n  | n > 0 = Map.insertWith n p\n  | otherwise = Nothing\n\ninstance Monoid Largest where\n"
+        "  Largest a <> Largest b = Largest (a `max` b)",
+        {"Data.Map.Strict.insertWith", "Int", "FilePath", "otherwise", "Nothing", "data", "Monoid", "<>"},
+        {"Map", "Map.insertWith", "User", "age"},
+    ),
+    "fish": (
+        "set -gx EDITOR vi\nset -l parts (string split -m 1 -- $argv)\nfor p in *.txt\n"
+        "    contains -- $p $parts; or ./run.sh\nend",
+        {"set", "-gx", "-l", "string", "split", "-m", "argv", "contains", "or", "for", "in", "end"},
+        {"EDITOR", "parts", "*.", "./"},
+    ),
+    "sql definitions": (
+        "CREATE TABLE IF NOT EXISTS booking (span tstzrange);\nWITH RECURSIVE chain AS (SELECT data #>> '{a}' AS name FROM t)\n"
+        "SELECT CAST(total AS numeric) FROM chain",
+        {"CREATE", "TABLE", "EXISTS", "tstzrange", "RECURSIVE", "AS", "#>>", "CAST", "numeric"},
+        {"booking", "chain", "name", ">>"},
+    ),
+    "guile": (
+        "(use-modules (srfi srfi-9))\n(define-record-type <person> (make-person name age) person? (name person-name))\n"
+        "(filter even? (map person-name people))",
+        {"use-modules", "srfi-9", "define-record-type", "filter", "even?"},
+        {"person", "person?", "person-name", "make-person", "?"},
+    ),
+    "perl": (
+        "use strict;\nuse List::Util qw(uniq);\nmy @top = uniq @$list;\nwhile (my $line = <$file>) { print lc $line }",
+        {"use", "strict", "List::Util", "uniq", "my", "while", "print", "lc"},
+        {"line", "<$", "@$"},
+    ),
+    "clauses": (
+        "sum([], 0).\nsum([X|Rest], Total) :-\n    sum(Rest, Before), Total #= X + Before, !.\n"
+        "main :- sum([1], Total), print(Total).",
+        {":-", "#=", "print"},
+        {"sum", "main", "Rest", "Total", "Before", "!."},
+    ),
     "apl": ("life ← {⊃1 ⍵∨.∧3 4=+/,¯1 0 1∘.⊖⊂⍵} ⍝ Comment", {"⊃", "⍵", "∨", "⊖", "←"}, {"life", "Comment", "⍝"}),
 }  # fmt: skip
 
@@ -71,7 +122,7 @@ CASES = {
 def test_the_general_rule_reads_languages_it_does_not_know(language: str) -> None:
     text, expected, not_expected = CASES[language]
     terms = terms_of(text)
-    found = terms.names | terms.qualified | terms.symbols
+    found = terms.names | terms.qualified | terms.symbols | terms.compounds
     assert expected <= found
     assert not not_expected & found
     assert terms.words == frozenset()
@@ -108,14 +159,26 @@ def test_code_and_prose_of_one_answer_are_told_apart() -> None:
     assert "foldl" not in prose
 
 
+def test_a_variable_named_a_makes_no_prose() -> None:
+    assert not is_prose("instance Semigroup Largest where\n  Largest a <> Largest b = Largest (a `max` b)")
+    assert is_prose("That is a sort of a list.")
+
+
 def test_the_language_of_a_fence_is_used_where_pygments_knows_it() -> None:
     # In Python `//` divides; by the general rule it begins a comment.
     assert "math.floor" in terms_of("```python\nx = 7 // math.floor(y)\n```").qualified
     assert "math.floor" not in terms_of("x = 7 // math.floor(y)").qualified
+    # Its lexer calls atoms and operators of Prolog strings.
+    terms = terms_of("```prolog\np(X) :- ( open(X, read, 'kept out') -> true ; fail ).\n```")
+    assert {"read", "true", "->"} <= terms.names | terms.symbols
+    assert "kept" not in terms.names
 
 
 def test_words_of_passages_stand_with_and_without_their_marks() -> None:
     assert {"empty?", "empty", "foldl'", "runs-on"} <= words_in("Is it empty? See foldl' and runs-on.")
+    assert {"string->list", "let*", "exn:fail?", "bytes=?"} <= words_in("(let* ([l (string->list s)]) exn:fail? bytes=?)")
+    assert "srfi-1" in words_in("(srfi srfi-1)")
+    assert "n-1" not in words_in("n-1")
     assert symbols_in("a $ b ⍴ c -o out") == {"$", "⍴", "-o"}
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from tracegen.doctor.figures import support_figures
@@ -15,9 +15,16 @@ RARE_ROWS = 3
 LINES = 10
 """Lines named of each undocumented term."""
 
-_SEPARATOR = re.compile(r"\.|::|/|#")
+_SEPARATOR = re.compile(r"\.|::?|/|#")
 # A heading that is one name, with or without arguments: `fold`, `std.foldl(func, arr, init)`.
 _NAME_HEADING = re.compile(r"`?(?P<name>[^\W\d]\w*(?:(?:\.|::|/|#)[^\W\d]\w*)*[?!]?)(?:\(.*\))?`?")
+# A heading that is a signature: `foldl(Fun, Acc, List) -> Acc`, `lines :: String -> [String]`, `(hash-ref hash key) → any`,
+# `[det]setof(+Template, +Goal, -Set)`.
+_SIGNATURE = re.compile(
+    r"(?:\[[\w, ]+\])?(?:\((?P<lisp>[^\W\d][^\s()]*)(?:\s.*)?\)(?:\s.*)?|"
+    r"(?P<name>[^\W\d]\w*(?:(?:\.|::?|/)[^\W\d]\w*)*['?!]?)(?:\(.*\)|\(.*\)\s+(?:->|→|::?|=)\s.*|\s+::?\s.*))"
+)
+_HEADING_INSIDE = re.compile(r"^#{2,6} (.+?)\s*$", re.M)
 # What makes a word a name: it is called, or belongs to something.
 _NAME_IN_USE = re.compile(r"(?:\.|::)([^\W\d]\w*)|([^\W\d]\w*[?!]?)\(")
 
@@ -99,18 +106,17 @@ def _unused(chunks: Sequence[Chunk], needed: Iterable[str]) -> tuple[int, tuple[
     Whether a page without such sections is used cannot be seen from names: guides speak of what every program has.
     """
     by_last: dict[str, list[str]] = defaultdict(list)
+    qualifiers: set[str] = set()
     for term in needed:
-        by_last[_SEPARATOR.split(term)[-1]].append(term)
+        *before, last = _SEPARATOR.split(term)
+        by_last[last].append(term)
+        qualifiers.update(before)
     in_use = {name for chunk in chunks for match in _NAME_IN_USE.findall(chunk.text) for name in match if name}
     used: dict[tuple[str, tuple[str, ...]], bool] = {}
     for chunk in chunks:
-        heading = _NAME_HEADING.fullmatch(chunk.headings[-1]) if chunk.headings else None
-        last = _SEPARATOR.split(heading["name"])[-1] if heading else ""
-        # A page without headings is headed by the name of its file.
-        if last not in in_use or chunk.path.endswith(chunk.headings[-1]):
-            continue
-        section = (chunk.path, chunk.headings)
-        used[section] = used.get(section, False) or _is_needed(chunk, last, by_last.get(last, ()))
+        for headings, last in _named(chunk, in_use):
+            section = (chunk.path, headings)
+            used[section] = used.get(section, False) or last in qualifiers or _is_needed(chunk, last, by_last.get(last, ()))
     pages = Counter(path for path, _ in used)
     used_pages = {path for (path, _), needed_here in used.items() if needed_here}
     sections = [
@@ -119,6 +125,31 @@ def _unused(chunks: Sequence[Chunk], needed: Iterable[str]) -> tuple[int, tuple[
         if not needed_here and path in used_pages
     ]
     return len(pages), tuple(path for path in pages if path not in used_pages), tuple(sections)
+
+
+def _named(chunk: Chunk, in_use: set[str]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield the sections of a chunk that are named for something, as their headings and that name.
+
+    These are the deepest such one that it stands in, and the short ones that are put together in it.
+    """
+    for depth in range(len(chunk.headings), 0, -1):
+        heading = chunk.headings[depth - 1]
+        # A page without headings is headed by the name of its file.
+        if not chunk.path.endswith(heading) and (name := _name_of(heading, in_use)):
+            yield chunk.headings[:depth], name
+            break
+    for heading in _HEADING_INSIDE.findall(chunk.text):
+        if name := _name_of(heading, in_use):
+            yield (*chunk.headings, heading), name
+
+
+def _name_of(heading: str, in_use: set[str]) -> str | None:
+    """Return the last part of the name that a heading is, or None."""
+    if match := _SIGNATURE.fullmatch(heading):
+        return match["lisp"] or str(_SEPARATOR.split(match["name"])[-1])
+    match = _NAME_HEADING.fullmatch(heading)
+    last = _SEPARATOR.split(match["name"])[-1] if match else ""
+    return last if last in in_use else None
 
 
 def _is_needed(chunk: Chunk, name: str, terms: Sequence[str]) -> bool:

@@ -20,11 +20,15 @@ _DATA_LABELS = word_set(
 )
 _SYSTEM_LANGUAGE = (
     re.compile(
-        r"\b(?:an?|the)\s+(?:\w+\s+)?([A-Z][\w+#]*)\s+(?:programming|coding|language|code|configuration|assistant|expert|developer"
+        r"\b(?:an?|the)\s+(?:\w+\s+)?([A-Z][\w+#]*(?:-[A-Z]\w*)?)\s+(?:programming|coding|language|code|configuration|assistant|expert|developer"
         r"|programmer|engineer|tutor|compiler)\b"
     ),
-    re.compile(r"\b(?:writes?|generates?|produces?|outputs?|speaks?|in|about|with|for)\s+(?:\w+\s+)?([A-Z][\w+#]*)"),
-    re.compile(r"\b([A-Z][\w+#]*)\s+(?:program|module|code|file|function|template|configuration|language|documentation)s?\b"),
+    re.compile(
+        r"\b(?:writes?|generates?|produces?|outputs?|speaks?|in|about|with|for)\s+(?:\w+\s+)?([A-Z][\w+#]*(?:-[A-Z]\w*)?)"
+    ),
+    re.compile(
+        r"\b([A-Z][\w+#]*(?:-[A-Z]\w*)?)\s+(?:program|module|code|file|function|template|configuration|language|documentation)s?\b"
+    ),
 )
 _PROMPT_LANGUAGE = re.compile(r"\b[Ii]n\s+([A-Z][a-z]\w*|[A-Z]\w*[+#]+)(?=[\s.,?!:;)]|$)")
 _NO_LANGUAGE = word_set(

@@ -36,6 +36,7 @@ _MARKS = re.compile(r"^#+\s*(?:\d+\.)?|^>\s?|[*_]{1,2}(?=\w)|(?<=\w)[*_]{1,2}(?!
 _SOFT_BREAK = re.compile(r"(?<=[^\n])\n(?=[a-z(`])")
 _TITLE = re.compile(r"^(?=#{1,6}\s)", re.MULTILINE)
 _SIDE_TITLES = word_set("introduction background story note credit credits hint hints example examples")
+_LIKE_CODE = re.compile(r"(?<![\w./@-])(?:[a-z]+_[a-z_]+|[a-z]+[A-Z]\w*)(?![\w(./@-])")
 _SPOKEN_CODE = re.compile(r"`([^`\n]{1,40})`")
 _DOTTED = re.compile(r"(?<![\w./@:\"'-])[A-Za-z_]\w*(?:\.[A-Za-z_]\w*){1,3}(?![\w/@.\"'-])")
 _MODULE = re.compile(
@@ -96,8 +97,12 @@ class Prompt(NamedTuple):
     """Stems of the words of its prose that say something."""
     english: bool
     """Whether the prose looks like English."""
+    spoken: tuple[str, ...]
+    """The words of its prose that look like code: `gen_server`, `mapAccumL`."""
+    clauses: tuple[str, ...]
+    """Its clauses as they stand, those of some length first."""
     lines: tuple[str, ...]
-    """Its clauses as they stand where it is not English, so that little of the above can be trusted."""
+    """The clauses where it is not English, so that little of the above can be trusted."""
 
 
 def read_prompt(text: str) -> Prompt:
@@ -128,7 +133,9 @@ def read_prompt(text: str) -> Prompt:
         labels=labels,
         stems=frozenset(stems_of(prose)) - STOP_WORDS,
         english=_is_english(prose),
-        lines=() if questions or _is_english(prose) else tuple(clauses_of(prose)),
+        spoken=tuple(dict.fromkeys(_LIKE_CODE.findall(prose)))[:4],
+        clauses=(clauses := tuple(clauses_of(prose))),
+        lines=() if questions or _is_english(prose) else clauses,
     )
 
 
@@ -148,7 +155,10 @@ def clauses_of(prose: str) -> list[str]:
     for clause in re.split(r"[\n.!?;:,()¿¡\"„“”«»。！？；：，、]+", _LITERAL.sub("\n", prose))[:60]:
         words = [word for word in WORD.findall(clause) if len(word) <= 40]
         if len(words) >= 3 or any(len(word) >= 5 and not word.isascii() for word in words):
-            found.append(" ".join(words[:MAX_WORDS])[:80])
+            kept = words[:MAX_WORDS]
+            while len(kept) < len(words) and len(kept) > 3 and kept[-1].lower() in STOP_WORDS:
+                kept.pop()  # nothing ends in `of`
+            found.append(" ".join(kept)[:80])
     return sorted(found, key=lambda clause: clause.count(" ") < 3)
 
 

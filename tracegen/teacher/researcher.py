@@ -139,6 +139,9 @@ def fallbacks(conversation: Conversation) -> Iterator[str]:
     words = [word for word in WORD.findall(prompt.prose[:400]) if word.lower() not in STOP_WORDS and 2 < len(word) <= 30]
     if words and not prompt.english:
         yield " ".join(dict.fromkeys(words[:3]))
+    # What it says, as it stands, tells a search more than the name of the language: names such as `gen_server` first.
+    yield from prompt.spoken
+    yield from prompt.clauses
     yield f"{language} syntax" if language else "getting started"
     yield f"{language} examples" if language else "examples"
 

@@ -17,6 +17,7 @@ from typing import Literal
 from tracegen.records import Hop, Record, ToolReturn, Trace
 from tracegen.traces.chat import split_passages
 from tracegen.traces.support import Kind, Passage, Term, passage_of, shows
+from tracegen.traces.vocabulary import SEPARATOR
 
 REFUSAL = ToolReturn(
     text="Error: the query holds a name that stands neither in the question nor in anything that was returned so far. Ask as "
@@ -29,7 +30,6 @@ _FUNCTION_WORDS = frozenset(
 )
 """Words of English sentences, keywords too in many a language: who asks with them has not learnt them from the output."""
 _MADE_UP = re.compile(r"[_\d]|[a-z][A-Z]")
-_LAST = re.compile(r"\.|::|/")
 Outcome = Literal["refused", "left in", "known"]
 
 
@@ -58,7 +58,7 @@ def leaking_terms(query: str, only: Sequence[Term], seen: Sequence[Passage]) -> 
         if term.kind == "word":
             continue
         forms: list[tuple[str, Kind]] = [(term.text, term.kind)]
-        if term.kind == "qualified" and _MADE_UP.search(last := _LAST.split(term.text)[-1]):
+        if term.kind == "qualified" and _MADE_UP.search(last := SEPARATOR.split(term.text)[-1]):
             forms.append((last, "name"))
         if any(_leaks(form, kind, asked, seen) for form, kind in forms):
             found.append(term.text)

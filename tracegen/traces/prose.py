@@ -32,6 +32,8 @@ _CODE_HAS_THEM = frozenset([
 _TELLING = STOP_WORDS - _CODE_HAS_THEM
 """Stop words that stand in prose only: no keyword of a language that is known."""
 _WORD = re.compile(r"(?<![\w.$@-])[^\W\d_]+(?:['’][^\W\d_]+)?(?![\w(])")
+# `a` before a word; in code it is a variable, as in `f a b` or `a + b`.
+_ARTICLE = re.compile(r"(?<![\w.$@-])a(?= [^\W\d_]{2})")
 _MARKS = re.compile(r"[{}\[\]()<>=;|&@#$%^*+\\/_~]|::|\w\.\w")
 _NAME = re.compile(r"(?<!\S)\S*\w[._]\w\S*|--\w\S*")
 _LIST_MARK = re.compile(r"^\s*(?:[-*+]|\d+[.)]|#{1,6}|>)\s+", re.M)
@@ -60,7 +62,8 @@ def is_prose(paragraph: str) -> bool:
     if not words:
         return False
     marks = len(_MARKS.findall(text))
-    telling = sum(word.lower() in _TELLING and not word.isupper() for word in words)
+    telling = sum(word.lower() in _TELLING and word != "a" and not word.isupper() for word in words)
+    telling += len(_ARTICLE.findall(text))
     if telling >= max(2, len(words) / 8) and marks <= len(words) / 2:
         return True
     marks = len(_MARKS.findall(_NAME.sub(" ", text)))

@@ -24,7 +24,7 @@ from typing import Literal
 from tracegen.records import Record, Row, Trace
 from tracegen.traces.chat import split_passages
 from tracegen.traces.prose import STOP_WORDS, stem_of
-from tracegen.traces.terms import Terms, code_of, terms_of
+from tracegen.traces.terms import Terms, code_of, names_in, symbols_in, terms_of
 from tracegen.traces.vocabulary import SEPARATOR, explains
 from tracegen.traces.vocabulary import Kind as Kind
 from tracegen.traces.vocabulary import Passage as Passage
@@ -34,11 +34,13 @@ from tracegen.traces.vocabulary import shows as shows
 
 Status = Literal["given", "shown", "documented", "undocumented"]
 
-MEASURE = 3
+MEASURE = 4
 """The version of the measure: raised with every change of what a support comes to, so that stored ones are known to be old."""
 MENTIONED = 0.5
 """The share of a term that returns only mention, though the documentation explains it."""
 
+_TYPED = re.compile(r"\w+(?::\w+)+")
+_LETTERS = re.compile(r"-[a-zA-Z]{2,3}")
 _IMPORT = re.compile(r"\b(?:import|use|require|include|open|from)\b[\s(\"']*([\w./:@-]+)")
 
 
@@ -123,16 +125,28 @@ def _needed(terms: Terms, output: str, prompt: Passage, vocabulary: Vocabulary) 
     for name in terms.qualified:
         parts = SEPARATOR.split(name)
         documented = vocabulary.count(name, "qualified") > 0
-        own = parts[-1] in terms.defined or (parts[-1] in prompt.words and not documented)
+        # `std.avg` is the library's though the output has a field `avg`; `self.x` is the output's own though pages mention one.
+        own = parts[-1] in terms.defined and not vocabulary.has_section(name)
+        own = own or (parts[-1] in prompt.words and not documented)
         if own or not (documented or parts[0] in vocabulary.namespaces | imported):
             # A field of the output's own, or of the prompt's data, such as `self.total`: only `self` is knowledge.
             qualified.discard(name)
-            names.update(parts[:1] if parts[0] not in terms.defined else ())
-    symbols = {symbol for symbol in terms.symbols if vocabulary.count(symbol, "symbol") and vocabulary.knows(symbol)}
+            parts = parts if ":" in name else parts[:1]
+            names.update(part for part in parts if len(part) > 1 and part not in terms.defined)
+    # `runs-on` where the documentation has it, else what it consists of; the same for `@external`, and for `-rf`.
+    # `rest:bits` may be a variable with its type.
+    typed = {name for name in terms.compounds if _TYPED.fullmatch(name) and not vocabulary.explained(name, "name")}
+    whole = {name for name in terms.compounds - typed if vocabulary.knows(name)}
+    apart = terms.compounds - whole
+    symbols = set(terms.symbols) | {symbol for name in apart for symbol in symbols_in(name, short_flags=False)}
+    joined = {symbol for symbol in symbols if _LETTERS.fullmatch(symbol) and not vocabulary.count(symbol, "symbol")}
+    symbols |= {f"-{letter}" for symbol in joined for letter in symbol[1:]}
+    symbols = {symbol for symbol in symbols if vocabulary.count(symbol, "symbol") and vocabulary.knows(symbol)}
+    apart |= {symbol for symbol in terms.symbols - symbols if not symbol.startswith("-")}
+    names |= whole | ({part for name in apart for part in names_in(name.lstrip("@#%:\\"))} - terms.defined)
+    # `COUNT(` is `count`, where the documentation has that alone.
+    names = {_as_documented(name, vocabulary) if name in terms.called else name for name in names}
     known = {name for name in names if vocabulary.knows(name)}
-    # `runs-on` where the documentation has it, else what it consists of; the same for `@external`.
-    whole = [name for name in known if "-" in name] + [symbol for symbol in symbols if symbol[1:].isidentifier()]
-    known -= {part for name in whole for part in re.split(r"[-@#%\\]", name)}
     for name in sorted(names):
         if name in known or (name in terms.called and not vocabulary.count(name, "name") and not _is_constructor(name, output)):
             yield name, "name"
@@ -140,6 +154,12 @@ def _needed(terms: Terms, output: str, prompt: Passage, vocabulary: Vocabulary) 
     yield from ((symbol, "symbol") for symbol in sorted(symbols))
     in_names = {part.lower() for name in known | qualified for part in SEPARATOR.split(name)}
     yield from ((word, "word") for word in sorted(_rare(terms, vocabulary) - in_names))
+
+
+def _as_documented(name: str, vocabulary: Vocabulary) -> str:
+    """Return a name in the case that the documentation has it in, for languages that take both."""
+    other = name.lower() if name.isupper() else name.upper() if name.islower() else name
+    return other if not vocabulary.count(name, "name") and vocabulary.knows(other) else name
 
 
 def _rare(terms: Terms, vocabulary: Vocabulary) -> set[str]:

@@ -1,9 +1,10 @@
 r"""The terms of a text: what in it carries knowledge of a language or product.
 
-Of code: identifiers and keywords, qualified names (`list.fold`, `std::vec`, `gleam/list`), names with dashes (`runs-on`),
-operators (`|>`, `+:`, `⍴`), flags (`--tla-str`, `-o` in a shell) and commands such as `\frac` or `@external`. Of prose: what
-looks like code, and its words. The contents of strings, comments and numbers are no terms, nor is what the text itself
-defines: variables, parameters, functions, fields of its own. In configuration (YAML, TOML, JSON) the keys are terms.
+Of code: identifiers and keywords, qualified names (`list.fold`, `std::vec`, `gleam/list`, `lists:map(`), names of several parts
+(`runs-on`, `string->list`, `let*`), operators (`|>`, `+:`, `⍴`), flags (`--tla-str`, `-o` in a shell) and commands such as
+`\frac` or `@external`. Of prose: what looks like code, and its words. The contents of strings, comments and numbers are no
+terms, nor is what the text itself defines: variables, parameters, functions, fields of its own. A name below an alias is the
+one that the alias stands for. In configuration (YAML, TOML, JSON) the keys are terms.
 
 The rule is general, since the languages tracegen is made for are those that no lexer knows. Where Pygments knows the language
 (`language`, or the name behind the fence) it tells strings and comments apart instead of the rule.
@@ -23,6 +24,10 @@ from tracegen.traces.prose import is_prose
 
 COMMON_OPERATORS = frozenset("== != <= >= && || ++ -- += -= *= /= // /* */ => .. ... **".split())  # noqa: SIM905 - readable so
 """Operators that nearly every language has; to know them is no knowledge of this one."""
+LISP_CHARS = 600
+"""So much is read after the head of a form that binds names."""
+SEPARATOR = re.compile(r"\.|::?|/")
+"""What stands between the parts of a qualified name."""
 SHELLS = frozenset({"sh", "bash", "shell", "zsh", "console", "shell-session", "powershell", "fish"})
 """Languages in which `-o` is a flag and no subtraction."""
 
@@ -37,19 +42,32 @@ _STRING = re.compile(
 )
 _INTERPOLATED = re.compile(r"[#$]\{([^{}\n]*)\}|\\\(([^()\n]*(?:\([^()\n]*\))*[^()\n]*)\)")
 _COMMENT = re.compile(
-    r"/\*(?:.|\n)*?\*/|\{-(?:.|\n)*?-\}|<!--(?:.|\n)*?-->|(?<![:\w])//[^\n]*|(?:(?<=\s)|^)#(?![\[{!\w(])[^\n]*|"
+    r"/\*(?:.|\n)*?\*/|\{-(?:.|\n)*?-\}|<!--(?:.|\n)*?-->|(?<![:\w])//[^\n]*|(?:(?<=\s)|^)#+(?:[ \t]|[-=*~]{3}|$)[^\n]*|"
     r"(?:(?<=\s)|^)-- [^\n]*|^\s*%+(?:\s[^\n]*)?$|(?<=[.,;}])\s+%\s[^\n]*|^\s*;+(?:\s[^\n]*)?$|⍝[^\n]*",
     re.M,
 )
 _URL = re.compile(r"\b[a-z][a-z\d+.-]*://\S+")
 _FLAG = re.compile(r"(?<![\w-])--?[a-zA-Z][\w-]+")
 _SHORT_FLAG = re.compile(r"(?<![\w-])-[a-zA-Z](?![\w-])")
-_COMMAND = re.compile(r"(?<!\\)\\[A-Za-z]{2,}|(?<![\w@#%])[@#%][A-Za-z_]\w+")
+_COMMAND = re.compile(r"(?<!\\)\\[A-Za-z]{2,}|(?<![\w@#%])(?:#:|[@#%])[A-Za-z_]\w+(?:-\w+)*")
 _NAME = re.compile(r"(?<!\w)[^\W\d]\w*(?:[?!]|'(?!\w))?")
-_DASHED = re.compile(r"(?<![\w-])[^\W\d]\w*(?:-[^\W\d]\w*)+(?![\w-])")
-_QUALIFIED = re.compile(r"(?<!\w)[^\W\d]\w*(?:(?:\.|::|/)[^\W\d]\w*(?:[?!]|'(?!\w))?)+")
-_OPERATOR = re.compile(r"[!$%&*+\-/<=>?@^|~:.\\]{2,}")
+_MODULE_COLON = r":(?=[^\W\d]\w*(?:\(|/\d))"
+"""A colon that qualifies: a call or an arity follows, `lists:map(`, `lists:map/2`."""
+# `runs-on`, `string->list`, `let*`, `string=?`, `exn:fail?`; which of them is one name, the documentation says.
+_COMPOUND = re.compile(
+    rf"(?<![\w.?!*:/<>@#%$\\-])(?![^\W\d]\w*{_MODULE_COLON})[^\W\d]\w*(?:[?!*]?(?:->|[-:/])[^\W\d]\w*|(?<=\w\w)-\d\w*)*"
+    r"(?:[<>=]{1,2}\?|[?!*])?(?![\w*-]|\.\w|:[\w:]|/\w)"
+)
+_MARK = re.compile(r"(?<=\w)[?!](?!\w)")
+_JOINT = re.compile(r"->|[-:*<>=]")
+_QUALIFIED = re.compile(rf"(?<!\w)[^\W\d]\w*(?:(?:\.|::|/|{_MODULE_COLON})[^\W\d]\w*(?:[?!]|'(?!\w))?)+")
+_OPERATOR = re.compile(r"[!$%&*+\-/<=>?@^|~:.\\#]{2,}")
+# A dot before a field or at the end of a clause, the mark of a variable: `$.field`, `!.`, `<$file`.
+_NO_OPERATOR = re.compile(r"(?<=[!$%&*+\-/<=>?@^|~:\\])(?:\.(?=\w|\s*$)|[$@%](?=\w))", re.M)
+_PATH = re.compile(r"(?<![\w.])\.{1,2}/(?=\w)")
 _LONE = re.compile(r"(?<![!$%&*+\-/<=>?@^|~:.\\#])[$^~@?%\\#](?![!$%&*+\-/<=>?@^|~:.\\#])")
+# `$ jsonnet`, or `set -l x`: a word, a flag, and what looks like an argument.
+_COMMAND_LINE = re.compile(r"\A\s*\$ \w|^[ \t]*[a-z][\w-]*[ \t]+--?[a-zA-Z][\w-]*[ \t]+[\w\"'$./(-]", re.M)
 _LIKE_CODE = re.compile(r"(?<![\w.])(?:\w+_\w+|[a-z\d]+[A-Z]\w*|[A-Z]+[a-z\d]+[A-Z]\w*)(?![\w.])")
 _PROSE_WORD = re.compile(r"(?<![\w'’])[^\W\d_]{3,}(?:(?!['’]?\w)|(?=['’]s\b))")
 
@@ -58,21 +76,38 @@ _DEFINING = (
     # A keyword of definition before it.
     re.compile(
         r"\b(?:let|local|var|val|const|def|defp|defmodule|fn|fun|func|function|type|class|struct|enum|trait|interface|module|mod|"
-        r"macro|proc|sub|method|mut|static|as|for|foreach|each|with|lambda|where|alias|data|record|use|assert|newtype|instance)"
-        r"[ \t]+(?:mut[ \t]+|rec[ \t]+)?([^\W\d]\w*)"
+        r"macro|proc|sub|method|mut|static|as|for|foreach|each|with|lambda|where|alias|data|record|assert|newtype)"
+        r"(?:[ \t]+-[\w-]+)*[ \t]+(?:mut[ \t]+|rec[ \t]+)?([^\W\d]\w*)"
     ),
+    re.compile(r"\buse[ \t]+([^\W\d]\w*)(?=[\w, \t]*<-)"),
+    re.compile(r"^[ \t]*set(?:[ \t]+-[\w-]+)*[ \t]+(?!as\b)([^\W\d]\w*)", re.M),
+    # The same in capitals: `CREATE TABLE t`, `WITH t AS (`, `count(*) AS n`, not `AS integer)`, which is a type.
+    re.compile(r"\b(?:CREATE(?:[ \t]+[A-Z]+){1,6}|WITH(?:[ \t]+RECURSIVE)?|AS|WINDOW)[ \t]+([a-z_]\w*)\b(?!\))"),
     # Something is assigned to it: `x =`, `x :=`, `x <-`, and `name:` of a field, a parameter or an annotation.
-    re.compile(r"(?<!\w)([^\W\d]\w*)\s*(?::=|<-|←|=(?![=>~])|\+?:{1,3}(?![:=\w]))"),
-    re.compile(r"(?<!\w)([^\W\d]\w*)\s*(?:->|=>)"),
+    re.compile(r"(?<!\| )\b([^\W\d]\w*)\s*(?::=|<-|←|=(?![=>~?])|\+?:{1,3}(?![:=\w]))"),
+    # A pattern; what begins with a capital there is a constructor, or a type.
+    re.compile(r"\b(?![A-Z])([^\W\d]\w*)\s*[-=]>(?!\w)"),
     re.compile(r"\\(?:new|renew|provide)command\*?\{?(\\[A-Za-z]+)"),
-    # The head of a clause: `path(X, Y) :-`.
-    re.compile(r"^([a-z]\w*)\([^()\n]*\)\s*(?::-|-->)", re.M),
+)
+# The head of a clause, `path(X, Y) :-`, `area({W, H}) ->`, and a fact, `edge(a, b).`
+_CLAUSE = re.compile(r"^(?!fn\b|fun\b)([a-z]\w*)(?:\s*:-|\(([^\n]*)\)\s*(?::-|-->|->|when\b|\.[ \t]*$))", re.M)
+_VARIABLE = re.compile(r"(?<![\w?.:])_?[A-Z]\w*\b(?![(.:])")
+_CAPITAL_ASSIGNED = re.compile(r"^\s*[A-Z]\w*\s*=\s", re.M)
+_LISP = re.compile(
+    r"\((?P<head>def(?:ine[\w*/-]*|n-?|un|macro|var|parameter|struct)?|let[\w*-]*|for\*?(?:/[\w*-]+)?|lambda|λ|fn|struct)"
+    r"(?=[\s\[(])[ \t\n]*(?P<name>[^\W\d][^\s()\[\]]*|<[^\s()\[\]]+>)?\s*"
+)
+_LISP_TOKEN = re.compile(r"[()\[\]]|[^\s()\[\]]+")
+_ALIAS = re.compile(
+    r"^[ \t]*(?:from[ \t]+\S+[ \t]+)?(?:import|use|alias|require|open)\b[^\n]{0,99}?([^\W\d][\w./:]*)(?:[ \t]+qualified)?,?"
+    r"[ \t]+as:?[ \t]+([^\W\d]\w*)",
+    re.M,
 )
 _PARAMETERS = re.compile(
     r"(?:\b(?:fn|fun|func|function|lambda|def|defp|proc|sub)\b\s*[\w.]*[?!]?\s*\(([^()]*)\)|\|([\w\s,]+)\||"
     r"(?<=\()([\w\s,=.'\"]*)(?=\)\s*(?:->|=>|=))|(?:\bfn\b|\\)\s*([^\W\d][\w\s,]*?)\s*->)"
 )
-_EQUATION = re.compile(r"^([^\W\d]\w*'?)((?:[ \t]+[^\W\d]\w*'?)+)[ \t]*=(?![=>~])[ \t]*(.*)$", re.M)
+_EQUATION = re.compile(r"^([^\W\d]\w*'?)((?:[ \t]+(?![A-Z])[^\W\d]\w*'?)+)[ \t]*=(?![=>~])[ \t]*(.*)$", re.M)
 _PAIR = re.compile(r"^\s*(?:-\s+)*[\"']?([^\W\d][\w./ -]*?)[\"']?\s*:(?:\s+(?!.*[,{\[(;]\s*$).*)?$")
 _ITEM = re.compile(r"^\s*-\s+\S[^,;{(]*$")
 _ASSIGNED = re.compile(r"^\s*([^\W\d][\w.-]*)\s*=\s*\S.*$")
@@ -83,7 +118,7 @@ class Terms(NamedTuple):
     """The terms of a text."""
 
     names: frozenset[str]
-    """Identifiers, keywords and names with dashes that the text does not define."""
+    """Identifiers and keywords that the text does not define."""
     qualified: frozenset[str]
     """Qualified names, separators as they stand."""
     symbols: frozenset[str]
@@ -94,6 +129,8 @@ class Terms(NamedTuple):
     """The names that are called, `name(`: unknown ones are no variables."""
     words: frozenset[str] = frozenset()
     """The words of its prose, lower-cased."""
+    compounds: frozenset[str] = frozenset()
+    """What may be one name or several, as the documentation has it: `runs-on`, `string->list`, `let*`."""
 
 
 class Code(NamedTuple):
@@ -132,24 +169,31 @@ def terms_of(text: str, language: str | None = None) -> Terms:
     pieces, prose = split_answer(text, language)
     if language:
         _lexer(language)
-    bare = "\n".join(_bare(piece, language) for piece in pieces)
+    bare = "\n".join(_bare(piece, language, shell=_is_shell([piece], language)) for piece in pieces)
     keys = frozenset(key for piece in pieces for key in _keys(piece.text))
     defined = frozenset(_defined(bare)) - keys
     in_prose = _URL.sub(" ", prose)
-    qualified = {match[0] for match in _QUALIFIED.finditer(bare)}
-    qualified |= {name for name in _QUALIFIED.findall(in_prose) if "/" not in name}
     called = frozenset(re.findall(r"(?<!\w)([^\W\d]\w*[?!]?)\s*\(", bare))
-    # What stands inside a qualified name is not a name of its own.
-    rest = _QUALIFIED.sub(" ", bare)
-    names = {match[0] for match in _NAME.finditer(_FLAG.sub(" ", rest)) if len(match[0]) > 1}
-    names |= {*_DASHED.findall(rest), *_LIKE_CODE.findall(in_prose), *keys}
+    # What stands inside a compound or a qualified name is not a name of its own.
+    compounds = compounds_in(bare)
+    single = _COMPOUND.sub(lambda match: " " if match[0] in compounds else match[0], bare)
+    qualified = {match[0] for match in _QUALIFIED.finditer(single)}
+    qualified |= {name for name in _QUALIFIED.findall(in_prose) if "/" not in name}
+    rest = _QUALIFIED.sub(" ", single)
+    names = names_in(rest) | {*_LIKE_CODE.findall(in_prose), *keys}
+    aliases = {alias: path for path, alias in _ALIAS.findall(bare)}
+    qualified = {_in_full(name, aliases) for name in qualified}
     own = {name for name in qualified if re.split(r"\.|::|/", name)[0] in defined}
+    names -= {name for name in names if name.rstrip("?!") in defined}
+    own |= {name for name in compounds if defined.issuperset(_NAME.findall(name))}
     return Terms(
         names=frozenset(names - defined),
         qualified=frozenset(qualified - own),
-        symbols=(symbols_in(rest, short_flags=_is_shell(pieces, language)) | frozenset(_FLAG.findall(in_prose))) - defined,
+        symbols=(symbols_in(_MARK.sub("", rest), short_flags=_is_shell(pieces, language)) | frozenset(_FLAG.findall(in_prose)))
+        - defined,
         defined=defined,
         called=called,
+        compounds=frozenset(compounds - own - defined),
         words=frozenset(word.lower() for word in _PROSE_WORD.findall(_QUALIFIED.sub(" ", _FLAG.sub(" ", in_prose)))),
     )
 
@@ -159,10 +203,22 @@ def code_of(text: str) -> str:
     return "\n".join(piece.text for piece in split_answer(text)[0])
 
 
+def names_in(text: str) -> set[str]:
+    """Return the names in code, without those of one ASCII letter, which are variables, and those in flags and commands."""
+    names = _NAME.findall(_COMMAND.sub(" ", _FLAG.sub(" ", text)))
+    return {name for name in names if len(name) > 1 or not name.isascii()}
+
+
+def compounds_in(text: str) -> set[str]:
+    """Return what may be a name of several parts: `runs-on`, `string->list`, `let*`, `exn:fail?`."""
+    return {match[0] for match in _COMPOUND.finditer(text) if _JOINT.search(match[0])}
+
+
 def words_in(text: str) -> frozenset[str]:
-    """Return the words of a passage: names with and without the mark at their end (`even?`), and those with dashes."""
-    words = set(_NAME.findall(text))
-    return frozenset(words | {word.rstrip("?!'") for word in words} | set(_DASHED.findall(text)))
+    """Return the words of a passage: names with and without the mark at their end (`even?`), and those of several parts."""
+    compounds = compounds_in(text)
+    words = {*_NAME.findall(text), *compounds, *(part for name in compounds for part in re.split("[:/]", name) if part)}
+    return frozenset(words | {word.rstrip("?!'") for word in words})
 
 
 def symbols_in(text: str, *, short_flags: bool = True) -> frozenset[str]:
@@ -174,7 +230,8 @@ def symbols_in(text: str, *, short_flags: bool = True) -> frozenset[str]:
     commands = set(_COMMAND.findall(text))
     rest = _COMMAND.sub(" ", _FLAG.sub(" ", text))
     # `$.field` holds `$`; `+.` is an operator.
-    operators = {operator[0] if operator in ("$.", "@.", "^.") else operator for operator in _OPERATOR.findall(rest)}
+    rest = _NO_OPERATOR.sub(" ", rest)
+    operators = set(_OPERATOR.findall(rest))
     other = {character for character in set(text) if _is_symbol(character)}
     return frozenset(flags | commands | operators | set(_LONE.findall(rest)) | other) - COMMON_OPERATORS
 
@@ -188,7 +245,8 @@ def _is_symbol(character: str) -> bool:
 
 
 def _is_shell(pieces: list[Code], language: str | None) -> bool:
-    return any((language or piece.language or "").lower() in SHELLS or re.match(r"\s*\$ \w", piece.text) for piece in pieces)
+    """Return whether some code is of a shell, by its name or its form."""
+    return any((language or piece.language or "").lower() in SHELLS or _COMMAND_LINE.search(piece.text) for piece in pieces)
 
 
 def _keys(code: str) -> Iterator[str]:
@@ -217,7 +275,20 @@ def _keys_of(value: Any) -> Iterator[str]:
         waiting += item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()
 
 
+def _in_full(name: str, aliases: dict[str, str]) -> str:
+    """Return a qualified name with what its alias stands for: `M.insert` as `Data.Map.insert`."""
+    root = SEPARATOR.split(name)[0]
+    return aliases[root] + name[len(root) :] if root in aliases else name
+
+
 def _defined(code: str) -> Iterator[str]:
+    clauses = list(_CLAUSE.finditer(code))
+    yield from (match[1] for match in clauses)
+    # Where a clause has them, names with a capital are variables, and no others.
+    capitals = any(_VARIABLE.search(match[2] or "") for match in clauses) or (clauses and _CAPITAL_ASSIGNED.search(code))
+    if capitals:
+        yield from _VARIABLE.findall(code)
+        return
     for pattern in _DEFINING:
         for match in pattern.finditer(code):
             yield from (group for group in match.groups() if group)
@@ -230,22 +301,56 @@ def _defined(code: str) -> Iterator[str]:
         parameters = _NAME.findall(match[2])
         if set(parameters) & set(_NAME.findall(match[3])):
             yield from (match[1], *parameters)
+    for match in _LISP.finditer(code):
+        yield from _bound(match["head"], match["name"], code[match.end() : match.end() + LISP_CHARS])
 
 
-def _bare(piece: Code, language: str | None) -> str:
+def _bound(head: str, name: str | None, after: str) -> Iterator[str]:
+    """Yield what a form of a Lisp binds: `(define (f x) ...)`, `(let ([x 1]) ...)`, `(for/fold ([sum 0]) ([x xs]) ...)`."""
+    if name:
+        yield name.strip("<>")
+        if re.fullmatch(r"def(?:ine(?!-struct|-record).*|var|parameter)?", head):
+            return  # a value follows
+    groups = 2 if head.endswith("fold") else 1
+    depth, first, condition = 0, False, False
+    for token in _LISP_TOKEN.findall(after):
+        if token in "([":
+            depth += 1
+            first = not (condition and depth == 2)
+        elif token in ")]":
+            depth -= 1
+            groups -= depth == 0
+        elif (depth == 1 or (depth == 2 and first)) and re.match(r"[^\W\d]", token):
+            yield token
+        if depth < 1 and (groups < 1 or token not in ")]"):
+            return
+        if token not in "([":
+            first, condition = False, token.startswith("#:")  # `#:when (even? x)`
+
+
+def _bare(piece: Code, language: str | None, *, shell: bool = False) -> str:
     """Return code without strings, comments, numbers and addresses; what is computed inside a string stays."""
     lexer = _lexer(language) if language else _lexer_of_fence(piece.language)
     if lexer is None:
-        plain = _COMMENT.sub(" ", _STRING.sub(lambda match: f'"" {_inside(match[0])} ', piece.text))
+        # In a shell two dashes end the options; elsewhere they begin a comment.
+        text = re.sub(r"(?<=\s)--(?=\s)", " ", piece.text) if shell else piece.text
+        plain = _COMMENT.sub(" ", _STRING.sub(lambda match: f'"" {_inside(match[0])} ', text))
     else:
         from pygments import lex
-        from pygments.token import Comment, Literal, String
+        from pygments.token import Comment, Literal
 
         plain = "".join(
-            " " if kind in Comment or (kind in Literal and kind not in String.Symbol) else text
+            " " if kind in Comment or (kind in Literal and not _is_atom(kind, text)) else text
             for kind, text in lex(piece.text, lexer)
         )
-    return _URL.sub(" ", plain)
+    return _PATH.sub(" ", _URL.sub(" ", plain))
+
+
+def _is_atom(kind: Any, text: str) -> bool:
+    """Return whether a literal is a name that stands for itself, such as `ok` or `->` in Prolog."""
+    from pygments.token import String
+
+    return kind in String.Symbol or (kind in String.Atom and text[:1] not in "'\"`")
 
 
 def _inside(string: str) -> str:

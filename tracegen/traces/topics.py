@@ -14,12 +14,12 @@ from pathlib import PurePosixPath
 
 from tracegen.traces.ratings import Place
 from tracegen.traces.support import Term, Vocabulary
+from tracegen.traces.vocabulary import SEPARATOR
 
 MOST = 5
 """Topics in one guide."""
 COMMON_TITLE = 3
 """A title that so many documents have (`About`) says nothing: the name of the folder goes before it."""
-_PARTS = re.compile(r"\.|::|/")
 MENTION = 0.4
 """What a section is worth that only mentions a term, beside one that explains it."""
 _FILE_NAME = re.compile(r"[\w./-]+\.\w{1,8}")
@@ -72,7 +72,7 @@ def _choose(gains: Mapping[str, Mapping[str, float]], chances: Mapping[str, floa
 
 
 def _last(term: str) -> str:
-    return _PARTS.split(term)[-1] or term
+    return SEPARATOR.split(term)[-1] or term
 
 
 @lru_cache(maxsize=1 << 16)

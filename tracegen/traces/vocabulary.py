@@ -19,6 +19,7 @@ from typing import Literal, NamedTuple
 
 from tracegen.records import Chunk
 from tracegen.traces.prose import stem_of
+from tracegen.traces.terms import SEPARATOR as SEPARATOR
 from tracegen.traces.terms import symbols_in, words_in
 
 Kind = Literal["name", "qualified", "symbol", "word"]
@@ -27,9 +28,9 @@ LINES = 3
 """A passage with a term in so many lines is about it."""
 RARE = 0.05
 """A word of prose counts as a term where no more than this share of the chunks show it."""
-SEPARATOR = re.compile(r"\.|::|/")
 
 _CODE = re.compile(r"^(?P<fence>`{3,}|~{3,})[^\n]*\n(.*?)(?:^(?P=fence)|\Z)|`([^`\n]+)`", re.M | re.S)
+_FIRST = re.compile(r"\W*([\w.:/]+)")
 _LONE_MARKED = re.compile(r"`([^\w\s`]+)`")
 # What stands before the first word of a line: marks of lists, quotes, headings, tables, links, emphasis and code.
 _LINE_START = r"^[\s>*_`|#+\-\d.:)\[\"]*"
@@ -142,6 +143,7 @@ class Vocabulary:
         self._showing: dict[tuple[str, Kind], list[int]] = {}
         self._explained: dict[tuple[str, Kind], bool] = {}
         self._marked: set[str] = set()
+        self._sections: set[str] = set()
         self.namespaces: set[str] = set()
         for number, chunk in enumerate(chunks):
             passage = passage_of(chunk.text, chunk.path, (chunk.title, *chunk.headings))
@@ -150,7 +152,8 @@ class Vocabulary:
                 for key in keys:
                     table[key].append(number)
             self._marked.update(words_in(f"{passage.heading}\n{code_in(passage.text)}"), _lone_marked(passage.text))
-            self.namespaces.update(re.findall(r"\b([^\W\d]\w*)(?:\.|::)[^\W\d]", passage.text))
+            self._sections.update(match[1] for heading in chunk.headings if (match := _FIRST.match(heading)))
+            self.namespaces.update(re.findall(r"\b([^\W\d]\w*)(?:\.|::|:(?=\w+[(/]))[^\W\d]", passage.text))
 
     def __len__(self) -> int:
         return len(self._passages)
@@ -166,6 +169,10 @@ class Vocabulary:
             passages = (self._passages[number] for number in self.showing(term, kind))
             self._explained[key] = any(explains(passage, term, kind) for passage in passages)
         return self._explained[key]
+
+    def has_section(self, name: str) -> bool:
+        """Return whether the heading of a section begins with a qualified name, or with its last part."""
+        return self.count(name, "qualified") > 0 and bool({name, SEPARATOR.split(name)[-1]} & self._sections)
 
     def explains(self, number: int, term: str, kind: Kind) -> bool:
         """Return whether a chunk, by its number, explains a term."""
