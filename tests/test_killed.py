@@ -51,7 +51,9 @@ def start(tmp_path: Path, sample_index: Path, slow_endpoint: BatchEndpoint) -> S
     lines = (ROOT / "examples/train.jsonl").read_text(encoding="utf-8").splitlines()[:ROWS]
     dataset.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tracegen.pipeline", "tracegen.index", "chromadb", "openai", "onnxruntime", "tqdm"])
+    ours = ["tracegen.pipeline", "tracegen.index.search", "tracegen.teacher.chat"]
+    libraries = ["chromadb", "openai", "onnxruntime", "tqdm", "bm25s", "tokenizers", "genai_prices.data", "httpcore2"]
+    context.set_forkserver_preload(ours + libraries)
 
     def run(output: Path) -> BaseProcess:
         words = [dataset, "-o", output, "--index", sample_index, "--base-url", slow_endpoint.base_url]
