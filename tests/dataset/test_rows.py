@@ -393,6 +393,7 @@ def test_rows_of_other_shapes_are_read(tmp_path: Path, row: dict[str, Any], mess
         ({"conversations": [{"from": "observation", "value": "p"}]}, 'message 1 has the role "observation"'),
         ({"conversations": []}, "`messages` is empty"),
         ({"instruction": "p", "output": "x", "history": ["one"]}, "message 2 has no content"),
+        ({"instruction": "p", "output": "x", "history": "one"}, "message 2 has no content"),
         ({"prompt": "p"}, "no `messages` list in the row (it has `prompt`)"),
     ],
 )

@@ -47,8 +47,8 @@ def _turn(turn: Any) -> Any:
 
 
 def _history(pairs: Any) -> Iterator[Message]:
-    """Yield the turns before: pairs of a prompt and an answer."""
-    for pair in pairs if isinstance(pairs, list) else ():
+    """Yield the turns before: pairs of a prompt and an answer; what is no pair has no answer, and is refused for that."""
+    for pair in pairs if isinstance(pairs, list) else [pairs] if pairs else []:
         asked, answered = pair if isinstance(pair, list) and len(pair) == 2 else (pair, None)
         yield {"role": "user", "content": asked}
         yield {"role": "assistant", "content": answered}

@@ -56,7 +56,7 @@ _CATEGORY = re.compile(
 )
 _FORM = re.compile(r"\((?:(?:struct|new|send\s+\S+)\s+)?([^\s()\[\]\"]+)(?=[\s)])(?!\)\s+\w)")
 _ARITY = re.compile(r"(?<=\w)/\d+$")
-_SECTION_NUMBER = re.compile(r"(?:\d+|[A-Z])(?:[.-]\d+)+\.?\s+(?=\S)")
+_SECTION_NUMBER = re.compile(r"\A(?:\d+|[A-Z])(?:[.-]\d+)+\.?\s+(?=\S)")
 _KIND = re.compile(
     r"(?:Class|Interface|Struct|Trait|Function|Enum|Module|Macro|Package|Type|Method|Record|Namespace|Object|Constant) "
 )
@@ -123,7 +123,7 @@ def _distinct(names: Iterable[str]) -> list[str]:
 
 def _defined(own: str, parents: tuple[str, ...]) -> set[str]:
     """Return the names that a heading is: of `fold` below `gleam/list` these are fold, list.fold, gleam.list.fold."""
-    own = _SECTION_NUMBER.sub("", own, count=1) if _SECTION_NUMBER.match(own) else own
+    own = _SECTION_NUMBER.sub("", own)
     found = {_phrase(own)}
     form = _FORM.match(own)
     if form:  # `(floor x) → integer`, of a Lisp
