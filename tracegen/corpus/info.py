@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from textwrap import dedent
 
-from tracegen.corpus.pages import Page, code_block, heading_block, prose_block, without_results
+from tracegen.corpus.pages import Page, code_block, continued_heading, heading_block, prose_block, without_results
 from tracegen.corpus.text import read_plain
 from tracegen.records import Block
 
@@ -85,8 +85,7 @@ class _Reader:
         if indent < self.body:
             self.body = 0
             self.continues += 1
-            again = f"{self.section[0]} (continued{f' {self.continues}' if self.continues > 1 else ''})"
-            self.blocks.append(heading_block(again, self.section[1] + 1, line, line))
+            self.blocks.append(continued_heading(self.section[0], self.continues, self.section[1] + 1, line))
         end = line + len(part) - 1
         last = self.blocks[-1] if self.blocks else None
         leads = last is not None and last.kind == "prose" and bool(_LEADS.search(last.text))

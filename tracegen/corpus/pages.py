@@ -58,6 +58,11 @@ def heading_block(words: str, level: int, start_line: int, end_line: int) -> Blo
     return Block(kind="heading", text=words, level=min(level, 6), start_line=start_line, end_line=end_line)
 
 
+def continued_heading(section: str, times: int, level: int, line: int) -> Block:
+    """Return the heading of what goes on with a section behind a description, the first or a later time."""
+    return heading_block(f"{section} (continued{f' {times}' if times > 1 else ''})", level, line, line)
+
+
 def code_block(code: str, language: str, start_line: int, end_line: int) -> Block:
     """Return code as a block, in a fence."""
     text = fenced(code, language)

@@ -6,7 +6,7 @@ from html import unescape
 from itertools import pairwise
 from typing import NamedTuple
 
-from tracegen.corpus.pages import Page, code_block, heading_block, prose_block
+from tracegen.corpus.pages import Page, code_block, continued_heading, heading_block, prose_block
 from tracegen.records import Block
 
 IS_POD = re.compile(r"^=(?:pod|head\d|over|item|begin|for|encoding)\b", re.M)
@@ -187,8 +187,7 @@ class _Reader:
     def _append(self, block: Block) -> None:
         if self.is_behind and self.section:
             self.continues += 1
-            again = f"{self.section} (continued{f' {self.continues}' if self.continues > 1 else ''})"
-            self.blocks.append(heading_block(again, self.level + 1, block.start_line, block.start_line))
+            self.blocks.append(continued_heading(self.section, self.continues, self.level + 1, block.start_line))
         self.is_behind = False
         self.blocks.append(block)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from docutils import nodes
 
-from tracegen.corpus.pages import code_block, heading_block, prose_block, table_block
+from tracegen.corpus.pages import code_block, continued_heading, heading_block, prose_block, table_block
 from tracegen.corpus.rst_inline import inline, unescaped
 from tracegen.records import Block
 
@@ -60,9 +60,8 @@ class _Writer:
         """Put a heading before what follows a description and is no part of it."""
         if self.section:
             self.continued += 1
-            words = f"{self.section} (continued{f' {self.continued}' if self.continued > 1 else ''})"
             line = self.blocks[at].start_line
-            self.blocks.insert(at, heading_block(words, level, line, line))
+            self.blocks.insert(at, continued_heading(self.section, self.continued, level, line))
 
     def node(self, node: nodes.Element, level: int) -> None:
         """Take in one node."""

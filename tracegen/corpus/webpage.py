@@ -8,6 +8,7 @@ from tracegen.corpus.pages import (
     WORDLESS_TITLES,
     Page,
     code_block,
+    continued_heading,
     first_heading,
     heading_block,
     prose_block,
@@ -371,8 +372,7 @@ class _Reader:
         self._close_list()
         if self.is_behind and block.kind != "heading" and self.section[0]:
             self.continues += 1
-            again = f"{self.section[0]} (continued{f' {self.continues}' if self.continues > 1 else ''})"
-            self.result.append(heading_block(again, self.section[1] + 1, block.start_line, block.start_line))
+            self.result.append(continued_heading(self.section[0], self.continues, self.section[1] + 1, block.start_line))
             self.is_behind = False
         self.result.append(block)
 
