@@ -37,6 +37,12 @@ QUERIES = [
 ]
 
 
+FEW_APART = 48
+"""Rows that are worth processes of their own here, where starting them is what is tested; hundreds are in `tracegen.searcher`."""
+FEW_ARE_ENOUGH = f"import tracegen.searcher; tracegen.searcher.ROWS_APART = {FEW_APART}; "
+COMMAND = [sys.executable, "-P", "-c", FEW_ARE_ENOUGH + "from tracegen.cli import main; main()"]
+
+
 @contextmanager
 def search_process(index: Path, **changed: str) -> Iterator[SearchProcess]:
     """Give a process that searches an index."""
@@ -233,14 +239,14 @@ def many_rows(tmp_path: Path) -> Path:
     path = tmp_path / "many.jsonl"
     messages = [{"role": "user", "content": ""}, {"role": "assistant", "content": "std.join"}]
     with path.open("w", encoding="utf-8") as file:
-        for number in range(tracegen.searcher.ROWS_APART + 4):
+        for number in range(FEW_APART + 4):
             messages[0]["content"] = f"Write function {number}: it joins strings."
             file.write(json.dumps({"messages": messages}) + "\n")
     return path
 
 
 def words(dataset: Path, output: Path, index: Path, endpoint: Endpoint) -> list[str]:
-    options = ["-o", output, "--index", index, "--teacher", "scripted", "--base-url", endpoint.base_url, "--concurrency", 64]
+    options = ["-o", output, "--index", index, "--teacher", "scripted", "--base-url", endpoint.base_url, "--concurrency", 16]
     return ["generate", *map(str, [dataset, *options])]
 
 
@@ -256,6 +262,7 @@ def test_a_run_gives_the_same_file_with_and_without_them(
     tracegen: Callable[..., Ended],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("tracegen.searcher.ROWS_APART", FEW_APART)
     assert tracegen(*words(many_rows, tmp_path / "apart.jsonl", sample_index, endpoint)).code == 0
     endpoint.reset()
     monkeypatch.setattr("tracegen.searcher.ROWS_APART", 10**9)
@@ -269,9 +276,9 @@ def test_however_a_run_ends_its_processes_end_too(
     many_rows: Path, tmp_path: Path, sample_index: Path, slow_process: Endpoint, number: signal.Signals
 ) -> None:
     slow_process.reset()
-    command = [sys.executable, "-m", "tracegen", *words(many_rows, tmp_path / "out.jsonl", sample_index, slow_process)]
+    command = [*COMMAND, *words(many_rows, tmp_path / "out.jsonl", sample_index, slow_process)]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        while process.poll() is None and slow_process.counts().requests < 100:
+        while process.poll() is None and slow_process.counts().requests < 40:
             time.sleep(0.02)
         children = children_of(process.pid)
         assert children
@@ -289,13 +296,13 @@ def test_a_run_whose_searches_hang_says_so_and_ends_at_ctrl_c(
     many_rows: Path, tmp_path: Path, sample_index: Path, slow_process: Endpoint
 ) -> None:
     slow_process.reset()
-    impatient = (
+    impatient = FEW_ARE_ENOUGH + (
         "import tracegen.research, tracegen.searcher; tracegen.research.DRAIN_S = 36000; tracegen.searcher.SILENT_S = 1; "
         "from tracegen.cli import main; main()"
     )
-    command = [sys.executable, "-c", impatient, *words(many_rows, tmp_path / "out.jsonl", sample_index, slow_process)]
+    command = [sys.executable, "-P", "-c", impatient, *words(many_rows, tmp_path / "out.jsonl", sample_index, slow_process)]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
-        while process.poll() is None and slow_process.counts().requests < 100:
+        while process.poll() is None and slow_process.counts().requests < 40:
             time.sleep(0.02)
         children = children_of(process.pid)
         for child in children:
@@ -315,9 +322,9 @@ def test_when_they_are_killed_at_work_the_run_stops_with_a_sentence_and_pays_not
 ) -> None:
     slow_process.reset()
     output = tmp_path / "out.jsonl"
-    command = [sys.executable, "-m", "tracegen", *words(many_rows, output, sample_index, slow_process)]
+    command = [*COMMAND, *words(many_rows, output, sample_index, slow_process)]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        while process.poll() is None and slow_process.counts().requests < 300:
+        while process.poll() is None and slow_process.counts().requests < 80:
             time.sleep(0.02)
         for child in children_of(process.pid):
             os.kill(child, signal.SIGKILL)
@@ -335,10 +342,7 @@ def test_files_of_the_folder_it_is_started_in_are_not_taken_for_modules(
 ) -> None:
     for name in ("json.py", "select.py", "tracegen.py"):
         (tmp_path / name).write_text("raise SystemExit('not meant')", encoding="utf-8")
-    command = [
-        str(Path(sys.executable).with_name("tracegen")),
-        *words(many_rows, tmp_path / "out.jsonl", sample_index, endpoint),
-    ]
+    command = [*COMMAND, *words(many_rows, tmp_path / "out.jsonl", sample_index, endpoint)]
     ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=LIMIT_S)
     assert ran.returncode == 0
     assert "not meant" not in ran.stderr
@@ -349,7 +353,7 @@ def test_a_program_that_calls_it_at_its_top_level_is_run_once(
 ) -> None:
     script = tmp_path / "script.py"
     script.write_text(
-        "import sys, tracegen\nprint('once')\n"
+        f"import sys, tracegen; {FEW_ARE_ENOUGH}\nprint('once')\n"
         f"tracegen.generate({str(many_rows)!r}, {str(tmp_path / 'out.jsonl')!r}, index={str(sample_index)!r}, "
         f"teacher='scripted', base_url={endpoint.base_url!r})\n",
         encoding="utf-8",
