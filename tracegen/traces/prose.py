@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 from threading import Lock
 
-import snowballstemmer
+import Stemmer
 
 # fmt: off
 STOP_WORDS = frozenset([
@@ -39,7 +39,7 @@ _NAME = re.compile(r"(?<!\S)\S*\w[._]\w\S*|--\w\S*")
 _LIST_MARK = re.compile(r"^\s*(?:[-*+]|\d+[.)]|#{1,6}|>)\s+", re.M)
 _SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’)\]]*\s*$")
 
-_STEMMER = snowballstemmer.stemmer("english")
+_STEMMER = Stemmer.Stemmer("english", 0)
 _STEMMER_LOCK = Lock()  # it keeps the word it works on in itself
 
 
