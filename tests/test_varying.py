@@ -241,7 +241,7 @@ def test_the_command(tracegen: Callable[..., Ended], dataset: Path, tmp_path: Pa
     ended = tracegen("variants", dataset, "-o", tmp_path / "messy.jsonl", "--kinds", "terse")
     assert ended.code == 3
     assert "left out: 1 line, the first train.jsonl:9" in ended.err
-    assert tracegen("variants", dataset, "-o", tmp_path / "messy.jsonl", "--kinds", "loud").code == 1
+    assert tracegen("variants", dataset, "-o", tmp_path / "messy.jsonl", "--kinds", "loud").code == 2
 
 
 @pytest.mark.parametrize(

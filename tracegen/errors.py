@@ -13,8 +13,8 @@
     └── BusyError         another process holds the index or the run file
 
 Each message has three parts: what, where (`train.jsonl:37`), what to do next. The command line prints it without a traceback
-and exits 1, or 4 where the budget is reached. What concerns one row only is not raised: it becomes a value in the run
-(`tracegen.records.Rejected`).
+and exits 1; 2 for wrong settings, 4 where the budget is reached. What concerns one row only is not raised: it becomes a value
+in the run (`tracegen.records.Rejected`).
 """
 
 

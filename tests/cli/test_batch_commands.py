@@ -65,7 +65,7 @@ def test_status_shows_rows_endings_and_batches(
     assert "in_progress, batch_0001" in status.out
 
     refused = tracegen(*words)
-    assert refused.code == 1
+    assert refused.code == 2
     assert "--cancel-batches" in refused.err
     assert tracegen(*words, "--batch", "--batch-poll", 0.05, "--cancel-batches").code == 0
     value = json.loads(tracegen("status", run_file, "--json").out)
@@ -108,7 +108,7 @@ def test_options_that_contradict_each_other(tracegen: Run, words: list[object], 
 
 def test_the_built_in_researcher_needs_no_batch(tracegen: Run, words: list[object]) -> None:
     ended = tracegen(*words, "--teacher", "builtin", "--batch")
-    assert ended.code == 1
+    assert ended.code == 2
     assert "--teacher MODEL" in ended.err
 
 

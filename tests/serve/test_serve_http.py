@@ -198,7 +198,7 @@ def test_a_port_in_use_ends_the_process_with_a_sentence(sample_index: Path) -> N
         words = ["--index", str(sample_index), "--transport", "http", "--port", str(taken.getsockname()[1])]
         command = [sys.executable, "-m", "tracegen", "serve", *words]
         result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert (result.returncode, result.stdout) == (1, "")
+    assert (result.returncode, result.stdout) == (2, "")
     assert re.fullmatch(r"Error: Port \d+ of 127\.0\.0\.1 is in use\. .*\n", result.stderr)
 
 

@@ -13,14 +13,15 @@ import click
 
 import tracegen
 from tracegen.cli.stopping import INTERRUPTED, end_like_ctrl_c, exit_code
-from tracegen.errors import AnswersPending, BudgetError, TracegenError
+from tracegen.errors import AnswersPending, BudgetError, SettingsError, TracegenError
 
 COMMANDS = (
     "index", "search", "doctor", "split", "select", "variants", "generate", "status", "inspect", "support", "export", "serve",
 )  # fmt: skip
 """The commands in the order of their use; `index` lives in `tracegen/cli/index.py`, and so on."""
 
-EXIT_AT_BUDGET = 4
+_EXIT_CODES = {SettingsError: 2, BudgetError: 4}
+"""Of the errors that do not just mean failed."""
 
 
 class _Group(click.Group):
@@ -65,7 +66,7 @@ def main() -> NoReturn:
         code = 5
     except TracegenError as error:
         click.echo(f"Error: {error}", err=True)
-        code = EXIT_AT_BUDGET if isinstance(error, BudgetError) else 1
+        code = next((number for kind, number in _EXIT_CODES.items() if isinstance(error, kind)), 1)
     except click.ClickException as error:
         error.show()
         code = error.exit_code
