@@ -80,6 +80,8 @@ class Chunk(Record):
     """Last line in the file, inclusive."""
     duplicate_of: str | None = None
     """Id of the first chunk of the corpus that says the same, or nearly; None where there is none."""
+    joint: str | None = None
+    """What stood between it and the chunk before, where it goes on with the last block of that one; None where it does not."""
 
 
 # --- retrieval -----------------------------------------------------------------------------------------------------------

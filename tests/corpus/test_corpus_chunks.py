@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from tracegen.corpus import chunk_document, embedded_text
 from tracegen.corpus.markdown import read_markdown
+from tracegen.corpus.pages import unfence
 from tracegen.corpus.source import read_source
+from tracegen.index.passages import join_texts
 from tracegen.records import Block, Chunk, Document
 
 
@@ -157,6 +159,24 @@ def test_source_files_know_the_lines_of_their_parts() -> None:
         assert body == "\n".join(lines[each.start_line - 1 : each.end_line])
 
 
+@pytest.mark.parametrize(
+    "block",
+    [
+        "```gleam\n" + "\n\n".join(f"pub fn f{index}() {{\n  let a = {index}\n\n  a + a\n}}" for index in range(12)) + "\n```",
+        "~~~\n" + "a = 1\n" * 300 + "~~~",
+        "```json\n[" + "1, " * 2000 + "1]\n```",
+        "| Name | Does |\n|---|---|\n" + "\n".join(f"| name{index} | does this and that |" for index in range(40)),
+        "| Name | Does |\n|---|---|\n| a | " + "word " * 1000 + "|\n| b | c |",
+        sentences(40),
+        "\n".join(f"- item {index}. It is\n  long enough." for index in range(30)),
+    ],
+)
+def test_a_block_that_was_cut_is_whole_again_where_its_parts_are_read_together(block: str) -> None:
+    got = chunks(f"# T\n\nHere it comes:\n\n{block}\n\nAfter it.")
+    assert len(got) > 2
+    assert join_texts(got) == f"Here it comes:\n\n{block}\n\nAfter it."
+
+
 def test_long_tables_are_cut_by_rows_below_their_header() -> None:
     rows = [f"| name{index} | does this and that |" for index in range(20)]
     got = chunks("# T\n\n| Name | Does |\n|---|---|\n" + "\n".join(rows))
@@ -210,6 +230,10 @@ def test_a_counter_that_is_no_sum_of_its_parts_is_obeyed() -> None:
     text = "# T\n\n" + "\n\n".join(sentences(2, f"w{index}") for index in range(40))
     got = chunk_document(document(text), count_tokens=sly, max_tokens=100)
     assert max(sly(embedded_text(each)) for each in got) <= 100
+    code = "```gleam\n" + "\n\n".join(f"let a{index} = {index}" for index in range(60)) + "\n```"
+    got = chunk_document(document(f"# T\n\n{code}"), count_tokens=sly, max_tokens=100)
+    assert len(got) > 3
+    assert join_texts(got) == code
 
 
 def test_a_heading_path_longer_than_the_budget_leaves_room_for_text() -> None:
@@ -261,6 +285,21 @@ def test_every_character_of_every_block_is_in_the_chunks_in_order(
         head = count(embedded_text(each)) - count(each.text)
         assert count(embedded_text(each)) <= max_tokens or head >= max_tokens // 2 - 2
     assert len({each.id for each in got}) == len(got)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(LINE, max_size=30), st.integers(20, 80), st.integers(0, 30), st.sampled_from(["page.md", "code.gleam"]))
+def test_read_together_the_chunks_have_no_seam_in_a_block(
+    lines: list[str], max_tokens: int, min_tokens: int, path: str
+) -> None:
+    read = document("\n".join(lines), path)
+    got = chunk_document(read, count_tokens=count, max_tokens=max_tokens, min_tokens=min_tokens)
+    joined = join_texts(got) if got else ""
+    for block in read.blocks:
+        if block.kind == "code":
+            assert unfence(block.text).body.strip() in joined
+        elif block.kind != "heading":
+            assert "".join(block.text.split()) in "".join(joined.split())
 
 
 def _body(block: Block) -> str:

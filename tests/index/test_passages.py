@@ -192,14 +192,14 @@ def test_a_search_keeps_to_some_paths(tmp_path: Path, pattern: str, paths: set[s
     assert {hit.chunk.path for hit in index.search("joining strings", path=pattern)} == paths
 
 
-def test_the_head_of_a_table_is_not_repeated() -> None:
-    def chunk(text: str) -> Chunk:
-        return Chunk(id="0" * 16, path="a.md", title="A", headings=("A",), text=text, start_line=1, end_line=1)
+def test_a_passage_has_headings_between_sections_and_no_seam_where_a_block_was_cut() -> None:
+    def chunk(text: str, joint: str | None = None, headings: tuple[str, ...] = ("A",)) -> Chunk:
+        return Chunk(id="0" * 16, path="a.md", title="A", headings=headings, text=text, start_line=1, end_line=1, joint=joint)
 
     head = "| a | b |\n| --- | --- |\n"
-    table = [chunk(f"Before.\n\n{head}| 1 | 2 |"), chunk(f"{head}| 3 | 4 |"), chunk("After.")]
+    table = [chunk(f"Before.\n\n{head}| 1 | 2 |"), chunk(f"{head}| 3 | 4 |", "\n"), chunk("After.")]
     assert join_texts(table) == f"Before.\n\n{head}| 1 | 2 |\n| 3 | 4 |\n\nAfter."
-    beside = chunk("More.").model_copy(update={"headings": ("A", "B")})
-    assert join_texts([table[2], beside]) == "After.\n\n## B\n\nMore."
-    other = chunk("| x | b |\n| --- | --- |\n| 5 | 6 |")
-    assert join_texts([table[0], other]).count("---") == 4
+    assert join_texts([table[2], chunk("More.", headings=("A", "B"))]) == "After.\n\n## B\n\nMore."
+    assert join_texts([table[0], chunk(f"{head}| 5 | 6 |")]).count("---") == 4  # another table
+    code = [chunk("So:\n\n```go\na\n```"), chunk("```go\n  b\n```\n\nAfter.", "\n\n")]
+    assert join_texts(code) == "So:\n\n```go\na\n\n  b\n```\n\nAfter."

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tracegen.corpus.pages import continued
 from tracegen.corpus.sections import Section, section_tree
 from tracegen.corpus.splitting import Meter, Piece, last_sentence, split_block
 from tracegen.records import Block, Document
@@ -36,7 +37,10 @@ class Draft:
     @property
     def text(self) -> str:
         """The text of the chunk."""
-        return "\n\n".join(piece.text for piece in self.pieces)
+        text = self.pieces[0].text
+        for piece in self.pieces[1:]:
+            text = f"{text}\n\n{piece.text}" if piece.joint is None else continued(text, piece.text, piece.joint)
+        return text
 
     @property
     def tokens(self) -> int:
@@ -182,7 +186,7 @@ class Packer:
         at = last_sentence(introduction.text)
         if at:
             before, sentence = _divide(introduction, at)
-            tail = self._piece(sentence)
+            tail = self._piece(sentence)._replace(joint=introduction.text[len(before.text) : at])
             if tail.tokens + listing.tokens <= room:
                 return [*self._alone(before, room), [tail, listing]]
         return [*self._alone(introduction, room), [listing]]
@@ -204,9 +208,10 @@ class Packer:
             block = Block.model_validate(
                 {"kind": kind, "text": piece.text, "start_line": piece.start_line, "end_line": piece.end_line}
             )
-            parts = [[part] for part in split_block(block, max(piece.tokens * 3 // 4, 1), self.meter)]
-            if len(parts) < 2:
+            first, *others = split_block(block, max(piece.tokens * 3 // 4, 1), self.meter)
+            if not others:
                 return [draft]
+            parts = [[first._replace(joint=piece.joint)], *([part] for part in others)]
         return [fitted for part in parts for fitted in self._fit(Draft(draft.path, part))]
 
 

@@ -11,6 +11,7 @@ WORDLESS_TITLES = frozenset([
 """Titles that do not say what a page is about."""
 
 _RESULTS = re.compile(r"(?:\[[^\]=]*\]|[\w.]+)\s*=\s*(?=[\w.]+\s*\()")
+_TABLE_HEAD = re.compile(r"\|?[\s:|-]*-[\s:|-]*\|[\s:|-]*")
 _OPENING_FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})[^\n]*")
 
 
@@ -86,11 +87,30 @@ def unfence(text: str) -> Fenced:
         return Fenced("", text, "")
     fence = match.group(1)
     body, newline, last = rest.rpartition("\n")
-    mark = last.strip()
-    if len(mark) >= len(fence) and set(mark) == {fence[0]}:
+    if _closes(last, fence):
         return Fenced(opening, body, last)
     indent = opening[: match.start(1)]
     return Fenced(opening, rest, indent + fence)
+
+
+def continued(text: str, part: str, joint: str) -> str:
+    """Return a text with the next part of its last block: no fences between them, nor the head of a table again."""
+    first, _, behind = part.partition("\n")
+    above, _, last = text.rpartition("\n")
+    fence = _OPENING_FENCE.fullmatch(first)
+    if fence and behind and _closes(last, fence.group(1)):
+        return f"{above}{joint}{behind}"
+    second, has_rows, rows = behind.partition("\n")
+    if has_rows and "|" in second and _TABLE_HEAD.fullmatch(second):
+        table = text[text.rfind("\n\n") + 2 :] if "\n\n" in text else text
+        if table.startswith(f"{first}\n{second}\n"):
+            return f"{text}{joint}{rows}"
+    return f"{text}{joint}{part}"
+
+
+def _closes(line: str, fence: str) -> bool:
+    mark = line.strip()
+    return len(mark) >= len(fence) and set(mark) == {fence[0]}
 
 
 def without_results(signature: str) -> str:

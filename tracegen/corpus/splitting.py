@@ -36,6 +36,8 @@ class Piece(NamedTuple):
     """Kind of the block."""
     tokens: int
     """Size, with the empty line after it."""
+    joint: str | None = None
+    """What stood between it and the part before; None where it does not go on with a block."""
 
 
 class Meter:
@@ -92,7 +94,9 @@ def _even(text: str, budget: int, meter: Meter) -> int:
 def _split_prose(block: Block, budget: int, meter: Meter, first_budget: int) -> Iterator[Piece]:
     even = _even(block.text, budget, meter)
     for part in _cut(block.text, even, meter, _PROSE_CUTS, min(first_budget, even)):
-        yield _piece(block, part.text, block.start_line + part.line, part.text.count("\n") + 1, part.tokens)
+        piece = _piece(block, part, part.text, block.start_line, part.tokens)
+        # Code within prose: one listing does not go on with another one.
+        yield piece._replace(joint=None) if unfence(piece.text).opening else piece
 
 
 def _split_code(block: Block, budget: int, meter: Meter, first_budget: int) -> Iterator[Piece]:
@@ -103,8 +107,7 @@ def _split_code(block: Block, budget: int, meter: Meter, first_budget: int) -> I
     first_line = block.start_line + (1 if code.opening and lines_in_file > code.body.count("\n") + 1 else 0)
     inner = _even(code.body, max(budget - fences, budget // 2, 1), meter)
     for part in _cut(code.body, inner, meter, _CODE_CUTS, min(max(first_budget - fences, 1), inner)):
-        lines = part.text.count("\n") + 1
-        yield _piece(block, code.wrap(part.text), first_line + part.line, lines, part.tokens + fences)
+        yield _piece(block, part, code.wrap(part.text), first_line, part.tokens + fences)
 
 
 def _split_table(block: Block, budget: int, meter: Meter) -> Iterator[Piece]:
@@ -116,27 +119,33 @@ def _split_table(block: Block, budget: int, meter: Meter) -> Iterator[Piece]:
     head = meter.measure(header + "\n\n")
     room = budget - head
     rows: list[str] = []
-    used, first = 0, block.start_line + 2
-    for number, row in enumerate(lines[2:], start=block.start_line + 2):
+    used, first, joint = 0, 2, None
+    for number, row in enumerate(lines[2:], start=2):
         too_long = len(row) > room * CHARACTERS_PER_TOKEN
         size = room + 1 if too_long else meter.measure(row + "\n")
         if rows and used + size > room:
-            yield _piece(block, "\n".join([header, *rows]), first, len(rows), head + used)
-            rows, used, first = [], 0, number
+            yield _table_piece(block, header, _Part("\n".join(rows), first, used, joint), head)
+            rows, used, first, joint = [], 0, number, "\n"
         if size > room:
             for part in _cut(row, room, meter, _PROSE_CUTS, room):
-                yield _piece(block, f"{header}\n{part.text}", number, 1, head + part.tokens)
-            first = number + 1
+                whole = part._replace(line=number, joint=joint if part.joint is None else part.joint)
+                yield _table_piece(block, header, whole, head)
+            first, joint = number + 1, "\n"
         else:
             rows.append(row)
             used += size
     if rows:
-        yield _piece(block, "\n".join([header, *rows]), first, len(rows), head + used)
+        yield _table_piece(block, header, _Part("\n".join(rows), first, used, joint), head)
 
 
-def _piece(block: Block, text: str, first_line: int, lines: int, tokens: int) -> Piece:
-    first = min(first_line, block.end_line)
-    return Piece(text, first, min(first + lines - 1, block.end_line), block.kind, tokens)
+def _table_piece(block: Block, header: str, rows: "_Part", head: int) -> Piece:
+    return _piece(block, rows, f"{header}\n{rows.text}", block.start_line, head + rows.tokens)
+
+
+def _piece(block: Block, part: "_Part", text: str, start_line: int, tokens: int) -> Piece:
+    """Return a part as it stands in a chunk; the text that it is of begins on a line of the file."""
+    first = min(start_line + part.line, block.end_line)
+    return Piece(text, first, min(first + part.text.count("\n"), block.end_line), block.kind, tokens, part.joint)
 
 
 # --- cutting -------------------------------------------------------------------------------------------------------------
@@ -148,11 +157,13 @@ class _Part(NamedTuple):
     text: str
     line: int  # lines of the text before it
     tokens: int  # its size, estimated from that of a slightly longer part
+    joint: str | None = None  # what stands between it and the part before it
 
 
 def _cut(text: str, budget: int, meter: Meter, cuts: tuple[re.Pattern[str], ...], first_budget: int) -> Iterator[_Part]:
     """Yield the text in parts within the budget."""
     position, line, per_token, room = 0, 0, 4.0, first_budget
+    cut_at = -1
     while position < len(text):
         reach, tokens = _reach(text, position, room, meter, per_token)
         end = _best_cut(text, position, reach, cuts) if reach < len(text) else reach
@@ -161,8 +172,9 @@ def _cut(text: str, budget: int, meter: Meter, cuts: tuple[re.Pattern[str], ...]
         skipped = blank.end() if blank else 0
         if shown[skipped:]:
             size = math.ceil(tokens * (end - position) / (reach - position)) + 1
-            yield _Part(shown[skipped:], line + shown.count("\n", 0, skipped), size)
-            room = budget
+            joint = text[cut_at : position + skipped] if cut_at >= 0 else None
+            yield _Part(shown[skipped:], line + shown.count("\n", 0, skipped), size, joint)
+            room, cut_at = budget, position + len(shown)
         line += text.count("\n", position, end)
         per_token = max((reach - position) / max(tokens, 1) * 0.95, 0.5)
         position = end

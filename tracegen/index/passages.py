@@ -4,7 +4,6 @@ A section is cut into chunks because an embedding model reads a few hundred toke
 and what the same page says around it.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from heapq import heapify, heappop, heappush
 from itertools import pairwise
@@ -12,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tracegen.corpus.pages import continued
 from tracegen.index.ranking import DEFINITION, Found, Scores
 from tracegen.index.reader import Reader, heading_line
 from tracegen.index.tool import LONGEST_PASSAGE, PASSAGE_CHARS
@@ -23,8 +23,6 @@ SAME_COSINE = 0.93
 SAME_SHINGLES = 0.9
 SEEN_VECTORS = 64
 """Vectors that there is room for at first where passages are held against each other; each has five of them at most."""
-
-_TABLE_HEAD = re.compile(r"\|?[\s:|-]*-[\s:|-]*\|[\s:|-]*")
 
 
 class Passage(NamedTuple):
@@ -241,14 +239,13 @@ def _hit(rank: int, passage: Passage, reader: Reader) -> Hit:
 
 
 def join_texts(chunks: Sequence[Chunk]) -> str:
-    """Return the texts of neighbouring chunks as one, headings between sections; the head of a table that goes on not again."""
+    """Return the texts of neighbouring chunks as one: headings between sections, no seam in a block that was cut."""
     text = chunks[0].text
     for before, chunk in pairwise(chunks):
         if chunk.headings != before.headings:
-            text += "\n\n" + heading_line(chunk).rstrip()
-        first, _, behind = chunk.text.partition("\n")
-        second, has_more, rows = behind.partition("\n")
-        table = has_more and "|" in second and _TABLE_HEAD.fullmatch(second)
-        goes_on = table and before.text.rpartition("\n\n")[2].startswith(f"{first}\n{second}")
-        text += "\n" + rows if goes_on else "\n\n" + chunk.text
+            text += f"\n\n{heading_line(chunk)}{chunk.text}"
+        elif chunk.joint is None:
+            text += f"\n\n{chunk.text}"
+        else:
+            text = continued(text, chunk.text, chunk.joint)
     return text
