@@ -81,6 +81,15 @@ def test_repeated_headings_belong_to_the_named_one_before() -> None:
     ]
 
 
+def test_the_heading_of_a_part_is_below_that_of_its_section_in_the_text_too() -> None:
+    repeated = "".join(f"## {name}\n\nIt {name}s.\n\n## Examples\n\n### Long\n\nSo.\n\n" for name in ("map", "fold"))
+    slip = "# dict\n\n## map\n\nIt maps.\n\n# Examples\n\nSo."
+    [both], [slipped] = chunks(f"# list\n\n{repeated}", max_tokens=500), chunks(slip)
+    shown = ["## map", "### Examples", "#### Long", "## fold", "### Examples", "#### Long"]
+    assert [line for line in both.text.split("\n") if line.startswith("#")] == shown
+    assert "\n\n### Examples\n\n" in slipped.text
+
+
 def test_overloads_that_follow_one_another_keep_their_place() -> None:
     part = sentences(5)
     text = "# Math\n\n" + "\n\n".join(f"## {name}\n\n{part}" for name in ("abs", "min", "min", "max"))

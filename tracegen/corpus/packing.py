@@ -126,7 +126,7 @@ class Packer:
         heading = section.heading
         if heading is None:
             raise ValueError("the whole document has no heading")
-        return self._piece(heading)
+        return self._piece(heading.model_copy(update={"level": min(section.level, 6)}))
 
     def _piece(self, block: Block) -> Piece:
         """Return the whole block as a piece; each is counted once."""

@@ -33,7 +33,7 @@ class Section:
     heading: Block | None
     """The heading, or None of the whole document."""
     level: int
-    """Depth of the heading; 0 of the whole document."""
+    """Depth of the section, which may be more than its heading says; 0 of the whole document."""
     blocks: list[Block] = field(default_factory=list)
     """Blocks between the heading and the next one."""
     children: list["Section"] = field(default_factory=list)
@@ -81,10 +81,18 @@ def _nest_repeated(section: Section) -> None:
         _nest_repeated(child)
         named = children[-1] if children else None
         if counts[_key(child)] > 1 and named and counts[_key(named)] == 1 and named.level == child.level:
+            _put_at(child, named.level + 1)
             named.children.append(child)
         else:
             children.append(child)
     section.children = children
+
+
+def _put_at(section: Section, level: int) -> None:
+    section.level = level
+    for child in section.children:
+        if child.level <= level:
+            _put_at(child, level + 1)
 
 
 def _key(section: Section) -> tuple[int, str]:
