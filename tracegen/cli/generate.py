@@ -160,6 +160,13 @@ def _estimate_text(estimate: "Estimate") -> str:
     if estimate.nudged:
         guided = f", {estimate.guided:,.0f} of them with a guide" if estimate.guided else ""
         lines.append(f"further   about {counted(max(round(estimate.nudged), 1), 'row')} searched on{guided}")
+    if estimate.calls and not estimate.requests:
+        lines += [
+            f"calls     about {estimate.calls:,.0f}, of the built-in researcher",
+            "money     none",
+            f"time      about {time}",
+        ]
+        return "\n".join([*lines, estimate.basis])
     lines += [
         f"calls     about {estimate.calls:,.0f}, in {counted(round(estimate.requests), 'request')} to the teacher",
         f"tokens    about {tokens}",
