@@ -394,6 +394,8 @@ FAULTS: dict[str, Fault] = {
     "context_small": refuses(
         lambda turn: turn.size > 11_000, error(400, "The request exceeds the available context size (3072 tokens).")
     ),
+    "refuse_returns": refuses(lambda turn: turn.hop > 1, error(400, "Messages of this role need a signature.")),
+    "forbid_returns": refuses(lambda turn: turn.hop > 1, error(403, "Forbidden.")),
     "error_500": lambda turn: error(500, "The server had an error.", kind="server_error"),
     "error_502": lambda turn: Reply(b"<h1>Bad Gateway</h1>", 502, "text/html"),
     "error_503": lambda turn: error(503, "The model is loading.", kind="unavailable_error"),

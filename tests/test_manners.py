@@ -118,6 +118,29 @@ def test_an_error_that_persists_for_all_stops_the_run_and_is_held_against_no_row
     assert (summary.examples, summary.rejected, summary.resumed) == (ROWS, 0, 2)
 
 
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("refuse_returns", "2 rows in a row failed, and none came to a good end between.* said 400: Messages"),
+        ("forbid_returns", "1 rows in a row failed, and none was answered between.* said 403"),
+    ],
+)
+def test_a_refusal_of_every_conversation_stops_the_run_and_no_answer_is_paid_twice(
+    research: Generate, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, fault: str, said: str
+) -> None:
+    monkeypatch.setattr("tracegen.research.REFUSED_ROWS", 2)
+    monkeypatch.setattr("tracegen.research.BROKEN_ROWS", 1)
+    endpoint.fault(fault)
+    with pytest.raises(TeacherError, match=said):
+        research()
+    answered = endpoint.counts().answered
+    endpoint.reset()
+    endpoint.fault(None)
+    summary = research()
+    assert (summary.examples, summary.rejected, summary.resumed) == (ROWS, 0, 0)
+    assert endpoint.counts().requests == ROWS * 4 - answered
+
+
 def test_a_spent_quota_stops_at_once_and_what_is_in_flight_is_kept(research: Generate, endpoint: Endpoint) -> None:
     research(limit=1)
     endpoint.reset()

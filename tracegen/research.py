@@ -11,7 +11,7 @@ from tracegen.garbage import rarely_collected
 from tracegen.records import Enough, Further, Response, Row, Tool, ToolReturn, Trace, Usage
 from tracegen.teacher import Failure, Teacher
 from tracegen.teacher.leaked import calls_of
-from tracegen.teacher.loop import Ask, Finish, Loop, Search
+from tracegen.teacher.loop import GOES_ON, Ask, Finish, Loop, Search
 from tracegen.traces.leaks import REFUSAL
 from tracegen.traces.passes import Passes
 from tracegen.traces.ratings import Rater, Rating
@@ -27,6 +27,8 @@ REPORT_S = 0.1
 
 BROKEN_ROWS = 5
 """So many rows in a row that the endpoint fails for are not the rows' fault."""
+REFUSED_ROWS = 20
+"""So many that it refuses, whether or not it answers others between, are not either, where none comes to a good end."""
 
 _OTHER_VERSION = "The run file does not fit this version of tracegen. Use the version that made it, or another -o."
 
@@ -103,6 +105,7 @@ class Research:
             self._proven.set()
         self._without_calls: list[str] = []
         self._broken: list[str] = []
+        self._refused: list[str] = []
         self._stopped: TracegenError | None = None
         self.hold_back: Callable[[TracegenError], None] = lambda _: None
         """Called with what the run stops with: keeps back requests that wait to be sent."""
@@ -134,7 +137,7 @@ class Research:
             await asyncio.gather(*workers, return_exceptions=True)
         if isinstance(self._stopped, TeacherError):
             # It was the endpoint, not these rows: the next start asks again.
-            await self._forget(self._broken)
+            await self._forget([*self._broken, *self._refused])
         if self._stopped is not None:
             raise self._stopped
         self._report(at_once=True)
@@ -179,6 +182,8 @@ class Research:
                 trace = await self._research(row)
                 if trace is None:
                     return
+                if trace.ended in GOES_ON and trace.hops:
+                    self._refused.clear()
                 if not self._proven.is_set() and trace.ended == "no_calls":
                     await self._count_without_calls(row.id)
                 self.finished += 1
@@ -270,9 +275,9 @@ class Research:
         reply = await self._teacher.reply(step.messages, self._tools, step.tool_choice)
         if isinstance(reply, Failure):
             if reply.broken:
-                self._broken.append(row_id)
-            if len(self._broken) >= BROKEN_ROWS:
-                raise TeacherError(f"{BROKEN_ROWS} rows in a row failed, and none was answered between. {reply.detail}")
+                _count_failed(self._broken, row_id, BROKEN_ROWS, f"none was answered between. {reply.detail}")
+            elif reply.unexplained:
+                _count_failed(self._refused, row_id, REFUSED_ROWS, f"none came to a good end between. {reply.detail}")
             return reply
         self._broken.clear()
         self.usage += reply.usage
@@ -313,6 +318,16 @@ class Research:
         self._progress(
             Progress(counts["rows"], self.finished, counts["rejected"], self.calls, self.usage, note, news, self._stopping)
         )
+
+
+def _count_failed(rows: list[str], row_id: str, most: int, and_what: str) -> None:
+    """Add a row to those that failed; raise TeacherError where there are as many as `most` with it.
+
+    Then nothing of this one is recorded, so that it is not to be forgotten: that would take what was answered before.
+    """
+    if len(rows) + 1 >= most:
+        raise TeacherError(f"{most} rows in a row failed, and {and_what}")
+    rows.append(row_id)
 
 
 async def _written(writing: list[asyncio.Future[None]]) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol
 
+from pydantic import Field
+
 from tracegen.records import Record, Response
 
 ToolChoice = Literal["required", "auto"]
@@ -15,6 +17,8 @@ class Failure(Record):
     """A sentence: what the endpoint said."""
     broken: bool = False
     """True where the endpoint failed, rather than refused: where many rows in a row fail so, it is not the rows."""
+    unexplained: bool = Field(default=False, exclude=True)
+    """True where the endpoint refused for a reason that need not be the row's: where all rows fail so, it is not."""
 
 
 class Teacher(Protocol):

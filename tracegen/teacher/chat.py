@@ -279,7 +279,7 @@ class ChatTeacher:
         """Return a failure of this row; raise where the endpoint has not worked even once."""
         if not (self.gate.pacer.proven or self.known):
             raise TeacherError(f"{detail}. It was the first answer, so the run stops here.")
-        return Failure(detail=detail)
+        return Failure(detail=detail, unexplained=True)
 
     def _said(self, fault: Fault) -> str:
         text = fault.text[:300].rstrip(".")
