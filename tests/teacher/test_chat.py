@@ -240,6 +240,11 @@ async def test_a_server_that_refuses_every_effort_is_not_asked_for_ever() -> Non
         (refusal(404, "The model `m-1` does not exist"), "No model 'm-1', or no chat endpoint there: http://fake.test/v1/"),
         (httpx2.Response(404, html="<h1>Not\n Found</h1>"), "No model 'm-1', or no chat endpoint there: http://fake.test/v1"),
         (refusal(429, "You exceeded your quota", code="insufficient_quota"), "The quota is spent: http://fake.test/v1/ said"),
+        (
+            refusal(429, "Your account is suspended", type="exceeded_current_quota_error"),
+            "The quota is spent: http://fake.test",
+        ),
+        (httpx2.Response(403, json={"error": "Your team has used all available credits"}), "The quota is spent: http://fake"),
         (refusal(402, "Insufficient Balance"), "The quota is spent: http://fake.test/v1/ said 402: Insufficient Balance."),
         (refusal(429, "Slow", code=429), "Too many requests, for too long: http://fake.test/v1/ said 429: Slow. What was"),
         (refusal(503, "Loading model", code=503), "The server has not been available for too long: http://fake.test/v1/"),
@@ -286,13 +291,20 @@ async def test_a_flagged_conversation_is_the_rows_failure(first: bool) -> None:
     "answer",
     [
         refusal(400, "m-1 does not support tools"),
-        refusal(400, '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set', code=400),
         httpx2.Response(422, json={"detail": "tools: extra inputs are not permitted"}),
     ],
 )
 async def test_an_endpoint_without_tools_is_named_at_the_first_answer(answer: httpx2.Response) -> None:
     assert (await stopped(answer)).startswith("The endpoint takes no tools: http://fake.test/v1/ said 4")
     assert (await failed_later(answer)).startswith("The request failed: http://fake.test/v1/ said 4")
+
+
+async def test_a_server_that_takes_required_calls_alone_is_named_after_an_answer_too() -> None:
+    said = '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set'
+    async with teacher(completion(), refusal(400, said, code=400)) as (made, _):
+        await good(made, "required")
+        with pytest.raises(TeacherError, match=r"The endpoint takes no tools: .* --tool-call-parser"):
+            await reply(made)
 
 
 @pytest.mark.parametrize(
@@ -304,6 +316,7 @@ async def test_an_endpoint_without_tools_is_named_at_the_first_answer(answer: ht
         (httpx2.Response(400, json={"error": "unknown model"}), 'said 400: {"error":"unknown model"}'),
         (httpx2.Response(400, json={"detail": "bad"}), "said 400: bad"),
         (httpx2.Response(400, json=["bad"]), 'said 400: ["bad"]'),
+        (httpx2.Response(400, json=[{"error": {"code": 400, "message": "Bad", "status": "X"}}]), "said 400: Bad"),
         (refusal(400, "first\nsecond \ud83d"), "said 400: first second \ufffd"),
     ],
 )
@@ -324,6 +337,13 @@ async def test_a_long_error_page_is_cut() -> None:
 @pytest.mark.parametrize(
     "message",
     [
+        "The decoder prompt (length 40000) is longer than the maximum model length of 32768.",
+        "The input token count (1048577) exceeds the maximum number of tokens allowed (1048576).",
+        "This model's maximum prompt length is 131072 but the request contains 537812 tokens.",
+        "Your request exceeded model token limit: 8192",
+        "Prompt exceeds max length",
+        "Range of input length should be [1, 30720]",
+        "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 8193. Given: 8000 `inputs` tokens",
         "This model's maximum context length is 8192 tokens. However, you requested 9000 tokens",
         "the request exceeds the available context size (4096 tokens), try increasing it",
         "Input is too long for requested model",
@@ -333,6 +353,19 @@ async def test_a_conversation_that_is_too_long_concerns_its_row_only(message: st
     async with teacher(refusal(400, message)) as (made, _):
         failure = await reply(made)
     assert failure == Failure(detail=f"The conversation is too long for the teacher: {message}")
+
+
+async def test_a_body_that_is_too_large_is_a_conversation_that_is_too_long() -> None:
+    async with teacher(httpx2.Response(413, html="<h1>413 Request Entity Too Large</h1>")) as (made, _):
+        failure = await reply(made)
+    assert failure == Failure(detail="The conversation is too long for the teacher: <h1>413 Request Entity Too Large</h1>")
+
+
+async def test_a_call_that_the_service_did_not_pass_on_is_asked_for_again() -> None:
+    slip = refusal(400, "Tool choice is required, but model did not call a tool", code="tool_use_failed")
+    async with teacher(slip, slip, completion()) as (made, wire):
+        await good(made, "required")
+    assert [body["tool_choice"] for body in wire.bodies] == ["required"] * 3
 
 
 async def test_a_filtered_conversation_concerns_its_row_only() -> None:

@@ -241,7 +241,8 @@ class ChatTeacher:
             )
         if fault.context:
             return Failure(detail=f"The conversation is too long for the teacher: {fault.text[:300]}")
-        if "tool" in fault.text.lower() and not self.gate.pacer.proven:
+        # vLLM takes `required` without its option for tool calls, but not `auto`: each row would pay its first request in vain.
+        if "enable-auto-tool-choice" in fault.text or ("tool" in fault.text.lower() and not self.gate.pacer.proven):
             raise TeacherError(
                 f"The endpoint takes no tools: {said}. Choose a model that can call functions, and a server that is "
                 "started with tool calling on."

@@ -30,8 +30,24 @@ _CONTEXT_WORDS = (
     "token limit exceeded",
     "reduce the length",
     "max_model_len",
+    "maximum model length",
+    "maximum number of tokens",
+    "maximum prompt length",
+    "exceeds max length",
+    "model token limit",
+    "input length should be",
+    "`inputs` tokens",
 )
-_QUOTA_WORDS = ("insufficient_quota", "insufficient balance", "credit balance", "billing_hard_limit", "out of credits")
+"""OpenAI's, Anthropic's, llama.cpp's, vLLM's, Gemini's, xAI's, Z.ai's, Moonshot's, Alibaba's and TGI's words (2026-11)."""
+_QUOTA_WORDS = (
+    "insufficient_quota",
+    "insufficient balance",
+    "credit balance",
+    "billing_hard_limit",
+    "out of credits",
+    "exceeded_current_quota",
+    "all available credits",
+)
 _CONTENT_WORDS = ("moderation", "flagged", "content_policy", "content policy", "content_filter", "safety")
 _STATUS_OF_WORDS = (
     (("rate_limit", "too_many_requests"), 429),
@@ -75,9 +91,10 @@ class Fault(NamedTuple):
     @property
     def context(self) -> bool:
         """Whether the conversation is too long for the model."""
-        said = self.text.lower()
-        # vLLM also complains with these words about a max_tokens that no conversation of this length has room for.
-        return self.status in (400, 413, 422) and any(word in said for word in _CONTEXT_WORDS)
+        said = f"{self.code} {self.text}".lower()
+        # vLLM also complains with these words about a max_tokens that no conversation of this length has room for. 413 is said
+        # of bodies that a proxy finds too large, and by Groq of more tokens than it takes in a minute.
+        return self.status == 413 or (self.status in (400, 422) and any(word in said for word in _CONTEXT_WORDS))
 
     @property
     def filtered(self) -> bool:
@@ -156,7 +173,8 @@ def _fault(status: int, text: str, code: str, headers: Mapping[str, str]) -> Fau
         return fault
     if status in (429, 503, 529):
         return fault._replace(kind="overload")
-    if status in (408, 409, 425) or status >= 500:
+    # Groq refuses to pass on a call that is none: the model's slip, which the same request need not bring again.
+    if status in (408, 409, 425) or status >= 500 or "tool_use_failed" in code:
         return fault._replace(kind="broken")
     return fault
 
@@ -167,6 +185,8 @@ def _error_in(text: str) -> dict[str, Any]:
         body = json.loads(text)
     except (ValueError, RecursionError):
         return {}
+    if isinstance(body, list) and body:  # Gemini's
+        body = body[0]
     error = body.get("error", body) if isinstance(body, dict) else None
     return error if isinstance(error, dict) else {}
 
