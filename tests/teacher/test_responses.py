@@ -115,6 +115,8 @@ def test_endings_are_read(change: dict[str, Any], expected: Response) -> None:
         (b"<html>", "not JSON"),
         (b"[]", "no output"),
         (b'{"output": null}', "no output"),
+        (b'{"status": "cancelled", "error": null, "output": []}', "no output"),
+        (b'{"status": "queued", "error": null, "output": []}', "no output"),
         (b'{"status": "failed", "error": {"code": "server_error", "message": "Sorry."}, "output": []}', "Sorry"),
     ],
 )

@@ -15,6 +15,7 @@ from tracegen.teacher.faults import ErrorAnswer, clean
 from tracegen.teacher.wire import to_json, without_returns
 
 PATH = "/responses"
+_NOT_DONE = ("failed", "cancelled", "queued", "in_progress")
 _ENDINGS = {"max_output_tokens": "length", "content_filter": "content_filter"}
 
 
@@ -65,7 +66,7 @@ def read_body(body: bytes) -> Response:
     error = value.get("error") if isinstance(value, dict) else None
     if error:
         raise ErrorAnswer(error)
-    if not isinstance(output, list):
+    if not isinstance(output, list) or value.get("status") in _NOT_DONE:
         raise ValueError("no output in it")
     items = [item for item in output if isinstance(item, dict)]
     calls = tuple(_read_call(item) for item in items if item.get("type") == "function_call")
