@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from tracegen.errors import TeacherError
 from tracegen.records import RawCall, Response, Usage
 from tracegen.teacher import Failure, ToolChoice, gate, pacing
+from tracegen.teacher.asking import Asking
 from tracegen.teacher.chat import TRIES, ChatTeacher, read_completion
 from tracegen.teacher.pacing import Pace
 
@@ -187,6 +188,20 @@ async def test_a_refused_tool_choice_is_left_out_from_then_on(status: int) -> No
     assert [body["tool_choice"] for body in wire.bodies] == ["required", "auto", "auto", "auto"]
 
 
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (400, "Tool choice 'required' is not supported by this model."),
+        (400, "toolConfig.toolChoice.any is not supported by this model"),
+        (404, "No endpoints found that support the provided 'tool_choice' value."),
+    ],
+)
+async def test_a_tool_choice_that_is_refused_in_other_words_is_left_out(status: int, said: str) -> None:
+    async with teacher(refusal(status, said), completion()) as (made, wire):
+        await good(made, "required")
+    assert [body["tool_choice"] for body in wire.bodies] == ["required", "auto"]
+
+
 async def test_a_missing_reasoning_effort_is_sent_from_then_on() -> None:
     async with teacher(refusing("reasoning_effort", None)) as (made, wire):
         for _ in range(2):
@@ -259,6 +274,32 @@ async def test_what_is_the_same_for_every_row_stops_the_run_at_any_time(answer: 
             await reply(made)
     assert str(error.value).startswith(sentence)
     assert KEY not in str(error.value)
+
+
+async def test_a_key_that_is_no_longer_accepted_costs_nothing_that_was_answered() -> None:
+    async with teacher(completion(), refusal(401, "Token expired")) as (made, _):
+        await good(made)
+        with pytest.raises(TeacherError, match=r"Token expired\. Check OPENAI_API_KEY\. What was answered is kept"):
+            await reply(made)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        refusal(404, "This model is only supported in v1/responses and not in v1/chat/completions."),
+        refusal(400, "Function tools with reasoning_effort are not supported in /v1/chat/completions. Use /v1/responses."),
+    ],
+)
+async def test_a_model_of_the_other_api_is_named(answer: httpx2.Response) -> None:
+    async with teacher(answer, asking=Asking(extra_body={"reasoning_effort": "low"})) as (made, _):
+        with pytest.raises(TeacherError, match=r"wants the other API: .* Run with --api responses\."):
+            await reply(made)
+
+
+async def test_a_service_without_the_other_api_is_named() -> None:
+    async with teacher(httpx2.Response(404, text="404 page not found"), asking=Asking(api="responses")) as (made, _):
+        with pytest.raises(TeacherError, match=r"or no Responses API there: .* or leave out --api responses\."):
+            await reply(made)
 
 
 async def test_a_forbidden_first_request_stops_the_run() -> None:

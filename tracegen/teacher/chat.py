@@ -200,7 +200,8 @@ class ChatTeacher:
 
     def _adapt(self, fault: Fault, sent: dict[str, Any], messages: Sequence[Mapping[str, Any]]) -> bool:
         """Change what is sent after a refusal; False where that is no help."""
-        if fault.status not in (400, 413, 422):
+        # OpenRouter's refusal of a tool_choice is that no provider takes it, a 404.
+        if fault.status not in (400, 404, 413, 422):
             return False
         if fault.context:
             return self._leave_out_more(messages)
@@ -234,10 +235,15 @@ class ChatTeacher:
             # after all, the next rows fail too, and that stops the run.
             return Failure(detail=f"The endpoint refused the conversation, though not others: {said}", broken=True)
         if fault.status in (401, 403):
-            raise TeacherError(f"The key was not accepted: {said}. Check OPENAI_API_KEY.")
+            kept = f" {_KEPT}" if self.gate.pacer.proven else ""
+            raise TeacherError(f"The key was not accepted: {said}. Check OPENAI_API_KEY.{kept}")
+        is_chat = self.asking.api == "chat"
+        if is_chat and "/responses" in fault.text:
+            raise TeacherError(f"This model wants the other API: {said}. Run with --api responses.")
         if fault.model:
+            there, check = ("chat endpoint", "") if is_chat else ("Responses API", ", or leave out --api responses")
             raise TeacherError(
-                f"No model {self.name!r}, or no chat endpoint there: {said}. Check {self.option} and --base-url."
+                f"No model {self.name!r}, or no {there} there: {said}. Check {self.option} and --base-url{check}."
             )
         if fault.context:
             return Failure(detail=f"The conversation is too long for the teacher: {fault.text[:300]}")

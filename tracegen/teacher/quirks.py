@@ -4,6 +4,7 @@ Seen in 2026-11: models that take tools on chat completions only with an explici
 any temperature but their own; `max_tokens` that must be called `max_completion_tokens`; servers without `required` calls.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -20,6 +21,8 @@ SENTENCES = {
 """Every quirk, and what is done about it."""
 FEWER_LOGPROBS = 5
 """Some servers give no more alternatives for a token; five are enough for five scores."""
+_TOOL_CHOICE = re.compile(r"tool[ _]?choice(?! requires --)", re.IGNORECASE)
+"""As field, in words, or as Amazon calls it; vLLM says with it which of its options is missing."""
 
 
 class Quirks:
@@ -68,7 +71,7 @@ class Quirks:
 
 
 def _quirk(refusal: str, sent: dict[str, Any]) -> str | None:
-    if "tool_choice" in refusal and "tool_choice" in sent:
+    if _TOOL_CHOICE.search(refusal) and "tool_choice" in sent:
         return "tool_choice" if sent["tool_choice"] == "required" else "no_tool_choice"
     if "reasoning_effort" in refusal and "reasoning_effort" not in sent:
         return "reasoning_effort"
