@@ -12,6 +12,8 @@ from tracegen.teacher.pacing import Pace, Pacer, Ticket
 
 NOTICED_S = 5.0
 """A shorter pause is not worth a word."""
+TOLD_S = 120.0
+"""A pause that is as long is told like news: without a bar nothing else would be seen of it."""
 NOTE_CHARS = 80
 """So much of a reason has room beside a progress bar."""
 
@@ -26,9 +28,10 @@ class Gate:
         self.notice: Callable[[str], None] = lambda _: None
         """Called with a phrase for the user when all rows pause."""
         self.news: Callable[[str], None] = lambda _: None
-        """Called with a sentence when an endpoint that has worked does so no longer, and when it does again."""
+        """Called with a sentence when an endpoint that has worked does so no longer, when it does again, and of long pauses."""
         self._give_up_after = pace.give_up_after
         self._is_told = False
+        self._told_until = float("-inf")
         self.stopped: TracegenError | None = None
         """What the gate was stopped with."""
         self._stop = asyncio.Event()
@@ -123,6 +126,9 @@ class Gate:
         if self.pacer.is_away and not self._is_told:
             self._is_told = True
             self.news(f"{reason}. Waiting until it answers again, {self._give_up_after:g} minutes at most (--give-up-after).")
+        elif pause_s >= TOLD_S and self._clock() + pause_s > self._told_until + TOLD_S:
+            self._told_until = self._clock() + pause_s
+            self.news(f"Waiting {pause_s / 60:.0f} minutes: {reason}.")
         self.notice(f"waiting {pause_s:.0f} s: {reason[:NOTE_CHARS]}")
 
     def _settle(self, ticket: Ticket, prompt_tokens: int = 0, answer_tokens: int = 0) -> None:
