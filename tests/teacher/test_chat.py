@@ -483,6 +483,18 @@ async def test_a_short_key_is_no_secret_that_would_hide_words() -> None:
             await reply(made)
 
 
+async def test_a_long_pause_is_told_once() -> None:
+    news = list[str]()
+    slow = httpx2.Response(429, headers={"Retry-After": "600"}, json={"error": {"message": "slow down"}})
+    async with teacher(completion(), slow, pace=Pace()) as (made, _):
+        made.gate.news = news.append
+        await good(made)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(asyncio.gather(reply(made), reply(made)), 0.3)
+    assert len(news) == 1
+    assert news[0].startswith("Waiting 10 minutes: http://fake.test/v1/ said 429: slow down")
+
+
 async def test_what_can_pass_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pacing, "PATIENCE_S", 1000)
     flaky = (
@@ -494,11 +506,13 @@ async def test_what_can_pass_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> 
         httpx2.Response(200, json={"choices": []}),
         httpx2.Response(200, html="<html>"),
         refusal(409, "conflict"),
+        refusal(424, "generation failed"),
+        refusal(499, "client closed request"),
     )
     async with teacher(completion("first"), *flaky, completion("at last"), pace=Pace()) as (made, wire):
         await good(made)
         assert (await good(made)).content == "at last"
-    assert len(wire.requests) == 10
+    assert len(wire.requests) == 12
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,15 @@ async def test_a_server_that_says_nothing_is_given_up() -> None:
             await ask(f"http://127.0.0.1:{peer.port}/v1", timeout_s=0.1)
 
 
+async def test_a_redirect_that_makes_a_get_of_it_is_named() -> None:
+    moved = b"HTTP/1.1 301 Moved Permanently\r\nLocation: /other/chat?q=1\r\nContent-Length: 0\r\n\r\n"
+    refused = b"HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 2\r\n\r\nno"
+    async with Peer(moved, refused) as peer:
+        there = f"http://127.0.0.1:{peer.port}/other/chat"
+        with pytest.raises(TeacherError, match=rf"said 405: no \(redirected to {there}: give its address as the base URL\)"):
+            await ask(f"http://127.0.0.1:{peer.port}/v1")
+
+
 async def test_requests_go_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     async with Peer(WHOLE) as proxy:
         monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")

@@ -16,7 +16,7 @@ from tracegen.teacher.chat import read_completion
 from tracegen.teacher.faults import is_filtered
 
 URL: Final = "/v1/chat/completions"
-_PASSING = (408, 409, 425, 429)
+_PASSING = (408, 409, 424, 425, 429, 499)
 _FOR_ALL = (401, 402, 403, 404)
 _QUOTA_WORDS = ("insufficient_quota", "billing", "quota is spent")
 

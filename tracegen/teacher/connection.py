@@ -127,6 +127,10 @@ class Connection:
             if response.is_success:
                 return response.content, response.headers
             fault = fault_of_status(response)
+            if response.history and response.request.method != "POST":
+                # As HTTP has it of 301 and 302; said of http where https is wanted, or of a host that has moved.
+                there = response.url.copy_with(query=None, username=None, password=None)
+                fault = fault._replace(text=f"{fault.text[:200]} (redirected to {there}: give its address as the base URL)")
         return fault._replace(text=self.shown(fault.text), code=self.shown(fault.code))
 
     def shown(self, text: str) -> str:

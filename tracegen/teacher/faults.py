@@ -174,7 +174,8 @@ def _fault(status: int, text: str, code: str, headers: Mapping[str, str]) -> Fau
     if status in (429, 503, 529):
         return fault._replace(kind="overload")
     # Groq refuses to pass on a call that is none: the model's slip, which the same request need not bring again.
-    if status in (408, 409, 425) or status >= 500 or "tool_use_failed" in code:
+    # 424: Hugging Face's and Amazon's for a model that failed; 499: a gateway's for a connection that it has lost.
+    if status in (408, 409, 424, 425, 499) or status >= 500 or "tool_use_failed" in code:
         return fault._replace(kind="broken")
     return fault
 
