@@ -272,7 +272,7 @@ def test_no_key_ever_reaches_the_run_file(research: Generate, monkeypatch: pytes
     assert b"sk-very-secret" not in summary.run_file.read_bytes()
 
 
-@pytest.mark.parametrize("place", ["folder", "missing/out.jsonl", "train.jsonl"])
+@pytest.mark.parametrize("place", ["folder", "missing/out.jsonl", "train.jsonl", "out.run.db"])
 def test_outputs_that_cannot_be_are_refused_before_anything_is_asked(
     dataset: Path, tmp_path: Path, sample_index: Path, endpoint: Endpoint, place: str
 ) -> None:
@@ -280,6 +280,16 @@ def test_outputs_that_cannot_be_are_refused_before_anything_is_asked(
     with pytest.raises((OutputError, SettingsError), match="-o"):
         generate(dataset, tmp_path / place, index=sample_index, teacher="scripted", base_url=endpoint.base_url)
     assert endpoint.counts().requests == 0
+
+
+def test_a_dataset_that_an_earlier_run_has_rejected_is_not_replaced(
+    research: Generate, dataset: Path, tmp_path: Path, sample_index: Path, endpoint: Endpoint
+) -> None:
+    rejected = dataset.rename(tmp_path / "out.rejected.jsonl")
+    rows = rejected.read_bytes()
+    with pytest.raises(SettingsError, match=r"writes .*out\.rejected\.jsonl, the dataset.* -o"):
+        generate(rejected, tmp_path / "out.jsonl", index=sample_index, teacher="scripted", base_url=endpoint.base_url)
+    assert (rejected.read_bytes(), endpoint.counts().requests) == (rows, 0)
 
 
 @pytest.mark.parametrize(

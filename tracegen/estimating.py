@@ -13,7 +13,7 @@ from statistics import fmean
 from typing import Any, NamedTuple
 
 from tracegen.dataset import read_rows
-from tracegen.pipeline import Job, check_output, open_job, run_path
+from tracegen.pipeline import Job, check_outputs, open_job, run_path
 from tracegen.research import Progress
 from tracegen.teacher.chat import ChatTeacher
 from tracegen.teacher.loop import opening
@@ -104,7 +104,7 @@ async def estimate_async(
     Figures follow from the rows that the run file has, else from assumptions that `basis` names.
     """
     dataset, output = Path(dataset), Path(output)
-    check_output(dataset, output)
+    check_outputs(dataset, output)
     pace = Pace(concurrency, rpm, tpm, give_up_after)
     with tempfile.TemporaryDirectory() as folder:
         path = run_path(output)

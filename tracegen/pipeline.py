@@ -129,7 +129,7 @@ async def generate_async(
     """
     start = time.monotonic()
     dataset, output = Path(dataset), Path(output)
-    check_output(dataset, output)
+    check_outputs(dataset, output)
     floor = choose_floor(min_support, below)
     async with open_job(dataset, run_path(output), min_support=min_support, progress=progress, **options) as job:
         job.run.set_input(read_rows(dataset, limit))
@@ -299,6 +299,15 @@ def check_output(dataset: Path, output: Path) -> None:
         raise OutputError(f"There is no folder {folder}. Make it, or choose another place with -o.")
     if not os.access(folder, os.W_OK):
         raise OutputError(f"Cannot write into {folder}: permission denied. Choose another place with -o.")
+
+
+def check_outputs(dataset: Path, output: Path) -> None:
+    """Raise, before any work, where one of the files of a run cannot be written, or would replace the dataset or a run."""
+    check_output(dataset, output)
+    if dataset.resolve() in (rejected_path(output).resolve(), run_path(output).resolve()):
+        raise SettingsError(f"A run with the output {output} writes {dataset}, the dataset. Give another file with -o.")
+    if output.name.endswith(".run.db"):
+        raise SettingsError(f"The output {output} has the name of a run file. Give another file with -o.")
 
 
 @contextmanager

@@ -284,6 +284,7 @@ def test_what_was_set_aside_was_paid_all_the_same(tmp_path: Path) -> None:
     [
         "UPDATE meta SET value = 'x{' WHERE key = 'settings'",
         "UPDATE meta SET value = 'x{' WHERE key = 'format'",
+        "UPDATE meta SET value = CAST(x'ff' AS TEXT) WHERE key = 'settings'",
         "UPDATE rows SET row = '{\"id\": 1'",
         "UPDATE events SET body = '{\"x' WHERE seq = 1",
         "UPDATE events SET kind = 'unheard-of' WHERE seq = 1",

@@ -153,6 +153,8 @@ def explained(path: Path) -> Iterator[None]:
             reason = "the disk is full. What was answered before is kept: free some space and run again to go on."
         elif "readonly" in text or "unable to open" in text:
             reason = f"{text}. Check the folder and its permissions, or choose another place with -o."
+        elif "Could not decode" in text:
+            raise damaged(path, error) from None
         elif "not a database" in text or "malformed" in text:
             advice = "Give the .run.db file beside an output or, where that is damaged, start anew with another -o."
             raise InputError(f"{path} is not a run file, or a damaged one ({text}). {advice}") from None
@@ -165,7 +167,7 @@ def explained(path: Path) -> Iterator[None]:
         raise damaged(path, error) from None
 
 
-def damaged(path: Path, error: ValueError) -> InputError:
+def damaged(path: Path, error: Exception) -> InputError:
     """Return the error for a run file that holds what nobody has written there."""
     text = " ".join(str(error).split())
     return InputError(
