@@ -19,7 +19,7 @@ from typing import Any
 
 from aiohttp import web
 
-from bench.endpoint import Endpoint, Server, parser, process_of, reset_connection, run
+from bench.endpoint import Endpoint, Server, parser, process_of, reset_connection, run, send
 from bench.script import Json, Reply, error, read_turn
 
 Asked = tuple[str, int]
@@ -40,6 +40,9 @@ BATCH_FAULTS = {
     "lost_reply": "the batch is made, but the reply to its making is lost",
     "stuck": "the batch is never done",
     "no_calls": "the teacher answers without a call",
+    "small_files": "a file with more than two requests is refused",
+    "cut_downloads": "every second download breaks off",
+    "capitals": "the status is written in capitals",
 }
 """What can go wrong with a batch."""
 
@@ -53,6 +56,7 @@ class BatchServer(Server):
     batches: dict[str, Json] = field(default_factory=dict)
     batch_fault: str | None = None
     batch_times: int | None = None
+    downloads: int = 0
 
     def app(self) -> web.Application:
         """Return the application with all routes."""
@@ -102,7 +106,10 @@ class BatchServer(Server):
         file = form.get("file")
         if form.get("purpose") != "batch" or not isinstance(file, web.FileField):
             return refusal(400, "A file for a batch needs `file`, and `purpose` batch.")
-        file_id = self.keep(file.file.read())
+        content = file.file.read()
+        if self.batch_fault == "small_files" and content.count(b"\n") > 2:
+            return refusal(413, "Request Entity Too Large")
+        file_id = self.keep(content)
         fields = {"id": file_id, "object": "file", "bytes": len(self.files[file_id]), "created_at": 1_795_000_000}
         return web.json_response(fields | {"filename": file.filename, "purpose": "batch", "status": "processed"})
 
@@ -115,7 +122,11 @@ class BatchServer(Server):
     async def download(self, request: web.Request) -> web.StreamResponse:
         """Give a file back."""
         content = self.files.get(request.match_info["id"])
-        return refusal(404, "No such File object.") if content is None else web.Response(body=content)
+        if content is None:
+            return refusal(404, "No such File object.")
+        self.downloads += 1
+        cut = self.batch_fault == "cut_downloads" and self.downloads % 2 == 1
+        return (await send(request, Reply(content, content_type="application/octet-stream", cut=cut)))[0]
 
     async def create_batch(self, request: web.Request) -> web.StreamResponse:
         """Make a batch."""
@@ -156,7 +167,8 @@ class BatchServer(Server):
             batch |= {"status": "failed", "errors": errors}
         elif batch["status"] in ("validating", "in_progress", "cancelling"):
             self.get_on(batch)
-        return web.json_response(batch)
+        capitals = {"status": batch["status"].upper()} if batch["fault"] == "capitals" else {}
+        return web.json_response(batch | capitals)
 
     async def cancel_batch(self, request: web.Request) -> web.StreamResponse:
         """Cancel a batch."""

@@ -60,6 +60,11 @@ REFUSAL = {"error": {"message": "too long", "type": "invalid_request_error", "co
             True,
         ),
         ({"response": None, "error": None}, Trouble("no answer, and no reason", None, ""), True),
+        (
+            {"response": {"status_code": 400, "body": {"error": {"code": "tool_use_failed", "message": "no call"}}}},
+            Trouble("no call", 400, "tool_use_failed"),
+            True,
+        ),
     ],
 )
 def test_troubles(fields: dict[str, Any], expected: Trouble, passing: bool) -> None:

@@ -168,6 +168,11 @@ def test_an_address_that_cannot_work_is_refused_without_showing_a_password(url: 
     assert "hunter2" not in str(error.value)
 
 
+def test_an_address_of_one_service_is_refused() -> None:
+    with pytest.raises(TeacherError, match="Leave out its end, behind /v1"):
+        ChatTeacher("m-1", base_url="http://host/v1/chat/completions", api_key=KEY)
+
+
 # --- what a server refuses is learned ------------------------------------------------------------------------------------
 
 

@@ -143,6 +143,18 @@ async def test_nothing_is_held_against_the_rows_where_every_request_is_refused(r
     assert run.endings() == ["answered"] * ROWS
 
 
+async def test_that_the_first_row_was_answered_is_no_reason_to_reject_all_others(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tracegen.waves.collecting.REFUSED_ROWS", ROWS - 1)
+    run.endpoint.batch_fault("refuse_all_lines", times=1)
+    with pytest.raises(TeacherError, match=r"No request of batch .* maximum context length"):
+        await run.start(batch_only=False)
+    assert run.endings() == ["answered"] + [None] * (ROWS - 1)
+    await run.start()
+    assert run.endings() == ["answered"] * ROWS
+
+
 async def test_what_the_model_refuses_of_a_request_is_learned(run: Run) -> None:
     run.endpoint.batch_fault("learn")
     await run.start()
@@ -282,6 +294,28 @@ async def test_a_refusal_of_the_service_itself_is_a_sentence(run: Run, monkeypat
     run.endpoint = BatchEndpoint(run.endpoint.base_url.replace("/v1", "/v2"))
     with pytest.raises(TeacherError, match=r"Cannot upload a file: .*404.*--batch-files"):
         await run.start()
+
+
+async def test_a_file_that_is_too_large_is_a_sentence_and_goes_out_in_parts(run: Run) -> None:
+    run.endpoint.batch_fault("small_files")
+    with pytest.raises(TeacherError, match=r"Cannot upload a file: .*413.*smaller --batch-mb or --batch-requests"):
+        await run.start()
+    await run.start(max_requests=2)
+    assert run.endings() == ["answered"] * ROWS
+    assert run.asked_twice() == 0
+
+
+async def test_a_download_that_breaks_off_is_made_again(run: Run) -> None:
+    run.endpoint.batch_fault("cut_downloads")
+    await run.start()
+    assert run.endings() == ["answered"] * ROWS
+    assert any("cannot be asked just now" in said for said in run.said)
+
+
+async def test_a_status_in_capitals_is_understood(run: Run) -> None:
+    run.endpoint.batch_fault("capitals")
+    await run.start()
+    assert run.endings() == ["answered"] * ROWS
 
 
 async def test_lines_refused_for_a_reason_that_concerns_all_stop_the_run(run: Run) -> None:

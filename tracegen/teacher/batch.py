@@ -51,7 +51,9 @@ class Trouble(NamedTuple):
     @property
     def passing(self) -> bool:
         """Whether the same request may be answered another time."""
-        return self.status is None or self.status < 400 or self.status >= 500 or self.status in _PASSING
+        # Groq's word for a call that was none: the model need not make that slip again.
+        slip = "tool_use_failed" in self.code
+        return self.status is None or self.status < 400 or self.status >= 500 or self.status in _PASSING or slip
 
 
 class Answer(NamedTuple):

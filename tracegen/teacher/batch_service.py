@@ -67,7 +67,8 @@ class BatchService:
             batch = await self._client.batches.retrieve(batch_id)
         files = tuple(file_id for file_id in (batch.output_file_id, batch.error_file_id) if file_id)
         answered = batch.request_counts.completed if batch.request_counts else 0
-        return Status(batch.status, batch.status in _DONE, files, _problem(batch), answered)
+        said = batch.status.lower()  # Together writes it in capitals
+        return Status(said, said in _DONE, files, _problem(batch, said), answered)
 
     async def download(self, file_id: str, to: Path) -> None:
         """Write a file to a path, as it comes."""
@@ -98,18 +99,20 @@ class BatchService:
     def _explained(self, what: str) -> Iterator[None]:
         """Turn the SDK's errors into Passing or a sentence."""
         import aiohttp
+        import httpx2
         import openai
 
         try:
             yield
-        except (openai.APIConnectionError, aiohttp.ClientError) as error:
+        # A file that is streamed to the disk can break off after the SDK has given it out of its hands.
+        except (openai.APIConnectionError, aiohttp.ClientError, httpx2.RequestError) as error:
             cause = str(error.__cause__ or "") or str(error)
             raise Passing(f"no answer from {self._base_url}: {' '.join(cause.split())[:200]}") from None
         except openai.APIStatusError as error:
             said = f"{self._base_url} said {error.status_code}: {_text(error)}"
             if error.status_code >= 500 or (error.status_code in (408, 409, 429) and "quota" not in said):
                 raise Passing(said) from None
-            raise TeacherError(f"Cannot {what}: {said}. {_advice(error.status_code)}") from None
+            raise TeacherError(f"Cannot {what}: {said}. {_advice(error.status_code, said)}") from None
 
 
 def _text(error: "openai.APIStatusError") -> str:
@@ -118,7 +121,9 @@ def _text(error: "openai.APIStatusError") -> str:
     return " ".join(str(said).split())[:300].rstrip(".")
 
 
-def _advice(status: int) -> str:
+def _advice(status: int, said: str) -> str:
+    if status == 413 or "too large" in said.lower():
+        return "Nothing was submitted: run the same command again with a smaller --batch-mb or --batch-requests."
     if status in (401, 403):
         return "Check OPENAI_API_KEY."
     if status in (404, 405):
@@ -129,9 +134,9 @@ def _advice(status: int) -> str:
     return "What was answered is kept: run the same command again to go on."
 
 
-def _problem(batch: "Batch") -> str | None:
+def _problem(batch: "Batch", status: str) -> str | None:
     """Return why a batch was refused as a whole."""
-    if batch.status != "failed":
+    if status != "failed":
         return None
     errors = batch.errors.data if batch.errors and batch.errors.data else []
     lines = [f"{error.message or error.code}" + (f" (line {error.line})" if error.line else "") for error in errors]

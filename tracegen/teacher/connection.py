@@ -90,6 +90,8 @@ class Connection:
             # Not repeated here: it may hold a password.
             raise TeacherError(f"The base URL is no plain http address. {_GOOD_URL}")
         self._address = str(url).rstrip("/")
+        if self._address.endswith(("/chat/completions", "/responses")):
+            raise TeacherError("The base URL names one service of the endpoint. Leave out its end, behind /v1: that is added.")
         self._url_of = lru_cache(httpx2.URL)
         self._headers = httpx2.Headers(self._http.headers)
         for name, value in {**self.client.auth_headers, **self.client.default_headers}.items():

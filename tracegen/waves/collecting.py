@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from tracegen.jsonl import read_lines
 from tracegen.records import Response, Usage
+from tracegen.research import REFUSED_ROWS
 from tracegen.teacher import Failure
 from tracegen.teacher.batch import Answer, Status, Trouble, read_answer
 from tracegen.teacher.chat import ChatTeacher
@@ -66,8 +67,9 @@ class Collector:
                 if len(statements) >= LINES_AT_ONCE:
                     await self._run.write(*statements)
                     statements = []
-        # Refusals count against their rows only where others were answered: else it is the request, not the row.
-        proven = taker.answered + done > 0 or self._run.has_hops()
+        # Refusals count against their rows only where others were answered: else it is the request, not the row. That the first
+        # row was answered on the normal path says nothing of so many.
+        proven = taker.answered + done > 0 or (self._run.has_hops() and len(taker.refused) < REFUSED_ROWS)
         statements += taker.refusals(for_good=proven)
         if taker.learned:
             # With the batch, not at the end of the start: learning it again would cost another wave.
