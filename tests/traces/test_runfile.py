@@ -1,6 +1,7 @@
 """The run file: durable at once, resumable, exclusive, and explicit about settings."""
 
 import asyncio
+import gc
 import json
 import re
 import sqlite3
@@ -173,6 +174,24 @@ def test_a_full_disk_is_a_sentence_and_leaves_the_file_good(tmp_path: Path) -> N
     with open_run(path) as run:
         assert len(run.events("row1-1")) == before > 0
         asyncio.run(run.record("row1-1", before, Event("return", "x")))
+
+
+def test_asyncio_has_nothing_to_add_to_the_sentence_about_a_full_disk(tmp_path: Path) -> None:
+    """An answer and its returns are written together, and fail together; only the first of them is waited for."""
+    complaints = list[Any]()
+
+    async def fill(run: RunFile) -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+        for seq in range(0, 1000, 2):
+            for written in [run.submit("row1-1", seq + n, Event("return", "x" * 10_000)) for n in range(2)]:
+                await written
+
+    with open_run(tmp_path / "a.run.db") as run:
+        run._connection.execute("PRAGMA max_page_count = 60")
+        with pytest.raises(OutputError, match="disk is full"):
+            asyncio.run(fill(run))
+    gc.collect()
+    assert complaints == []
 
 
 def test_forgotten_rows_are_open_again(tmp_path: Path) -> None:

@@ -296,6 +296,8 @@ class RunFile:
         """Start to do these statements, all in one transaction."""
         loop = asyncio.get_running_loop()
         done = loop.create_future()
+        # What fails is raised where the first of several is awaited; asyncio would complain of the others, with a traceback.
+        done.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._waiting += [(statement, done) for statement in statements]
         if self._writer is None or self._writer.done():
             self._writer = loop.create_task(self._write_waiting())
