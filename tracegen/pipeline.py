@@ -354,6 +354,8 @@ def make_research(
         return Research(run, teacher, search, tool, **common)
     if not isinstance(teacher, ChatTeacher):
         raise SettingsError("Batches are for chat models: name one with --teacher MODEL.")
+    if teacher.asking.api != "chat":
+        raise SettingsError("The requests of a batch are chat completions: leave out --api responses, or go without batches.")
     service = BatchService(teacher) if batch.folder is None else BatchFolder(batch.folder)
     return Waves(run, teacher, search, tool, service, batch, **common)
 

@@ -133,3 +133,9 @@ def test_ended_while_it_waits_it_goes_on(
     assert tracegen(*words, "--batch", "--batch-poll", 0.05, "--cancel-batches").code == 0
     asked = endpoint.asked()
     assert len(asked) == len(set(asked)) == 8 * 3
+
+
+def test_batches_are_not_for_the_other_api(tracegen: Run, words: list[object], endpoint: BatchEndpoint) -> None:
+    refused = tracegen(*words, "--batch", "--api", "responses")
+    assert (refused.code, endpoint.counts().requests) == (1, 0)
+    assert "leave out --api responses" in refused.err
