@@ -113,8 +113,11 @@ def test_only_one_process_may_write(tmp_path: Path) -> None:
     ) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "open\n"
-        with pytest.raises(BusyError, match="Another process is writing"):
-            open_run(path)
+        link = tmp_path / "link.run.db"
+        link.symlink_to(path)
+        for name in (path, link):
+            with pytest.raises(BusyError, match="Another process is writing"):
+                open_run(name)
         other.kill()
     with RunFile.create_or_resume(path, {}, {}):
         pass  # the lock of a killed process holds nobody up

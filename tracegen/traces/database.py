@@ -53,7 +53,7 @@ CREATE INDEX support_of_calls ON support (first_call);
 
 def lock(path: Path) -> FileLock:
     """Return the lock of a run file, held. Raises BusyError where another process has it."""
-    held = FileLock(f"{path}.lock")
+    held = FileLock(f"{path.resolve()}.lock")  # one for all links to it
     try:
         held.acquire(timeout=0)
     except Timeout:
