@@ -272,7 +272,7 @@ def test_no_key_ever_reaches_the_run_file(research: Generate, monkeypatch: pytes
     assert b"sk-very-secret" not in summary.run_file.read_bytes()
 
 
-@pytest.mark.parametrize("place", ["folder", "missing/out.jsonl", "train.jsonl", "out.run.db"])
+@pytest.mark.parametrize("place", ["folder", "missing/out.jsonl", "train.jsonl", "out.run.db", "x" * 240 + ".jsonl"])
 def test_outputs_that_cannot_be_are_refused_before_anything_is_asked(
     dataset: Path, tmp_path: Path, sample_index: Path, endpoint: Endpoint, place: str
 ) -> None:

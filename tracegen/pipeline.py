@@ -1,6 +1,7 @@
 """The main job: dataset -> rows -> teacher -> run file -> splice -> files. Here the stages are joined."""
 
 import asyncio
+import errno
 import itertools
 import os
 import time
@@ -303,6 +304,11 @@ def check_output(dataset: Path, output: Path) -> None:
 
 def check_outputs(dataset: Path, output: Path) -> None:
     """Raise, before any work, where one of the files of a run cannot be written, or would replace the dataset or a run."""
+    try:
+        os.lstat(f"{output}.rejected.jsonl.12345678.part")  # as long as the longest name there will be
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise OutputError(f"Cannot write {output}: {error.strerror}. Choose a shorter name with -o.") from None
     check_output(dataset, output)
     if dataset.resolve() in (rejected_path(output).resolve(), run_path(output).resolve()):
         raise SettingsError(f"A run with the output {output} writes {dataset}, the dataset. Give another file with -o.")
