@@ -401,6 +401,12 @@ async def test_a_conversation_that_is_too_long_concerns_its_row_only(message: st
     assert failure == Failure(detail=f"The conversation is too long for the teacher: {message}")
 
 
+async def test_more_tokens_than_fit_into_a_minute_are_a_conversation_that_is_too_long() -> None:
+    said = "Request too large for m-1 on tokens per min (TPM): Limit 30000, Requested 34472. The input or output tokens must be"
+    large = refusal(429, said, code="rate_limit_exceeded", type="tokens")
+    assert (await failed_later(large)).startswith("The conversation is too long for the teacher: Request too large for m-1")
+
+
 async def test_a_body_that_is_too_large_is_a_conversation_that_is_too_long() -> None:
     async with teacher(httpx2.Response(413, html="<h1>413 Request Entity Too Large</h1>")) as (made, _):
         failure = await reply(made)
@@ -634,6 +640,7 @@ async def test_too_many_requests_with_status_200_makes_all_wait(code: Any) -> No
         {"message": {"content": ""}, "finish_reason": "error", "error": {"code": 502, "message": "Upstream failed"}},
         {"message": {"content": "half an ans"}, "finish_reason": "error"},
         {"message": {"content": ""}, "finish_reason": "MALFORMED_FUNCTION_CALL"},
+        {"message": {"content": None}, "finish_reason": "function_call_filter: MALFORMED_FUNCTION_CALL"},
     ],
 )
 async def test_a_message_that_broke_off_with_an_error_is_no_answer(choice: Body) -> None:

@@ -200,12 +200,10 @@ class ChatTeacher:
 
     def _adapt(self, fault: Fault, sent: dict[str, Any], messages: Sequence[Mapping[str, Any]]) -> bool:
         """Change what is sent after a refusal; False where that is no help."""
-        # OpenRouter's refusal of a tool_choice is that no provider takes it, a 404.
-        if fault.status not in (400, 404, 413, 422):
-            return False
         if fault.context:
             return self._leave_out_more(messages)
-        return self.learn(fault.text, sent)
+        # OpenRouter's refusal of a tool_choice is that no provider takes it, a 404.
+        return fault.status in (400, 404, 422) and self.learn(fault.text, sent)
 
     def _leave_out_more(self, messages: Sequence[Mapping[str, Any]]) -> bool:
         """Leave out one more return of a conversation that is too long; False where only the newest is left."""

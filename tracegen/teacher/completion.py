@@ -14,7 +14,8 @@ NO_TOOLS = b"[]"
 _COUNT_DIGITS = 12
 """A request with more tokens than have so many digits there is none: the sum over a run has to fit into a column."""
 _FAILED = ("error", "malformed_function_call")
-"""Reasons to finish with which a message is none: a gateway's (OpenRouter, vLLM), and Gemini's for a call it could not make."""
+"""What reasons to finish end in with which a message is none: a gateway's (OpenRouter, vLLM), and Gemini's for a call that it
+could not make, `function_call_filter: MALFORMED_FUNCTION_CALL`."""
 
 
 def write_tools(tools: Sequence[Mapping[str, Any]]) -> bytes:
@@ -51,7 +52,7 @@ def read_completion(body: bytes) -> Response:
             raise ErrorAnswer(error)
         raise ValueError("no choice with a message in it")
     finish_reason = _text(choice.get("finish_reason"))
-    if choice.get("error") or str(finish_reason).lower() in _FAILED:
+    if choice.get("error") or str(finish_reason).lower().endswith(_FAILED):
         raise ErrorAnswer(choice.get("error"), str(finish_reason))
     calls = message.get("tool_calls")
     return Response(

@@ -94,7 +94,10 @@ class Fault(NamedTuple):
         said = f"{self.code} {self.text}".lower()
         # vLLM also complains with these words about a max_tokens that no conversation of this length has room for. 413 is said
         # of bodies that a proxy finds too large, and by Groq of more tokens than it takes in a minute.
-        return self.status == 413 or (self.status in (400, 422) and any(word in said for word in _CONTEXT_WORDS))
+        # OpenAI says the same with 429, though no pause helps.
+        if self.status == 413 or (self.status == 429 and "request too large" in said):
+            return True
+        return self.status in (400, 422) and any(word in said for word in _CONTEXT_WORDS)
 
     @property
     def filtered(self) -> bool:
@@ -169,7 +172,7 @@ def _fault(status: int, text: str, code: str, headers: Mapping[str, str]) -> Fau
     now = datetime.now(UTC)
     asked_s = pause_s(headers, now)
     fault = Fault("refused", text, status, code, exhausted_s(headers, now) if asked_s is None else asked_s)
-    if fault.quota:
+    if fault.quota or fault.context:
         return fault
     if status in (429, 503, 529):
         return fault._replace(kind="overload")
