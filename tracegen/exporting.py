@@ -51,6 +51,8 @@ class Exported(NamedTuple):
     """Examples that keep an honest failed search, where their share was set."""
     without_failed: int = 0
     """Examples whose failed searches were left out."""
+    said: Mapping[str, str] = {}
+    """For each kind of reason the first row that was rejected for it, and the whole reason."""
 
     @property
     def rejected(self) -> int:
@@ -136,7 +138,7 @@ def export(
     and FindingsError, before anything is written, where a check strikes that `choice` does not allow to.
     """
     verdict = judge_examples(run, choice or Choice(), floor)
-    examples, unfinished, dropped, hops, reasons = 0, 0, 0, Counter[int](), Counter[str]()
+    examples, unfinished, dropped, hops, reasons, said = 0, 0, 0, Counter[int](), Counter[str](), dict[str, str]()
     with contextlib.ExitStack() as stack:
         rejected_file = stack.enter_context(replacing(rejected)) if rejected else None
         output_file = stack.enter_context(replacing(output))
@@ -146,7 +148,9 @@ def export(
                 examples += 1
                 hops[len(outcome.example.hops)] += 1
             elif outcome.reason is not None:
-                reasons[str(outcome.kind)] += 1
+                kind = str(outcome.kind)
+                reasons[kind] += 1
+                said.setdefault(kind, f"line {outcome.line}: {outcome.reason.removeprefix(f'{kind}: ')}")
                 if rejected_file is not None:
                     rejected_file.write(rejected_line(outcome) + "\n")
             elif outcome.dropped:
@@ -154,7 +158,7 @@ def export(
             else:
                 unfinished += 1
     kept, left_out = verdict.kept_failed - verdict.dropped.keys(), verdict.left_out.keys() - verdict.dropped.keys()
-    return Exported(examples, unfinished, hops, reasons, dropped, len(kept), len(left_out))
+    return Exported(examples, unfinished, hops, reasons, dropped, len(kept), len(left_out), said)
 
 
 def rejected_line(outcome: Outcome) -> str:

@@ -6,7 +6,7 @@ import itertools
 import os
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -67,6 +67,8 @@ class Summary(NamedTuple):
     """How many examples have how many hops."""
     reasons: Counter[str]
     """How many rows were rejected for which kind of reason."""
+    said: Mapping[str, str]
+    """For each of them the first row, and the whole reason."""
     dropped: int
     """Rows that are in neither file, because their support is too low and `below` says so."""
     support: Figures
@@ -147,6 +149,7 @@ async def generate_async(
         examples=exported.examples,
         hops=exported.hops,
         reasons=exported.reasons,
+        said=exported.said,
         dropped=exported.dropped,
         support=support,
         kept_failed=exported.kept_failed,

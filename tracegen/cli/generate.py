@@ -23,6 +23,7 @@ from tracegen.cli.progress import Bar
 from tracegen.cli.searching_on import searching_on_options
 from tracegen.cli.stopping import run_stoppable
 from tracegen.cli.usage import money_text, tokens_text
+from tracegen.traces.chat import visible
 from tracegen.wording import counted, in_shell, were
 
 if TYPE_CHECKING:
@@ -198,7 +199,8 @@ def _summary_text(summary: "Summary") -> str:
     if summary.resumed:
         lines.append(f"  resumed     {counted(summary.resumed, 'row')} {were(summary.resumed)} finished before")
     lines += [f"  endpoint    {sentence}" for sentence in summary.learned]
-    lines += [f"  rejected because of {reason}: {count}" for reason, count in summary.reasons.most_common()]
+    for reason, count in summary.reasons.most_common():
+        lines += [f"  rejected because of {reason}: {count}", f"    such as {visible(summary.said[reason], 240)}"]
     if summary.kept_failed or summary.without_failed:
         lines.append(
             f"  failed searches kept in {counted(summary.kept_failed, 'example')}, left out of {summary.without_failed}"
