@@ -131,6 +131,13 @@ async def test_key_and_address_come_from_the_environment(monkeypatch: pytest.Mon
     assert wire.requests[0].headers["authorization"] == f"Bearer {KEY}"
 
 
+async def test_an_empty_address_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "")
+    made = ChatTeacher("m-1", api_key=KEY)
+    assert made.base_url == "https://api.openai.com/v1/"
+    await made.close()
+
+
 async def test_a_server_of_ones_own_needs_no_key() -> None:
     async with teacher(completion(), api_key=None) as (made, wire):
         await good(made)

@@ -29,6 +29,7 @@ GRACE_S = 5.0
 """So long is waited then for what has come meanwhile."""
 SECRET_CHARS = 8
 """A shorter key is a word such as `none` or `EMPTY`, and no secret."""
+_OPENAI = "https://api.openai.com/v1"
 _GOOD_URL = (
     "Give --base-url or OPENAI_BASE_URL in the form http://localhost:8000/v1, without a password or a query; "
     "a key goes into OPENAI_API_KEY."
@@ -52,6 +53,9 @@ class Connection:
         import openai
 
         self._key = _usable_key(model, base_url, api_key)
+        if not (base_url or os.environ.get("OPENAI_BASE_URL")):
+            # The SDK takes an empty variable, as of an .env file that is not filled in, for an address.
+            base_url = _OPENAI
         self._secrets = [text for text in (self._key, *asking.extra_headers.values()) if len(text) >= SECRET_CHARS]
         self._timeout_s = asking.timeout_s
         # As many connections as requests, all kept: a new one costs a handshake.
