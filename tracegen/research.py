@@ -326,7 +326,8 @@ def _count_failed(rows: list[str], row_id: str, most: int, and_what: str) -> Non
     Then nothing of this one is recorded, so that it is not to be forgotten: that would take what was answered before.
     """
     if len(rows) + 1 >= most:
-        raise TeacherError(f"{most} rows in a row failed, and {and_what}")
+        kept = "What was answered is kept: mend that, and run the same command again to go on."
+        raise TeacherError(f"{most} rows in a row failed, and {and_what}. {kept}")
     rows.append(row_id)
 
 
