@@ -19,6 +19,7 @@ from tracegen.teacher import Failure, ToolChoice, gate, pacing
 from tracegen.teacher.asking import Asking
 from tracegen.teacher.chat import TRIES, ChatTeacher, read_completion
 from tracegen.teacher.pacing import Pace
+from tracegen.teacher.wire import Conversation
 
 KEY = "sk-very-secret-0123456789"
 URL = "http://fake.test/v1"
@@ -219,6 +220,62 @@ async def test_a_missing_reasoning_effort_is_sent_from_then_on() -> None:
         for _ in range(2):
             await good(made)
     assert [body.get("reasoning_effort") for body in wire.bodies] == [None, "none", "none"]
+
+
+def conversation() -> Conversation:
+    """Return a conversation of two calls, before the first of which the model thought aloud."""
+    made = Conversation(MESSAGES)
+    for number, thought in enumerate(("I look it up.", None)):
+        call = {"id": f"call_{number}", "type": "function", "function": {"name": "search_docs", "arguments": "{}"}}
+        made.say({"role": "assistant", "content": "", "tool_calls": [call]}, thought)
+        made.append({"role": "tool", "tool_call_id": call["id"], "content": "a page"})
+    return made
+
+
+def said(body: Body) -> list[dict[str, Any]]:
+    """Return what a body has the model say."""
+    return [message for message in body["messages"] if message["role"] == "assistant"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Missing `reasoning_content` field in the assistant message at message index 2.",
+        "thinking is enabled but reasoning_content is missing in assistant tool call message at index 2",
+        "The `reasoning_content` in the thinking mode must be passed back to the API.",
+    ],
+)
+async def test_what_a_model_thought_is_sent_back_where_it_is_wanted(words: str) -> None:
+    def thinking(body: Body) -> httpx2.Response:
+        return completion() if all(message.get("reasoning_content") for message in said(body)) else refusal(400, words)
+
+    async with teacher(thinking) as (made, wire):
+        for _ in range(2):
+            assert isinstance(await made.reply(conversation(), TOOLS, "auto"), Response)
+    asked = [[message.get("reasoning_content") for message in said(body)] for body in wire.bodies]
+    assert asked == [[None, None], ["I look it up.", " "], ["I look it up.", " "]]
+    assert all("forms_of_messages" not in body for body in wire.bodies)
+
+
+async def test_a_thought_signature_that_is_wanted_is_the_placeholder_for_it() -> None:
+    words = "Function call is missing a thought_signature in functionCall parts."
+
+    def gemini(body: Body) -> httpx2.Response:
+        calls = [call for message in said(body) for call in message["tool_calls"]]
+        signed = [call.get("extra_content", {}).get("google", {}).get("thought_signature") for call in calls]
+        return completion() if set(signed) == {"skip_thought_signature_validator"} else refusal(400, words)
+
+    async with teacher(gemini) as (made, _):
+        replies = await asyncio.gather(*(made.reply(conversation(), TOOLS, "auto") for _ in range(3)))
+        assert all(isinstance(response, Response) for response in replies)
+        assert made.quirks.known == ["thought_signature"]
+
+
+async def test_a_server_that_never_finds_what_was_thought_is_not_asked_for_ever() -> None:
+    async with teacher(completion(), refusal(400, "reasoning_content is missing")) as (made, wire):
+        await good(made)
+        assert isinstance(await made.reply(conversation(), TOOLS, "auto"), Failure)
+    assert len(wire.requests) == 3
 
 
 async def test_both_refusals_are_learned_one_after_the_other() -> None:

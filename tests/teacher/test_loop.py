@@ -136,6 +136,24 @@ def test_parallel_calls_become_one_message_each_and_their_text_stands_beside_the
     assert [hop.content for hop in finish(loop).hops] == ["Let me see.", None]
 
 
+def test_what_was_thought_before_a_message_is_known_beside_it_and_is_no_part_of_it() -> None:
+    loop = new_loop(max_hops=3)
+    loop.take_response(calling(call("a"), call("b"), reasoning="Two things."))
+    for query in "ab":
+        assert search(loop) == query
+        loop.take_return(ToolReturn(text=f"about {query}"))
+    hop(loop, "c")
+    messages = loop._messages
+    assert [messages.thoughts.get(place) for place in range(len(messages))] == [
+        None,
+        None,
+        *["Two things.", None] * 2,
+        None,
+        None,
+    ]
+    assert "Two things." not in json.dumps(messages) + loop.trace.model_dump_json()
+
+
 def test_parallel_calls_beyond_the_limit_are_left_out() -> None:
     loop = new_loop(max_hops=3)
     hop(loop, "one")

@@ -21,7 +21,7 @@ from tracegen.teacher.connection import Connection, proxies
 from tracegen.teacher.faults import ErrorAnswer, Fault, exhausted_s, fault_of_answer
 from tracegen.teacher.gate import Gate
 from tracegen.teacher.pacing import Pace, Ticket
-from tracegen.teacher.quirks import Quirks
+from tracegen.teacher.quirks import Quirks, in_form
 from tracegen.teacher.size import Size, with_estimate
 from tracegen.teacher.wire import returns
 
@@ -150,7 +150,8 @@ class ChatTeacher:
         """Return the body of a request, the same on every path it takes to the model."""
         left_out = self._left_out.get(_key(messages), 0) if self._left_out else 0
         write = responses.write_body if self.asking.api == "responses" else completion.write_body
-        return write(messages, self._tools_json(tools), fields, left_out)
+        formed, sent = in_form(messages, fields)
+        return write(formed, self._tools_json(tools), sent, left_out)
 
     def learn(self, refusal: str, sent: dict[str, Any]) -> bool:
         """Learn from a refusal of a request with these fields; return whether it is worth sending again, in another form."""

@@ -16,6 +16,7 @@ from tracegen.errors import SettingsError, TeacherError
 from tracegen.records import Response
 from tracegen.teacher import Failure, ToolChoice, completion
 from tracegen.teacher.chat import ChatTeacher
+from tracegen.teacher.quirks import in_form
 from tracegen.teacher.wire import to_json
 
 LOWEST, HIGHEST = 1, 5
@@ -83,7 +84,8 @@ class Judge(ChatTeacher):
 
     def body(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]], fields: dict[str, Any]) -> bytes:
         """Return the body of a request: no tools."""
-        return to_json({**fields, "messages": list(messages)})
+        formed, sent = in_form(messages, fields)
+        return to_json({**sent, "messages": list(formed)})
 
 
 def read_answer(body: bytes) -> Answer:

@@ -75,6 +75,7 @@ class Loop:
         self._nudged = False
         self._usage = Usage()
         self._model: str | None = None
+        self._thought: str | None = None
         self._answer: str | None = None
         self._last_answer: str | None = None
         self._ended: tuple[Ending, str] | None = None if row.search else ("answered", "")
@@ -119,6 +120,7 @@ class Loop:
         """Take the teacher's message."""
         self._usage += response.usage
         self._model = response.model or self._model
+        self._thought = response.reasoning
         calls, content = calls_of(response, self._tool.name)
         if calls:
             # Calls beyond the limit are left out here; the run keeps the whole response.
@@ -147,7 +149,7 @@ class Loop:
         """
         if self._ended is None or self._ended[0] not in GOES_ON:
             raise RuntimeError("only research that came to a good end can go on")
-        self._messages.append({"role": "assistant", "content": self._last_answer or STOPPED})
+        self._messages.say({"role": "assistant", "content": self._last_answer or STOPPED}, self._thought)
         self._messages.append({"role": "user", "content": further.message})
         self._further.append(further)
         self._max_hops = len(self._hops) + further.max_hops
@@ -196,7 +198,7 @@ class Loop:
         function = {"name": call.name, "arguments": json.dumps(call.arguments, ensure_ascii=False)}
         wire_call = {"id": call.id, "type": "function", "function": function}
         # "" beside calls is what every server measured takes back; null or a missing content is refused by some.
-        self._messages.append({"role": "assistant", "content": content or "", "tool_calls": [wire_call]})
+        self._messages.say({"role": "assistant", "content": content or "", "tool_calls": [wire_call]}, self._thought)
         self._messages.append({"role": "tool", "tool_call_id": call.id, "content": returned.text})
 
     def _take_answer(self, answer: str) -> None:
@@ -207,7 +209,7 @@ class Loop:
             self._ended = ("no_calls", "The teacher answered without a search, also when told to search")
         else:
             self._nudged = True
-            self._messages.append({"role": "assistant", "content": answer})
+            self._messages.say({"role": "assistant", "content": answer}, self._thought)
             self._messages.append({"role": "user", "content": NUDGE.format(name=self._tool.name)})
 
     def _end_at_limit(self) -> None:

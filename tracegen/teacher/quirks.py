@@ -2,11 +2,15 @@
 
 Seen in 2026-11: models that take tools on chat completions only with an explicit `reasoning_effort: "none"`; models that refuse
 any temperature but their own; `max_tokens` that must be called `max_completion_tokens`; servers without `required` calls.
+Thinking models want back with their calls what they thought: DeepSeek and Kimi `reasoning_content`, which other servers refuse,
+and Gemini 3 a signature, for which Google names a placeholder.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+from tracegen.teacher.wire import Conversation
 
 SENTENCES = {
     "tool_choice": 'tool_choice "required" was refused: "auto" is sent',
@@ -17,8 +21,15 @@ SENTENCES = {
     "parallel_tool_calls": "parallel_tool_calls was refused: it is left out",
     "top_logprobs": "20 top_logprobs were refused: 5 are asked for",
     "logprobs": "log probabilities were refused: they are not asked for",
+    "reasoning_content": "calls were refused without what the model thought before them: it is sent back",
+    "thought_signature": "calls were refused without a thought signature: the placeholder for it is sent",
 }
 """Every quirk, and what is done about it."""
+FORMS = "forms_of_messages"
+"""Name among a request's fields, never sent, of the quirks that change its messages: so it is known what was refused."""
+_OF_MESSAGES = ("reasoning_content", "thought_signature")
+_LACKING = re.compile(r"missing|pass(?:ed)? back|required|must be (?:provided|included|present)", re.IGNORECASE)
+_SIGNATURE = {"google": {"thought_signature": "skip_thought_signature_validator"}}
 FEWER_LOGPROBS = 5
 """Some servers give no more alternatives for a token; five are enough for five scores."""
 _TOOL_CHOICE = re.compile(r"tool[ _]?choice(?! requires --)", re.IGNORECASE)
@@ -57,6 +68,8 @@ class Quirks:
                 case "logprobs":
                     fields.pop("logprobs", None)
                     fields.pop("top_logprobs", None)
+        if forms := [name for name in self.known if name in _OF_MESSAGES]:
+            fields[FORMS] = forms
         return fields
 
     def learn(self, refusal: str, sent: dict[str, Any]) -> bool:
@@ -70,7 +83,28 @@ class Quirks:
         return True
 
 
+def in_form(
+    messages: Sequence[Mapping[str, Any]], fields: Mapping[str, Any]
+) -> tuple[Sequence[Mapping[str, Any]], Mapping[str, Any]]:
+    """Return the messages of a request in the form that its fields name, and the fields to send."""
+    if FORMS not in fields:
+        return messages, fields
+    forms, thoughts = fields[FORMS], messages.thoughts if isinstance(messages, Conversation) else {}
+    formed = []
+    for place, message in enumerate(messages):
+        if message["role"] == "assistant" and "reasoning_content" in forms:
+            # Kimi wants it of every message, and takes no empty one.
+            message = {**message, "reasoning_content": thoughts.get(place) or " "}
+        if "tool_calls" in message and "thought_signature" in forms:
+            message = {**message, "tool_calls": [{**call, "extra_content": _SIGNATURE} for call in message["tool_calls"]]}
+        formed.append(message)
+    return formed, {name: value for name, value in fields.items() if name != FORMS}
+
+
 def _quirk(refusal: str, sent: dict[str, Any]) -> str | None:
+    for name in _OF_MESSAGES:
+        if name in refusal and _LACKING.search(refusal) and name not in sent.get(FORMS, ()):
+            return name
     if _TOOL_CHOICE.search(refusal) and "tool_choice" in sent:
         return "tool_choice" if sent["tool_choice"] == "required" else "no_tool_choice"
     if "reasoning_effort" in refusal and "reasoning_effort" not in sent:

@@ -21,6 +21,14 @@ class Conversation(list[dict[str, Any]]):
         """Start with these messages."""
         super().__init__(messages)
         self._parts: list[bytes] = []
+        self.thoughts: dict[int, str] = {}
+        """What the model thought before it said a message, by the message's place."""
+
+    def say(self, message: dict[str, Any], thought: str | None) -> None:
+        """Append a message of the model."""
+        if thought:
+            self.thoughts[len(self)] = thought
+        self.append(message)
 
     def parts(self) -> list[bytes]:
         """Return each message as JSON."""
