@@ -59,6 +59,10 @@ def test_line_ends_become_newlines() -> None:
     assert decode(b"a\r\nb\rc\n") == "a\nb\nc\n"
 
 
+def test_places_where_a_name_may_break_are_no_letters_of_it() -> None:
+    assert decode("\ufeffexperimental_\u200bcontinue\u00adSteps".encode()) == "experimental_continueSteps"
+
+
 def test_of_bytes_as_text_the_beginning_is_kept() -> None:
     image = base64.b64encode(bytes(range(256)) * 9).decode()
     page = "# A\n\n![plot](data:image/png;base64,{})\n\nmore\n"

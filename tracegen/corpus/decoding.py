@@ -18,6 +18,7 @@ _BOMS = (  # the longer ones first: UTF-32's begins with UTF-16's
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\v\f\r\b\x1b")) + b"\x7f"
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]")
+_INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")  # where a line may break: in a name they hide it from the search
 _PAYLOAD = re.compile(r"(?<![A-Za-z0-9+/])([A-Za-z0-9+/]{40})[A-Za-z0-9+/]{216,}={0,2}")
 _DECLARED = re.compile(rb"""<meta[^>]{0,200}charset\s*=\s*["']?\s*([\w.:-]{1,40})""", re.IGNORECASE)
 
@@ -31,7 +32,7 @@ def decode(data: bytes, *, webpage: bool = False) -> str | None:
     text = _decode(data, webpage=webpage)
     if text is None or _is_garbage(text):
         return None
-    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    text = _INVISIBLE.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
     return _PAYLOAD.sub(r"\1...", _SURROGATES.sub("\ufffd", text))
 
 
