@@ -24,10 +24,12 @@ _HTML_BLOCK = re.compile(
     r"</?(?:table|tr|td|div|p|details|summary|ul|ol|li|dl|pre|h[1-6]|section|center|blockquote|figure)\b", re.I
 )
 _HTML_TAG = re.compile(r"<!--.*?(?:-->|\Z)|</?[a-zA-Z][^<>]*>", re.S)
-_ATTRIBUTES = re.compile(r"\s*\{[:#.][^{}]*\}\s*$")
+_ATTRIBUTES = re.compile(r"\s*\{\s*[:#.][^{}]*\}\s*$")
 _PADDING = re.compile(r"(?<![ \t])[ \t]{2,}+(?=\|)|(?<=(?<!\\)\|)[ \t]{2,}")
 _DASHES = re.compile(r"-{4,}")
 _FIELD = re.compile(r"(title|description)\s*[:=]\s*(.+?)\s*", re.I)
+_LANGUAGE = re.compile(r"[{.]*([\w+#.-]+)(?![\w+#.=-])")
+_INTERPOLATED = re.compile(r"\{\{\s*(?:\$?page\.|\$?frontmatter\.)+([\w-]+)\s*\}\}")
 _PLAIN = re.compile(r"[^\W_][^_\\`*\[\]<>&!]*")
 _LONGEST_HEADING = 2000
 
@@ -55,6 +57,8 @@ def read_markdown(text: str) -> Page:
     lines = text.split("\n")
     title, description = _front_matter(lines, tokens[0]) if tokens and tokens[0].type == "front_matter" else ("", [])
     blocks = [block for region in _regions(tokens, len(lines)) for block in _blocks(lines, region)]
+    if "{{" in text:
+        blocks = list(_interpolated(blocks, tokens[0]))
     if all(block.kind == "heading" for block in blocks):
         # Elsewhere it says what the page is about, in the words that people ask with, and answers nothing.
         blocks[:0] = description
@@ -87,6 +91,29 @@ def _front_matter(lines: list[str], token: "Token") -> tuple[str, list[Block]]:
         else:
             blocks.append(Block(kind="prose", text=value, start_line=number + 1, end_line=number + 1))
     return title, blocks
+
+
+def _interpolated(blocks: list[Block], token: "Token") -> Iterator[Block]:
+    """Yield the blocks with what they take from the front matter: `{{ $frontmatter.title }}`, of Jekyll `{{ page.title }}`."""
+    values = (
+        _values(token.content) if token.type == "front_matter" and any(_INTERPOLATED.search(b.text) for b in blocks) else {}
+    )
+    for block in blocks:
+        if values and block.kind != "code":
+            text = _INTERPOLATED.sub(lambda match: values.get(match.group(1), match.group()), block.text)
+            block = block.model_copy(update={"text": text})
+        yield block
+
+
+def _values(front_matter: str) -> dict[str, str]:
+    import yaml
+
+    try:
+        values = yaml.load(front_matter, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (yaml.YAMLError, ValueError):
+        return {}
+    found = values.items() if isinstance(values, dict) else []
+    return {str(key): " ".join(str(value).split()) for key, value in found if isinstance(value, str | int | float) and value}
 
 
 def _scalar(value: str) -> str:
@@ -158,6 +185,8 @@ def _blocks(lines: list[str], region: _Region) -> list[Block]:
         return _html(lines, region)
     if region.kind == "prose":
         return _prose(lines, region)
+    if region.kind == "code" and region.token and not region.token.content.strip() and region.end - region.start > 1:
+        return []  # where a site shows what code gives
     language = _language(region.token) if region.kind == "code" else ""
     if language == "eval-rst" and region.token:
         from tracegen.corpus.rst import read_rst
@@ -228,8 +257,8 @@ def _heading(words: str, level: int, region: _Region) -> list[Block]:
 
 
 def _language(token: "Token | None") -> str:
-    info = token.info.split() if token else []
-    return info[0].strip("{}.") if info else ""
+    match = _LANGUAGE.match(token.info.strip()) if token else None
+    return match.group(1).rstrip(".") if match else ""
 
 
 def _words(inline: "Token | None") -> str:
