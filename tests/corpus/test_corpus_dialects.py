@@ -76,6 +76,19 @@ def test_mdx_keeps_the_text_and_the_labels_of_components() -> None:
             ["Before.", "**Warning: Hot**\nOne.", "Two."],
         ),
         ('| a |\n|---|\n| <a id="x">CODE</a> |\n', ["| a |\n|---|\n| CODE |"]),
+        (":::tip Rule: be *kind*\nBody.\n:::\n", ["**Tip: Rule: be *kind***\nBody."]),
+        ('::: details Click {open}\nBody.\n:::\n::: row cols="a:b"\n', ["**Click**\nBody."]),
+        (
+            "## Sponsor :octicons-heart-fill-16:\n\n[Go](a.md){ .md-button } on `x[0]{.a}`.\n",
+            ["## Sponsor", "[Go](a.md) on `x[0]{.a}`."],
+        ),
+        ('{{< highlight go "linenos=table" >}}\n--- a\n# b\n{{< / highlight >}}\n', ["```go\n--- a\n# b\n```"]),
+        ('{{% code-block file="a/b.html" %}}\n<p>\n{{% /code-block %}}\nEnd.\n', ["```html\n<p>\n```", "End."]),
+        ("{{< code >}}\n```js\nx\n```\n{{< /code >}}\n", ["```js\nx\n```"]),
+        ('{{{with code "en" "a"}}}\n-- a.cue --\nx: 1\n\n# y\n{{{end}}}\n', ["```\n-- a.cue --\nx: 1\n\n# y\n```"]),
+        ('{{< tabs >}}\n{{% tab "Linux" %}}\nRun.\n{{% /tab %}}\n', ["**Linux**\nRun."]),
+        ('{% tab title="Linux" %}\nRun.\n{% endtab %}\n', ["**Linux**\nRun."]),
+        ('A {{< glossary term="p" text="pod" >}} runs.\n', ["A pod runs."]),
         ("a ::: b and !!! c, `[!x]` stays: Map<Key>.\n", ["a ::: b and !!! c, `[!x]` stays: Map<Key>."]),
     ],
 )
@@ -87,7 +100,8 @@ def test_dialects(text: str, kept: list[str]) -> None:
                                  "!!! note", "    words", "```", "```{note}", "```{toctree}",
                                  "<Tab>",
                                  "</Tab>", "", "import x from 'y'", "=== \"a\"", "> [!TIP]",
-                                 "{ref}`words`"]), max_size=20))  # fmt: skip
+                                 "{ref}`words`", "{{< code >}}", "{{< /code >}}", "{{{end}}}",
+                                 "{{{with code}}}"]), max_size=20))  # fmt: skip
 def test_every_line_stays_where_it_is(lines: list[str]) -> None:
     text = "\n".join(lines)
     assert common_markdown(text).count("\n") == text.count("\n")

@@ -1,4 +1,4 @@
-"""Dialects of Markdown -> the common one, line for line: MDX, Docusaurus, DocFX, MkDocs, GitHub, MyST.
+"""Dialects of Markdown -> the common one, line for line: MDX, Docusaurus, DocFX, MkDocs, GitHub, MyST, Hugo.
 
 Every line stays where it is, an empty one where nothing of it remains, so that line numbers hold.
 """
@@ -7,13 +7,15 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from tracegen.corpus.pages import fenced
 from tracegen.corpus.rst_inline import role_words
 
 _FENCE = re.compile(r"(\s*(?:>\s?)*(?:[-*+]\s+|\d+[.)]\s+)?)(`{3,}|~{3,}|:{3,}(?=\{))([^`\n]*)")
 _INDENTED = re.compile(r"""(\s*)(?:[!?]{3}\+?|={3}[!+]?)(?:\s+(?!")([\w-]+))?(?:[^"\n]*"([^"\n]*)")?\s*""")
 _CONTAINER = re.compile(
-    r"(\s*):{3,}\s*(?:\{?([\w-]+)\}?(?:\[([^\]]*)\]|\s+(?![\w-]+=)([^:{}\n]*))?(?:\{[^}]*\}|[^:\n]*)?)?(:{3,})?\s*"
+    r"(\s*):{3,}\s*(?:\{?([\w-]+)\}?(?:\[([^\]]*)\]|\s+(?![\w-]+=)([^{}\n]*?))?(?:\{.*\}|\s+[\w-]+=.*?)?)?(:{3,})?\s*"
 )
+_LONGEST_MARK = 300
 _BLOCK = re.compile(r"(\s*)/{3,}(?:\s*([a-z][\w-]*)(?:\s*\|\s*(.*?))?)?\s*")  # of PyMdown
 _ALERT = re.compile(r"^(\s*(?:>\s*)+)\[!(\w+)\][+-]?\s*(.*)$")
 _DROPPED = re.compile(
@@ -24,6 +26,23 @@ _TAB = re.compile(r"\s*#+\s*\[([^\]]+)\]\(#tab/[^)]*\)\s*")
 _IMPORT = re.compile(r"""import\s+(?:[\w*{][^'"\n]*\s+from\s+)?['"][^'"\n]+['"];?\s*|import\s+\{\s*""")
 _EXPORT = re.compile(r"export\s+(?:const|let|default|function|async)\b.*")
 _ROLE = re.compile(r"\{([a-z][\w:+.-]*)\}`([^`\n]+)`")
+_SHORTCODE_OF_CODE = re.compile(
+    r"^[ \t]*\{\{[<%]-?[ \t]*(?P<name>highlight|code[\w-]*)\b(?P<options>[^\n]*?)-?[>%]\}\}[ \t]*\n"
+    r"(?P<body>(?:(?![^\n]*(?:```|\{\{[<%]-?[ \t]*/?[ \t]*(?P=name)\b))[^\n]*\n)+)"
+    r"[ \t]*\{\{[<%]-?[ \t]*/[ \t]*(?P=name)[ \t]*-?[>%]\}\}[ \t]*$"
+    # of CUE's site
+    r"|^\{\{\{with[ \t]+(?:code|script|upload)\b[^\n]*\}\}\}[ \t]*\n(?P<inside>(?:(?!\{\{\{)[^\n]*\n)+)\{\{\{end\}\}\}[ \t]*$",
+    re.M,
+)
+_SHORTCODE_LANGUAGE = re.compile(r"""\blang(?:uage)?=["']?([\w+#-]+)|\bfile=["']?[^"'\s]*\.(\w+)""")
+_SHORTCODE_LABEL = re.compile(
+    r"""\s*\{(?:\{[<%]|%)-?\s*(?:tab|tab-?item|step|expand|details|accordion|collapse|dropdown|hint|callout)\b
+    (?:[^\n]*\b(?:title|name|label|header|summary)=|\s+)["']([^"'\n]+)["'][^\n]*[>%]\}\}?\s*""",
+    re.X,
+)
+_SHORTCODE_TEXT = re.compile(r"""\{\{[<%][^{}\n]{0,200}?\btext=["']([^"'\n]+)["'][^{}\n]{0,200}[>%]\}\}""")
+_ICON = re.compile(r":(?:material|octicons|fontawesome|simple)-[\w-]+:(?:\{[^{}\n]*\})?[ \t]*")
+_LINK_ATTRIBUTES = re.compile(r"(\]\([^()\n]*\)|\]\[[^\]\n]*\])\{:?\s*[.#][^{}\n]*\}")
 _COMPONENT = re.compile(r"`[^`\n]+`|(?<![\w`])<(/?)([A-Z][\w.]*)((?:\s[^<>]{0,2000})?)(/?)>")
 _CLOSED = re.compile(r"</([A-Z][\w.]*)\s*>|<([A-Z][\w.]*)(?:\s[^<>]{0,2000})?/>")
 _LABEL = re.compile(r"""\b(?:label|title|header|name)=(?:\{\s*)?["']([^"'\n]{1,100})["']""")
@@ -48,6 +67,16 @@ _TRIGGERS = (
     "<a ",
     "\n///",
     "\n    ///",
+    "{{<",
+    "{{%",
+    "{{{",
+    "{%",
+    ":material-",
+    ":octicons-",
+    ":fontawesome-",
+    ":simple-",
+    "){",
+    "]{",
 )
 
 
@@ -62,8 +91,19 @@ def common_markdown(text: str) -> str:
     """Return the text with as many lines, in which only common Markdown, HTML and Liquid remain."""
     if not any(trigger in text for trigger in _TRIGGERS):
         return text
+    text = _SHORTCODE_OF_CODE.sub(_fenced_shortcode, text)
     lines = list(_without_indented(text.split("\n")))
     return "\n".join(_Translator(lines, _components(text)).lines())
+
+
+def _fenced_shortcode(match: re.Match[str]) -> str:
+    """Return the code in a shortcode between fences, which take the lines of its tags."""
+    options = match["options"] or ""
+    named = _SHORTCODE_LANGUAGE.search(options)
+    language = options.split()[0] if match["name"] == "highlight" and options.split() else ""
+    return fenced(
+        (match["body"] or match["inside"]).removesuffix("\n"), named[1] or named[2] if named else language.strip("\"'")
+    )
 
 
 # --- MkDocs: a mark, and the body indented below it -------------------------------------------------------------------------
@@ -114,6 +154,18 @@ def _titled(kind: str, title: str) -> str:
 def _components(text: str) -> frozenset[str]:
     """Return the names of components: capitalized tags that are closed somewhere, unlike the `<String>` of a type."""
     return frozenset(one or other for one, other in _CLOSED.findall(text))
+
+
+def _without_inline_marks(line: str) -> str:
+    if "[!" in line or "{/*" in line or "<a " in line:
+        line = _INCLUDE.sub(lambda match: match.group(1) or "", line)
+    if "{{" in line:
+        line = _SHORTCODE_TEXT.sub(r"\1", line)
+    if ":" in line:
+        line = _ICON.sub("", line)
+    if "]" in line and "{" in line:
+        line = _LINK_ATTRIBUTES.sub(r"\1", line)
+    return _ROLE.sub(lambda match: role_words(match.group(1), match.group(2)), line) if "}`" in line else line
 
 
 class _Translator:
@@ -176,34 +228,34 @@ class _Translator:
         return before + _titled(name, argument)
 
     def _text(self, line: str) -> str:
-        start = line.lstrip()[:1]
         if self.statement:
             self.statement = bool(line.strip())
             return ""
+        start = line.lstrip()[:1]
         if start in ("i", "e") and (_IMPORT.fullmatch(line) or _EXPORT.fullmatch(line)):
             self.statement = not line.rstrip().endswith((";", "'", '"')) or line.startswith("export")
             return ""
+        marked = self._marked(line, start) if start and start in ":/#[(>{" else None
+        return _without_inline_marks(line) if marked is None else marked
+
+    def _marked(self, line: str, start: str) -> str | None:
+        """Return what remains of a line that is a mark as a whole, or None where it is not."""
         if start == ":":
-            container = _CONTAINER.fullmatch(line)
-            if container:
-                return self._container(container)
+            container = _CONTAINER.fullmatch(line) if len(line) <= _LONGEST_MARK else None
+            return self._container(container) if container else None
         if start == "/":
             block = _BLOCK.fullmatch(line)
-            if block:
-                is_note = block.group(2) != "html"
-                return block.group(1) + (_titled(block.group(2) or "", block.group(3) or "") if is_note else "")
-        if start in "#[(>{" and start:
-            tab = _TAB.fullmatch(line)
-            if tab:
-                return f"**{tab.group(1)}**"
-            if _DROPPED.fullmatch(line):
-                return ""
-            alert = _ALERT.match(line)
-            if alert:
-                return f"{alert.group(1)}{_titled(alert.group(2), alert.group(3))}"
-        if "[!" in line or "{/*" in line or "<a " in line:
-            line = _INCLUDE.sub(lambda match: match.group(1) or "", line)
-        return _ROLE.sub(lambda match: role_words(match.group(1), match.group(2)), line) if "}`" in line else line
+            if block is None:
+                return None
+            is_note = block.group(2) != "html"
+            return block.group(1) + (_titled(block.group(2) or "", block.group(3) or "") if is_note else "")
+        tab = _TAB.fullmatch(line) or _SHORTCODE_LABEL.fullmatch(line)
+        if tab:
+            return f"**{tab.group(1)}**"
+        if _DROPPED.fullmatch(line):
+            return ""
+        alert = _ALERT.match(line)
+        return f"{alert.group(1)}{_titled(alert.group(2), alert.group(3))}" if alert else None
 
     def _container(self, match: re.Match[str]) -> str:
         kind = match.group(2) or ""
