@@ -252,3 +252,23 @@ def test_an_example_stays_with_the_sentence_that_introduces_it() -> None:
     for chunk in chunk_document(document, count_tokens=lambda text: len(text) // 4 + 1, max_tokens=60):
         assert chunk.text.count("Run this:") == chunk.text.count("run --fast")
         assert chunk.text.count("**Linux**") == chunk.text.count("apt")
+
+
+def test_substitutions_and_parsed_literals_hold_markup() -> None:
+    text = """\
+.. |path| replace:: ``<dir>/lib`` of :variable:`ROOT`, |again|
+.. |again| replace:: *again* |path|
+
+Look in |path|.
+
+.. parsed-literal::
+
+   find(`NAMES`_ <a> :ref:`PATHS <p>`, **b**) \\*c a * b * c
+"""
+    blocks = read_rst(text).blocks
+    assert blocks[0].text.startswith("Look in `<dir>/lib` of `ROOT`, *again* `<dir>/lib`")
+    assert blocks[1].text == "```\nfind(NAMES <a> PATHS, b) *c a * b * c\n```"
+
+
+def test_formulas_keep_their_backslashes() -> None:
+    assert inline(r":math:`0 \le i < N`") == r"$0 \le i < N$"

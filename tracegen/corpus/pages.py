@@ -12,6 +12,7 @@ WORDLESS_TITLES = frozenset([
 
 _RESULTS = re.compile(r"(?:\[[^\]=]*\]|[\w.]+)\s*=\s*(?=[\w.]+\s*\()")
 _TABLE_HEAD = re.compile(r"\|?[\s:|-]*-[\s:|-]*\|[\s:|-]*")
+_STARS = re.compile(r"(?<![\w*])(\*{1,2})(?=[^\s*])([^*\n]*[^\s*])\1(?![\w*])")
 _OPENING_FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})[^\n]*")
 
 
@@ -111,6 +112,11 @@ def continued(text: str, part: str, joint: str) -> str:
 def _closes(line: str, fence: str) -> bool:
     mark = line.strip()
     return len(mark) >= len(fence) and set(mark) == {fence[0]}
+
+
+def without_stars(text: str) -> str:
+    """Return the text without the stars around words in bold or in italics."""
+    return _STARS.sub(r"\2", text)
 
 
 def without_results(signature: str) -> str:

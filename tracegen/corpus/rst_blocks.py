@@ -5,11 +5,13 @@ from collections.abc import Iterable, Iterator
 
 from docutils import nodes
 
-from tracegen.corpus.pages import code_block, continued_heading, heading_block, prose_block, table_block
+from tracegen.corpus.pages import code_block, continued_heading, heading_block, prose_block, table_block, without_stars
 from tracegen.corpus.rst_inline import inline, unescaped
 from tracegen.records import Block
 
 _LONGEST_SIGNATURE = 100
+_DEEPEST_SUBSTITUTION = 3
+_LONGEST_SUBSTITUTION = 1000
 _DIRECTIVE_HEAD = re.compile(r"[ \t]*\.\. [^\n]*(?:\n[ \t]+:[^\n]*)*")
 _TITLE = re.compile(r"(?:([^\w\s])\1+[ \t]*\n)?[ \t]*(\S[^\n]*)\n([^\w\s])\3+[ \t]*")
 _SILENT = frozenset([
@@ -35,7 +37,7 @@ class _Writer:
         self.lines = lines
         self.line = 1  # where the writer stands
         self.names = frozenset(document.nameids)
-        self.substitutions = {name: node.astext() for name, node in document.substitution_defs.items()}
+        self.substitutions = _substitutions(document, self.names)
         self.section = ""  # words of the last section's title
         self.continued = 0  # how often this section went on behind descriptions
         self.lead = ""  # what the next paragraph begins with: `Note: `, a term, a field's name
@@ -207,6 +209,8 @@ class _Writer:
 
     def _code(self, node: nodes.Element, language: str, line: int) -> None:
         code = node.astext().rstrip()
+        if node.get("parsed"):
+            code = without_stars(self._inline(code).replace("`", ""))
         stripped = code.lstrip("\n")
         if stripped.strip():
             self._end_lead()
@@ -248,6 +252,16 @@ class _Writer:
             text = "\n".join(line.rstrip() for _, _, item in self.items for line in item.split("\n"))
             self.blocks.append(prose_block(text, self.items[0][0], max(end for _, end, _ in self.items)))
             self.items = []
+
+
+def _substitutions(document: nodes.document, names: frozenset[str]) -> dict[str, str]:
+    """Return what stands for `|name|`, read as inline markup, with other substitutions in it."""
+    sources = {name: node.astext() for name, node in document.substitution_defs.items()}
+    values: dict[str, str] = {}
+    for _ in range(_DEEPEST_SUBSTITUTION):
+        known = {name: value for name, value in values.items() if len(value) <= _LONGEST_SUBSTITUTION}
+        values = {name: inline(source, names, known) for name, source in sources.items()}
+    return values
 
 
 def _elements(node: nodes.Element) -> Iterable[nodes.Element]:

@@ -175,7 +175,7 @@ class _Code(_Tolerant):
         if self.kind in ("productionlist", "parsed-literal") and first:
             lines.insert(0, first)
         code = "\n".join(lines)
-        node = nodes.literal_block(code, code, language=language)
+        node = nodes.literal_block(code, code, language=language, parsed=self.kind == "parsed-literal")
         node.line = self.content_offset + 1 if not more else self.lineno + 1
         caption = self.options.get("caption", "")
         return [_paragraph(caption, self.lineno), node] if caption else [node]

@@ -69,11 +69,11 @@ def _replaced(match: re.Match[str], names: Collection[str], substitutions: Mappi
 def role_words(role: str, content: str) -> str:
     """Return what a role shows; the name of a role of a domain counts without the domain."""
     name = role.rpartition(":")[2].lower()
+    if name == "math":
+        return f"${' '.join(content.split())}$"
     content = unescaped(" ".join(content.split()))
     if name in _LOUD:
         return f"{_LOUD[name]}{content}{_LOUD[name]}"
-    if name == "math":
-        return f"${content}$"
     explicit = _EXPLICIT.fullmatch(content)
     if explicit and explicit.group(1):
         words = explicit.group(1)
