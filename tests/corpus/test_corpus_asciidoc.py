@@ -102,3 +102,30 @@ def test_loses_no_words_and_no_order(lines: list[str]) -> None:
     starts = [block.start_line for block in blocks]
     assert starts == sorted(starts)
     assert all(1 <= block.start_line <= block.end_line <= max(len(lines), 1) for block in blocks)
+
+
+def test_a_language_may_be_an_attribute() -> None:
+    text = ":lang: pkl\n\n[source,{lang}]\n----\na\n----\n\n[source,{cue}]\n----\nb\n----\n"
+    assert texts(text) == ["```pkl\na\n```", "```cue\nb\n```"]
+
+
+def test_terms_within_terms_are_no_code() -> None:
+    text = """\
+*map* [-a]::
+    _alias_ m +
+    Maps.
+
+    *-a <x>*:::
+        All.
+
+        `in`::::
+            Deep.
+
+    f :: Int
+"""
+    assert texts(text) == [
+        "**map [-a]**\n    _alias_ m\n    Maps.",
+        "**-a <x>**\n        All.",
+        "**`in`**\n            Deep.",
+        "```\nf :: Int\n```",
+    ]

@@ -51,6 +51,20 @@ def test_text_is_taken_in_and_what_is_in_that_as_well(tmp_path: Path) -> None:
     assert [block.text for block in pages(tmp_path, files)["a.rst"].blocks] == ["T", "Words.", "More words."]
 
 
+def test_resources_of_antora_lie_in_the_folders_of_their_modules(tmp_path: Path) -> None:
+    page = "= T\ninclude::ROOT:partial$names.adoc[]\n\nSee {it}.\n\n----\ninclude::example$a.zig[]\n----\n"
+    files = {
+        "modules/ROOT/partials/names.adoc": ":it: a *thing*",
+        "modules/guide/examples/a.zig": "const x = 1;",
+        "modules/guide/pages/deep/p.adoc": page,
+        "p.adoc": page,
+    }
+    found = pages(tmp_path, files)
+    texts = [block.text for block in found["modules/guide/pages/deep/p.adoc"].blocks]
+    assert texts == ["T", "See a *thing*.", "```\nconst x = 1;\n```"]
+    assert [block.text for block in found["p.adoc"].blocks] == ["T", "See {it}."]
+
+
 def test_nothing_from_outside_and_no_circle(tmp_path: Path) -> None:
     (tmp_path / "secret.md").write_text("Secret.")
     files = {

@@ -2,7 +2,7 @@
 
 import re
 
-from tracegen.corpus.pages import Page, code_block, first_heading, heading_block, prose_block, table_block
+from tracegen.corpus.pages import Page, code_block, first_heading, heading_block, prose_block, table_block, without_stars
 from tracegen.records import Block
 
 _HEADING = re.compile(r"(={1,6}|#{1,6})[ \t]+(\S.*)")
@@ -19,6 +19,7 @@ _ADMONITION = re.compile(rf"({'|'.join(_ADMONITIONS)}):[ \t]+")
 _TITLE = re.compile(r"\.(?![. ])(\S.*)")
 _ITEM = re.compile(r"[ \t]*(?:(\*{1,6}|-)|(\.{1,6}|\d+\.))[ \t]+(?=\S)")
 _TERM = re.compile(r"(\S.*?)(?:::{1,3}|;;)(?:[ \t]+(.*))?")
+_INDENTED_TERM = re.compile(r"[ \t]+\S[^\n]*?(?::{2,4}|;;)")
 _CELL = re.compile(r"(?:(?:\d+\*|[\d.]+\+)?[<^>.]*[aehlmsdv]?)(?<!\\)\|")
 
 _XREF = re.compile(r"<<([^,<>]+)(?:,\s*([^<>]+))?>>")
@@ -170,6 +171,7 @@ class _Reader:
             self.blocks.append(heading_block(words, level, self.number + 2 - lines, self.number + 1))
 
     def _block_attributes(self, line: str) -> None:
+        line = _REFERENCE.sub(lambda match: self.attributes.get(match.group(1), match.group(1)), line)
         language = _LANGUAGE.fullmatch(line)
         kind = line[1:-1].partition(",")[0].partition(".")[0].partition("#")[0].strip()
         if kind in _ADMONITIONS:
@@ -203,12 +205,12 @@ class _Reader:
         if not lines:
             return
         start, end = self.start + 1, self.start + len(lines)
-        if lines[0][0] in " \t" and not _ITEM.match(lines[0]):
+        if lines[0][0] in " \t" and not _ITEM.match(lines[0]) and not _INDENTED_TERM.fullmatch(lines[0]):
             self._end_lead()
             indent = min(len(line) - len(line.lstrip()) for line in lines)
             self.blocks.append(code_block("\n".join(line[indent:] for line in lines), "", start, max(end, start)))
             return
-        shown = "\n".join(_item(self._inline(line)) for line in lines)
+        shown = "\n".join(_item(self._inline(line.removesuffix(" +"))) for line in lines)
         admonition = _ADMONITION.match(shown)
         if admonition:
             shown = f"{admonition.group(1).capitalize()}: {shown[admonition.end() :]}"
@@ -240,7 +242,7 @@ def _item(line: str) -> str:
         mark = item.group(1) or item.group(2)
         depth = 0 if mark == "-" or mark[0].isdigit() else len(mark) - 1
         return "  " * depth + ("- " if item.group(1) else f"{mark if mark[0].isdigit() else '1.'} ") + line[item.end() :]
-    term = _TERM.fullmatch(line)
+    term = _TERM.fullmatch(line.lstrip() if _INDENTED_TERM.fullmatch(line) else line)
     if term:
-        return f"**{term.group(1)}**" + (f"\n{term.group(2)}" if term.group(2) else "")
+        return f"**{without_stars(term.group(1))}**" + (f"\n{term.group(2)}" if term.group(2) else "")
     return line

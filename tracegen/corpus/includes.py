@@ -1,8 +1,8 @@
 """What a page takes in from other files, so that an example stands where its page shows it.
 
-Sphinx's `literalinclude` and docutils' `include` (also in MyST's fences), AsciiDoc's `include::`, mdBook's `{{#include}}`,
-snippets of MkDocs (`--8<--`) and VitePress (`<<<`), DocFX's `[!code]` and `[!INCLUDE]`. Only files below the folder that is
-indexed are taken in.
+Sphinx's `literalinclude` and docutils' `include` (also in MyST's fences), AsciiDoc's `include::` (also of Antora's
+resources), mdBook's `{{#include}}`, snippets of MkDocs (`--8<--`) and VitePress (`<<<`), DocFX's `[!code]` and
+`[!INCLUDE]`. Only files below the folder that is indexed are taken in.
 """
 
 import hashlib
@@ -39,6 +39,7 @@ _OPTION = re.compile(r"[ \t]*:([\w-]+):[ \t]*(.*?)[ \t]*")
 _MARKER = re.compile(
     r"\b(?:ANCHOR(?:_END)?:|(?:tag|end)::[\w-]+\[\])|--8<--\s*\[|(?:#|//\s*#?)\s*(?:end)?region\b|<!--\s*#?(?:end)?region\b"
 )
+_ANTORA = re.compile(r"(?:(?:[\w.@-]+:)?(?P<module>[\w.-]+):)?(?P<family>partial|example|page|attachment|image)\$(?P<file>\S+)")
 _FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.S)
 
 
@@ -176,6 +177,9 @@ def _style(match: re.Match[str], options: dict[str, str]) -> str:
 def _resolved(path: str, place: Path, root: Path) -> Path | None:
     """Return the file that a path means: beside the page, or from the folder that is indexed; None where it is not below it."""
     inside = root.resolve()
+    of_antora = _ANTORA.fullmatch(path)
+    if of_antora:
+        path = _path_in_antora(of_antora, place)
     candidates = [inside / path.lstrip("/")] if path.startswith("/") else [place.parent / path, inside / path]
     for candidate in candidates:
         try:
@@ -185,6 +189,16 @@ def _resolved(path: str, place: Path, root: Path) -> Path | None:
         except (OSError, ValueError, RuntimeError):
             continue
     return None
+
+
+def _path_in_antora(match: re.Match[str], place: Path) -> str:
+    """Return the path of a resource of Antora from the page's folder: `ROOT:partial$a.adoc` lies in modules/ROOT/partials."""
+    parts = place.parts
+    if "modules" not in parts[:-2]:
+        return match.group()
+    below = parts[::-1].index("modules")  # folders, and the file itself
+    module = match["module"] or parts[-below]
+    return "/".join([*[".."] * (below - 1), module, f"{match['family']}s", match["file"]])
 
 
 def _options(source: list[str], start: int) -> tuple[int, dict[str, str]]:
