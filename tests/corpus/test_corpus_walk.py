@@ -300,3 +300,17 @@ def test_packed_pages_are_read(tmp_path: Path) -> None:
     assert [(each.path, each.title) for each in read if isinstance(each, Document)] == [
         ("div_t.3type.gz", "div_t(3)"), ("guide.md.gz", "Guide")
     ]  # fmt: skip
+
+
+def test_a_book_on_one_page_is_left_out_beside_its_pages(tmp_path: Path) -> None:
+    page = "<p>Words</p>"
+    write(tmp_path, {"book/print.html": page, "book/book-1a2b.js": "x", "book/a.html": page, "f/print.html": page})
+    documents, skipped = read(tmp_path)
+    assert skipped["book/print.html"] == "all pages of a book once more"
+    assert {"book/a.html", "f/print.html"} <= set(documents)
+    assert list(read(tmp_path / "book/print.html")[0]) == ["print.html"]
+
+
+@pytest.mark.parametrize("name", ["a/package-frame.html", "overview-frame.html"])
+def test_frames_of_a_site_are_indexes(name: str) -> None:
+    assert format_of(name) == "index of a site"

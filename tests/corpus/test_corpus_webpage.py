@@ -277,3 +277,32 @@ def test_doxygen_pages_have_a_title_and_signatures() -> None:
 def test_a_listing_of_a_source_file_is_left_out() -> None:
     lines = "".join(f'<span id="line-{number}"></span>let x\n' for number in range(1, 5))
     assert read_webpage(f"<body><pre>{lines}</pre>").problem == "listing of a source file"
+
+
+def test_a_menu_with_a_heading_is_dropped_and_a_page_of_words_is_not() -> None:
+    menu = '<div class="sidebar"><h1><a href="i.html">Lang</a></h1><ul><li><a href="a.html">Array</a></li></ul></div>'
+    content = "<div class='menu'><h1>Array</h1><p>Holds <a href='t.html'>things</a> in order.</p></div>"
+    page = f"<html><body>{menu}{content}</body></html>"
+    assert [block.text for block in read_webpage(page).blocks] == ["Array", "Holds things in order."]
+
+
+def test_signatures_of_crystal_and_comments_of_scala() -> None:
+    crystal = (
+        "<h2>Detail</h2><div class='entry-detail' id='a'><div class='signature'>def <strong>at</strong>(x) "
+        "<a class='method-permalink' href='#a'>#</a></div><div class='doc'><p>Gives x.</p></div></div>"
+    )
+    assert [(block.level, block.text) for block in read_webpage(crystal).blocks] == [
+        (2, "Detail"),
+        (3, "def at(x)"),
+        (0, "Gives x."),
+    ]
+    scala = (
+        "<a title='Permalink'><img alt='Permalink'/></a><p class='shortcomment cmt'>Adds.</p>"
+        "<div class='fullcomment'><p>Adds. Twice.</p></div>"
+    )
+    assert [block.text for block in read_webpage(scala).blocks] == ["Adds. Twice."]
+
+
+def test_hidden_lines_of_mdbook_are_not_shown() -> None:
+    code = '<span class="boring">fn main() {\n</span>let x = 1;\n<span class="boring">}</span>'
+    assert read_webpage(f'<pre><code class="language-rust">{code}</code></pre>').blocks[0].text == "```rust\nlet x = 1;\n```"

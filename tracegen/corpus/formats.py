@@ -24,7 +24,7 @@ class Format(NamedTuple):
 
 MARKUP: dict[str, Kind] = {
     "md": "markdown", "markdown": "markdown", "mdown": "markdown", "mkd": "markdown", "mdx": "markdown", "qmd": "markdown",
-    "livemd": "markdown", "rmd": "markdown",
+    "livemd": "markdown", "rmd": "markdown", "mdwn": "markdown", "smd": "markdown", "ronn": "markdown", "djot": "markdown",
     "html": "webpage", "htm": "webpage", "xhtml": "webpage",
     "txt": "text", "text": "text",
     "rst": "rst", "rest": "rst",
@@ -76,7 +76,7 @@ _PAGES_OF_A_SITE = tuple(
         # Sphinx, nimdoc, Javadoc, Haddock, Texinfo, Doxygen, rustdoc: they name everything, and explain nothing.
         (
             r"(?:.*/)?(?:genindex(?:-[^/]*)?|(?:[\w-]+-)?modindex|theindex|index-all|allclasses(?:-\w+)?|allpackages(?:-\w+)?"
-            r"|(?:overview|package)-tree|package-use|doc-index(?:-[^/]*)?|(?:function|concept|variable|operator)-index"
+            r"|(?:overview|package)-(?:tree|frame)|package-use|doc-index(?:-[^/]*)?|(?:function|concept|variable|operator)-index"
             r"|class[^/]*-members|dir_[\da-f]{16,}"
             r"|(?:functions|globals|namespacemembers)_(?:func|vars|type|eval|enum|rela|defs|[a-z~]|0x\w\w)(?:_[\w~]{1,4})?)\.html?",
             "index of a site",

@@ -1,6 +1,7 @@
 """Folders of documentation -> files in a stable order -> Document or Skipped."""
 
 import os
+import re
 import stat
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,7 @@ _PASSED_FOLDERS = {
 }
 
 
+_BOOK_SCRIPT = re.compile(r"book(?:-[\da-f]+)?\.js")
 _UNLISTED = ("\U0010ffff", 0)  # behind every root
 
 
@@ -67,8 +69,9 @@ def find_files(roots: Sequence[Path], include: Sequence[str] = (), exclude: Sequ
     for root in roots:
         unique.setdefault(os.path.realpath(root), Path(root))
     found = [
-        [each._replace(root=root) for each in _in_site_order(root, _found_below(root, read_patterns(root, include, exclude)))]
+        [each._replace(root=root) for each in _in_site_order(root, _without_whole_books(_found_below(root, patterns)))]
         for root in unique.values()
+        for patterns in (read_patterns(root, include, exclude),)
     ]
     prefixes = _prefixes(list(unique), found)
     everything = [
@@ -125,6 +128,19 @@ def _found_below(root: Path, patterns: Patterns) -> list[Found]:
             f"Cannot read {root}: {error.strerror or error}. Check the path of the documentation and its permissions."
         ) from None
     raise InputError(f"Cannot read {root}: it is neither a folder nor a file. Give a folder of documentation.")
+
+
+def _without_whole_books(found: list[Found]) -> list[Found]:
+    """Return the files without `print.html` of mdBook, which holds all the pages beside it."""
+    books = {
+        str(path.parent) for path in map(PurePosixPath, (each.path for each in found)) if _BOOK_SCRIPT.fullmatch(path.name)
+    }
+    return [
+        each._replace(reason="all pages of a book once more")
+        if not each.reason and PurePosixPath(each.path).name == "print.html" and str(PurePosixPath(each.path).parent) in books
+        else each
+        for each in found
+    ]
 
 
 def _walk(root: Path, patterns: Patterns) -> list[Found]:

@@ -33,6 +33,7 @@ _NAVIGATION = frozenset([
     "simple-toc", "toctree-wrapper", "contents", "navsettop", "navsetbottom", "wy-nav-side", "rst-versions", "pagination",
     "pagination-nav", "prev-next-area", "prev-next", "theme-doc-toc-mobile", "top-nav", "sub-nav", "bottom-nav",
     "nav-wrapper", "nav-wide-wrapper", "mobile-nav", "sidebar-nav", "menu", "header",
+    "methods-inherited",  # of Crystal
 ])  # fmt: skip
 _FURNITURE = frozenset([
     "navheader", "navfooter",  # of DocBook: half of their letters are titles of neighbours, without links
@@ -44,9 +45,10 @@ _FURNITURE = frozenset([
 ])  # fmt: skip
 _SECTION = re.compile(r"(?<!\S)sect(?:ion|\d)\b")
 _LEAST_LINKED = 0.4  # of the letters in navigation
+_NEARLY_ALL_LINKED = 0.9  # of a menu that has the name of the project as its heading
 _NUMBERS = frozenset(["linenos", "lineno", "linenodiv", "linenumber", "line-number", "line-numbers", "rouge-gutter", "gutter"])
-# Of Doxygen: tooltips, `[1/2]`, groups; versions of rustdoc; `procedure` above a signature of Scribble.
-_ASIDES = frozenset(["ttc", "overload", "ingroups", "rightside", "RBackgroundLabel"])
+# Of Doxygen: tooltips, `[1/2]`, groups; versions of rustdoc; `procedure` above a signature of Scribble; hidden lines of mdBook.
+_ASIDES = frozenset(["ttc", "overload", "ingroups", "rightside", "RBackgroundLabel", "boring"])
 _PRINTED_INDEX = re.compile(r"(?<!\S)(?:index-[a-z]{2}|[a-z]{2}-(?:[\w-]+-)?printindex)(?!\S)|summary-letter")  # of Texinfo
 _STEPS = frozenset([
     "next", "previous", "prev", "up", "top", "home", "first", "last", "back", "index", "contents", "table of contents",
@@ -76,11 +78,15 @@ def is_noise(element: "_Element", tag: str) -> bool:
         return "hide-when-js-enabled" in _names(element)
     if tag == "div" and element.attrib == {"id": "synopsis"}:  # Haddock's: all signatures once more
         return True
+    if tag == "p" and _classes(element).startswith("shortcomment"):  # Scaladoc's: the beginning of what follows
+        below = element.getnext()
+        return below is not None and "fullcomment" in _names(below)
     if tag == "aside":
         return not _CALLOUT.search(_classes(element))
     if tag == "a":
         names, text = _names(element), "".join(element.itertext()).strip().lower()
-        return bool(names & _LINKS_TO_SOURCE) or text in _ANCHORS or (text == "source" and "link" in names)
+        title = (element.get("title") or "").lower()
+        return bool(names & _LINKS_TO_SOURCE) or text in _ANCHORS or title in _ANCHORS or (text == "source" and "link" in names)
     if tag in _BARS and (_is_bar(element) or (tag == "table" and _is_printed_index(element))):
         return True
     if tag in ("html", "body", "main", "article") or not element.attrib:
@@ -98,13 +104,14 @@ def _is_furniture(element: "_Element", tag: str, names: set[str]) -> bool:
     if names.isdisjoint(_NAVIGATION) and names.isdisjoint(_FURNITURE):
         return False
     # Such a class may lie around a whole page, or mean something else.
+    least = _LEAST_LINKED
     if next(element.iter("h1", "main", "article"), None) is not None or any(map(is_title, element.iter("div"))):
-        return False
-    if not names.isdisjoint(_FURNITURE):
+        least = _NEARLY_ALL_LINKED
+    elif not names.isdisjoint(_FURNITURE):
         return True
     letters = len("".join("".join(element.itertext()).split()))
     linked = sum(len("".join("".join(link.itertext()).split())) for link in element.iter("a"))
-    return linked >= letters * _LEAST_LINKED
+    return linked >= letters * least
 
 
 def _is_bar(element: "_Element") -> bool:
@@ -174,15 +181,17 @@ def is_signature(element: "_Element", tag: str) -> bool:
         return anchored or bool(element.get("id")) or "sig" in _names(element) or next(element.iter("pre"), None) is not None
     if tag == "div" and "method-heading" in _names(element):  # RDoc's
         return True
-    if tag in ("p", "div"):  # Haddock's
-        return "src" in _names(element) and any("def" in _names(link) for link in element.iter("a"))
+    if tag in ("p", "div"):  # Haddock's, Crystal's
+        is_haddock = "src" in _names(element) and any("def" in _names(link) for link in element.iter("a"))
+        above = element.getparent()
+        return is_haddock or ("signature" in _names(element) and above is not None and "entry-detail" in _names(above))
     first = next((each for each in element if isinstance(each.tag, str)), None)
     return tag == "pre" and first is not None and bool(_ANCHORED_CODE.match(first.get("id") or ""))
 
 
 def holds_description(element: "_Element") -> bool:
-    """Tell whether an element holds one signature and what describes it: of Haddock and RDoc."""
-    return element.tag == "div" and not _names(element).isdisjoint(("top", "method-detail"))
+    """Tell whether an element holds one signature and what describes it: of Haddock, RDoc and Crystal."""
+    return element.tag == "div" and not _names(element).isdisjoint(("top", "method-detail", "entry-detail"))
 
 
 def boxed_signatures(element: "_Element", tag: str) -> list[str]:
