@@ -68,22 +68,26 @@ sections:
         examples:
           - program: '.'
             input: '1'
+    options:
+      - name: -n
+        body: Reads nothing.
 """
 
 
 def test_a_yaml_manual_is_headings_and_markdown() -> None:
     page = read_yaml(MANUAL)
     assert [(each.kind, each.level, each.text[:24], each.start_line) for each in page.blocks] == [
-        ("prose", 0, "- headline: Manual", 1),
-        ("heading", 1, "sections", 2),
+        ("heading", 1, "Manual", 1),
         ("heading", 2, "Basic filters", 3),
         ("prose", 0, SENTENCE[:24], 5),
         ("code", 0, "    code", 7),
-        ("heading", 3, "entries", 8),
-        ("heading", 4, "`.`", 9),
+        ("heading", 3, "`.`", 9),
         ("prose", 0, SENTENCE[:24], 11),
-        ("heading", 5, "examples", 12),
+        ("heading", 4, "examples", 12),
         ("prose", 0, "- program: .\n- input: 1", 13),
+        ("heading", 3, "options", 15),
+        ("heading", 4, "-n", 16),
+        ("prose", 0, "Reads nothing.", 17),
     ]
 
 

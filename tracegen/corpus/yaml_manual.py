@@ -11,7 +11,8 @@ from tracegen.corpus.pages import Page, code_block, first_heading, heading_block
 from tracegen.corpus.source import read_source
 from tracegen.records import Block
 
-_NAMES = ("title", "name", "id", "term", "heading")
+_NAMES = ("title", "name", "id", "term", "heading", "headline")
+_WRAPPERS = frozenset(["sections", "entries", "items", "children", "pages", "chapters", "contents", "topics", "subsections"])
 _SPEAKING = frozenset(["description", "body", "text", "content", "summary", "doc", "docs", "documentation", "help"])
 _SENTENCE = re.compile(r"\b[^\W\d_]+(?:[ ,;:'’-]+[^\W\d_]+){5}")
 _LEAST_PROSE = 400  # characters of sentences that make a manual, and
@@ -130,9 +131,16 @@ def _write_mapping(mapping: _Mapping, level: int, blocks: list[Block]) -> None:
         if isinstance(value, _Scalar):
             _write_scalar(key, value, blocks)
         elif any(each.text.strip() for each in _scalars(value)):
+            if key.text.lower() in _WRAPPERS and _are_named(value):  # says no more than that there are some
+                _write(value, level, blocks)
+                continue
             if key.text.strip():
                 blocks.append(heading_block(key.text, level, key.start, key.end))
             _write(value, level + 1, blocks)
+
+
+def _are_named(value: _Value) -> bool:
+    return isinstance(value, _Sequence) and all(isinstance(each, _Mapping) and _name(each) is not None for each in value.items)
 
 
 def _name(mapping: _Mapping) -> _Scalar | None:
