@@ -314,3 +314,22 @@ def test_a_book_on_one_page_is_left_out_beside_its_pages(tmp_path: Path) -> None
 @pytest.mark.parametrize("name", ["a/package-frame.html", "overview-frame.html"])
 def test_frames_of_a_site_are_indexes(name: str) -> None:
     assert format_of(name) == "index of a site"
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "title"),
+    [
+        ("ref/values.md", "# Maps\n\nA.\n\n# Lists\n\nB.\n", "ref/values.md"),
+        ("ref/str.md", "# Introduction\n\nA.\n\n## Names\n", "ref/str.md"),
+        ("ref/sorting.md", "# How to sort\n\nA.\n\n# Errors\n\nB.\n", "How to sort"),
+        ("ref/README.md", "# Maps\n\nA.\n\n# Lists\n\nB.\n", "Maps"),
+        ("ref/01-intro.rst", "Introduction\n============\n\nA.\n", "Introduction"),
+        ("ref/values.md", "# Maps\n\nA.\n\n## Lists\n\nB.\n", "Maps"),
+        ("ref/values.md", "---\ntitle: Maps\n---\n# Maps\n\nA.\n\n# Lists\n\nB.\n", "Maps"),
+    ],
+)
+def test_a_page_whose_first_heading_is_that_of_a_section_is_called_as_its_file(
+    tmp_path: Path, path: str, text: str, title: str
+) -> None:
+    documents, _ = read(write(tmp_path, {path: text}))
+    assert documents[path].title == title

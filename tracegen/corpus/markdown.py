@@ -62,7 +62,7 @@ def read_markdown(text: str) -> Page:
     if all(block.kind == "heading" for block in blocks):
         # Elsewhere it says what the page is about, in the words that people ask with, and answers nothing.
         blocks[:0] = description
-    return Page(title or first_heading(tuple(blocks)), tuple(blocks))
+    return Page(title or first_heading(tuple(blocks)), tuple(blocks), declared=bool(title))
 
 
 @cache

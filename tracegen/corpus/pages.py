@@ -25,6 +25,8 @@ class Page(NamedTuple):
     """The content in reading order."""
     problem: str = ""
     """Why the file cannot be read, where it cannot."""
+    declared: bool = False
+    """Whether the file says that this is its title."""
 
 
 class Fenced(NamedTuple):

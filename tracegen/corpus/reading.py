@@ -12,7 +12,7 @@ from typing import Any
 from tracegen.corpus.decoding import decode
 from tracegen.corpus.formats import Format, Kind, format_of
 from tracegen.corpus.includes import in_file, includes_of, with_includes
-from tracegen.corpus.pages import Page
+from tracegen.corpus.pages import WORDLESS_TITLES, Page
 from tracegen.records import Document, Skipped
 
 MAX_BYTES = 50_000_000
@@ -35,6 +35,10 @@ _READERS_OF_BYTES: dict[Kind, str] = {"pdf": "pdf:read_pdf", "epub": "epub:read_
 
 _TAGS_OF_INFO = re.compile(rb"\0\x08\[.*?\0\x08\]", re.S)
 """What it has for images and indexes. No other text has such bytes."""
+
+_WORD = re.compile(r"[^\W\d_]{3,}")
+_BEGINNING = 4  # letters of a word that are the same in its forms
+_MAY_BEGIN_WITH_A_SECTION: frozenset[Kind] = frozenset(["markdown", "rst", "asciidoc"])
 
 _TAKE_IN: frozenset[Kind] = frozenset(["markdown", "rst", "asciidoc", "text"])
 """Formats whose pages may include other files."""
@@ -77,8 +81,25 @@ def _parse(data: bytes, path: str, format: Format, place: Path, root: Path | Non
         return Skipped(path=path, reason=page.problem)
     if not page.blocks:
         return Skipped(path=path, reason="no text in it")
-    title = page.title or "/".join(PurePosixPath(path).parts[-2:])
+    title = page.title if _is_title(page, path, format.kind) else ""
+    title = title or "/".join(PurePosixPath(path).parts[-2:])
     return Document(path=path, title=title, sha256=content_digest(data, format, place, root), blocks=page.blocks)
+
+
+def _is_title(page: Page, path: str, kind: Kind) -> bool:
+    """Tell whether the page's title is one: the first of several headings beside one another, or `Introduction`, may be none.
+
+    Then it says nothing of what the file is called. Wikis take that for the title, other sites have titles elsewhere.
+    """
+    headings = [block for block in page.blocks if block.kind == "heading"]
+    if kind not in _MAY_BEGIN_WITH_A_SECTION or page.declared or not headings or page.title != headings[0].text:
+        return True
+    beside = sum(each.level <= headings[0].level for each in headings)
+    name, title = PurePosixPath(path).stem.casefold(), page.title.casefold()
+    words = _WORD.findall(name)
+    if (beside < 2 and title not in WORDLESS_TITLES) or not words or name in WORDLESS_TITLES:
+        return True
+    return any(word[:_BEGINNING] in title for word in words)
 
 
 def _read_page(data: bytes, format: Format, place: Path, root: Path | None) -> Page:
