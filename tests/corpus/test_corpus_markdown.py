@@ -1,5 +1,6 @@
 """Markdown: kinds, levels, line ranges, and that the words of a file are all in its blocks."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -58,6 +59,31 @@ def test_the_language_of_code_is_the_first_word_behind_its_fence() -> None:
 
 def test_code_without_a_line_falls_out() -> None:
     assert texts("One:\n```live:eg:output\n```\nTwo.\n\n```js\n\n```\n") == ["One:", "Two."]
+
+
+def test_between_two_rules_is_no_front_matter() -> None:
+    assert texts("---\n\n# Heading\n\nKept words.\n\n---\n\nMore.\n") == ["Heading", "Kept words.", "More."]
+    assert texts("---\nexternal help file: x\ntitle: A\n---\nWords.\n") == ["Words."]
+    assert texts("---\nshort-description: x\n...\nWords.\n\n---\n\nMore.\n") == ["Words.", "More."]
+
+
+@pytest.mark.parametrize(
+    "lines", ["% Lists(1)\n% Somebody\n", "^title Lists(1)\n^category x\n", "author: Me\nTitle: Lists(1)\ndate: 2001\n"]
+)
+def test_lines_before_the_text_may_give_the_title(lines: str) -> None:
+    page = read_markdown(f"{lines}\nWords: many.\n")
+    assert page.title == "Lists(1)"
+    assert [(block.text, block.start_line) for block in page.blocks] == [("Words: many.", lines.count("\n") + 2)]
+
+
+def test_indented_code_may_name_its_language() -> None:
+    page = read_markdown("So:\n\n    :::wren\n    var x = 1\n      y\n\nOr:\n\n    #!python\n    z\n\n    #!/bin/sh\n")
+    assert [
+        (block.text, block.language, block.start_line, block.end_line) for block in page.blocks if block.kind == "code"
+    ] == [
+        ("```wren\nvar x = 1\n  y\n```", "wren", 4, 5),
+        ("```python\nz\n\n#!/bin/sh\n```", "python", 10, 12),
+    ]
 
 
 def test_words_of_the_front_matter_stand_where_the_page_shows_them() -> None:

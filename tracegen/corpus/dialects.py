@@ -178,6 +178,7 @@ class _Translator:
         self.directives: list[_Directive] = []  # the open fences that hold Markdown
         self.statement = False  # whether an `export` goes on
         self.options = False  # whether the options of a directive may follow
+        self.closes = any(line.strip() in (":::", "::::") for line in lines)  # whether containers end somewhere
 
     def lines(self) -> list[str]:
         """Return the lines, translated."""
@@ -241,6 +242,8 @@ class _Translator:
     def _marked(self, line: str, start: str) -> str | None:
         """Return what remains of a line that is a mark as a whole, or None where it is not."""
         if start == ":":
+            if not self.closes and line.startswith(("    ", "\t")):  # names the language of code that is indented
+                return None
             container = _CONTAINER.fullmatch(line) if len(line) <= _LONGEST_MARK else None
             return self._container(container) if container else None
         if start == "/":

@@ -1,12 +1,13 @@
 """Markdown -> blocks, by markdown-it's line ranges: a block's text is its source lines, of tables without their padding."""
 
 import re
+import textwrap
 from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from tracegen.corpus.dialects import common_markdown
-from tracegen.corpus.pages import Page, first_heading
+from tracegen.corpus.pages import Page, code_block, first_heading
 from tracegen.corpus.webpage import read_webpage
 from tracegen.records import Block
 
@@ -18,6 +19,16 @@ _TEMPLATE_LINE = re.compile(r"\s*(?:(?:\{%(?:(?!%\}).)*%\}|\{\{[<%](?:(?![>%]\}\
 _JEKYLL_CODE = re.compile(r"^\{%-?\s*highlight\s+([\w+#-]+)[^%\n]*%\}[ \t]*$", re.M)
 _JEKYLL_END = re.compile(r"^\{%-?\s*endhighlight\s*-?%\}[ \t]*$", re.M)
 _TOML_FRONT = re.compile(r"\+\+\+[ \t]*\n(.*?\n)?\+\+\+[ \t]*(?=\n|\Z)", re.S)
+_FRONT = re.compile(r"""---[ \t]*\n(?:[ \t]*\n|\#[^\n]*\n)*(?:["']?[\w$@. -]{1,40}["']?[ \t]*:(?=\s|\Z)|---|\.\.\.|[\[{])""")
+_RULE = re.compile(r"-{3,}[ \t]*\n")
+_TITLE_LINES = re.compile(  # of Pandoc, Wren's site, MultiMarkdown and MkDocs
+    r"(?:%[ \t]+(?P<pandoc>[^\n]+)\n(?:%[^\n]*\n){0,2}"
+    r"|\^title[ \t]+(?P<marked>[^\n]+)\n(?:\^[a-z][^\n]*\n)*"
+    r"|(?:(?!title:)[a-z][\w -]{0,30}:[ \t]+[^\n]*\n)*title:[ \t]*(?P<field>[^\n]+)\n(?:[a-z][\w -]{0,30}:[^\n]*\n)*)"
+    r"(?=[ \t]*\n|\Z)",
+    re.I,
+)
+_CODE_MARK = re.compile(r"(?: {4}|\t)[ \t]*(?::::|\#!)[ \t]*([A-Za-z][\w+#-]*)[ \t]*")
 _HTML_HEADING = re.compile(r"\s*<h([1-6])\b[^>]*>(.*?)</h\1\s*>\s*", re.I | re.S)
 _HTML_INVISIBLE = re.compile(r"\s*<(script|style)\b", re.I)
 _HTML_BLOCK = re.compile(
@@ -53,9 +64,13 @@ def read_markdown(text: str) -> Page:
     toml = _TOML_FRONT.match(text)
     if toml:
         text = f"---\n{toml.group(1) or ''}---{text[toml.end() :]}"
+    elif _RULE.match(text) and not _FRONT.match(text):
+        text = text.lstrip("-")  # a rule: what is before the next one would be taken for front matter
+    named, text = _title_lines(text)
     tokens = _parser().parse(text)
     lines = text.split("\n")
     title, description = _front_matter(lines, tokens[0]) if tokens and tokens[0].type == "front_matter" else ("", [])
+    title = title or named
     blocks = [block for region in _regions(tokens, len(lines)) for block in _blocks(lines, region)]
     if "{{" in text:
         blocks = list(_interpolated(blocks, tokens[0]))
@@ -72,6 +87,15 @@ def _parser() -> "MarkdownIt":
 
     # Only the lines of blocks are needed; parsing the words inside them is most of the time.
     return MarkdownIt("commonmark").enable("table").use(front_matter_plugin).disable(["inline", "text_join"])
+
+
+def _title_lines(text: str) -> tuple[str, str]:
+    """Return the title that lines before the text give, and the text with these lines empty."""
+    match = _TITLE_LINES.match(text)
+    if match is None:
+        return "", text
+    title = match["pandoc"] or match["marked"] or match["field"]
+    return title.strip().strip("\"'"), "\n" * match.group().count("\n") + text[match.end() :]
 
 
 # --- front matter --------------------------------------------------------------------------------------------------------
@@ -187,6 +211,10 @@ def _blocks(lines: list[str], region: _Region) -> list[Block]:
         return _prose(lines, region)
     if region.kind == "code" and region.token and not region.token.content.strip() and region.end - region.start > 1:
         return []  # where a site shows what code gives
+    marked = _CODE_MARK.fullmatch(lines[region.start]) if region.token and region.token.type == "code_block" else None
+    if marked and region.end - region.start > 1:  # CodeHilite's mark of a language
+        code = textwrap.dedent("\n".join(lines[region.start + 1 : region.end])).rstrip()
+        return [code_block(code, marked.group(1).lower(), region.start + 2, region.end)]
     language = _language(region.token) if region.kind == "code" else ""
     if language == "eval-rst" and region.token:
         from tracegen.corpus.rst import read_rst
