@@ -306,3 +306,9 @@ def test_signatures_of_crystal_and_comments_of_scala() -> None:
 def test_hidden_lines_of_mdbook_are_not_shown() -> None:
     code = '<span class="boring">fn main() {\n</span>let x = 1;\n<span class="boring">}</span>'
     assert read_webpage(f'<pre><code class="language-rust">{code}</code></pre>').blocks[0].text == "```rust\nlet x = 1;\n```"
+
+
+def test_a_class_may_be_the_name_of_a_language() -> None:
+    for code in ('<pre class="rust example-rendered">x</pre>', '<pre><code class="hljs rust">x</code></pre>'):
+        assert read_webpage(code).blocks[0].language == "rust"
+    assert read_webpage('<pre class="move example">x</pre>').blocks[0].language == ""

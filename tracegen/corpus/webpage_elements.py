@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from tracegen.corpus.formats import LANGUAGES
+
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
@@ -19,6 +21,7 @@ BLOCKS = frozenset([
 HEADING = re.compile(r"h[1-6]")
 
 _LANGUAGE = re.compile(r"(?<!\S)(?:(?:language|lang|highlight-source|highlight)-|(?:sourceCode|brush:)\s+)([\w+#.]+)")
+_LANGUAGE_NAMES = frozenset(name for name in LANGUAGES.values() if len(name) > 2) - {"conf", "just", "make", "move"}
 _NOT_LANGUAGES = {"none", "default", "text", "highlight", "plaintext", "nohighlight"}
 _ANCHORS = {"¶", "#", "§", "🔗", "🔗︎", "permalink", "[source]", "view source", "edit this page", "◆"}
 _LINKS_TO_SOURCE = frozenset([
@@ -248,7 +251,9 @@ def language_of(element: "_Element") -> str:
         language = declared or (match.group(1) if match else "")
         if language and language.lower() not in _NOT_LANGUAGES:
             return language.lower().split()[0] if language.split() else ""
-    return ""
+    # rustdoc and highlight.js name it without a mark: `<pre class="rust example">`.
+    names = (name.lower() for each in (element, *element.iter("code")) for name in _classes(each).split())
+    return next((name for name in names if name in _LANGUAGE_NAMES), "")
 
 
 def _classes(element: "_Element") -> str:
