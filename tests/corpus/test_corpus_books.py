@@ -77,6 +77,13 @@ def test_bookmarks_of_a_pdf_are_headings_where_their_words_stand() -> None:
     ]
 
 
+def test_the_table_of_contents_of_a_pdf_is_left_out() -> None:
+    page = read_pdf(
+        pdf("Contents\n1.1 Lists . . . . . . . 7\n1.2 Maps ......... 9\n1.3 Sets . . . . . 11", "Wait ..... for it\nA\nB")
+    )
+    assert [block.text for block in page.blocks] == ["Page 2", "Wait ..... for it\nA\nB"]
+
+
 def test_broken_pdfs_have_a_reason() -> None:
     whole = pdf("Words.")
     for size in range(0, len(whole), 37):

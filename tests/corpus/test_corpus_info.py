@@ -116,3 +116,18 @@ def test_parts_are_read_and_tags_are_no_binary_content(tmp_path: Path) -> None:
     assert isinstance(document, Document)
     assert "Items:" in [block.text for block in document.blocks]
     assert [block.text for block in read_info("no node\n\nat all").blocks] == ["no node", "at all"]
+
+
+def test_lists_keep_the_indents_of_their_items() -> None:
+    lines = [
+        "\x1f",
+        "File: a.info,  Node: A,  Up: (dir)",
+        "",
+        "   Words of a",
+        "paragraph.",
+        "",
+        "   * one",
+        "     more",
+        "   * two",
+    ]
+    assert shown("\n".join(lines))[-2:] == ["Words of a\nparagraph.", "* one\n  more\n* two"]

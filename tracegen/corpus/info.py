@@ -100,6 +100,8 @@ class _Reader:
             return
         self.example = []
         shown = "\n".join(each[self.body :] for each in part)
+        # All lines are indented in a list, in a paragraph the first.
+        shown = dedent(shown) if _INDENT.match(shown) and "\n" in shown else _INDENT.sub("", shown)
         self.blocks.append(prose_block(_words(_INDENT.sub("", shown)), line, end))
 
 

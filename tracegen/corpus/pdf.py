@@ -23,6 +23,7 @@ _BROKEN = (
 _PATIENCE_S = 60
 _HYPHEN = re.compile(r"(?<=[^\W\d_])-\n(?=[a-zà-ÿ])")
 _BLANK = re.compile(r"\n[ \t]*\n")
+_LEADERS = re.compile(r"(?:\. ?){5,}")  # of a table of contents: dots that lead to the number of a page
 _SURROGATES = re.compile("[\ud800-\udfff\x00]")
 
 Outline = dict[int, list[tuple[int, str]]]
@@ -80,6 +81,8 @@ def _blocks(pages: list[str], outline: Outline) -> Iterator[Block]:
         lines = text.strip().split("\n")
         edges = (0, len(lines) - 1)
         kept = [line.rstrip() for at, line in enumerate(lines) if at not in edges or _key(line) not in repeated]
+        if sum(bool(_LEADERS.search(line)) for line in kept) > len(kept) / 2:
+            kept = []
         text = _HYPHEN.sub("", "\n".join(kept))
         headings = outline.get(number, [])
         if not outline and text.strip() and len(pages) > 1:
