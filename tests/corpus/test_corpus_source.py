@@ -74,6 +74,17 @@ def test_docstrings_are_taken_out_of_the_code() -> None:
         ("elisp", ";;; Gives the sum.\n(defun add (a) 1)\n", "Gives the sum.", "(defun add (a) 1)"),
         ("rust", "x\n\n    /// Gives the sum.\n    #[inline]\n    fn add(a: u8) {\n", "Gives the sum.", "fn add(a: u8)"),
         ("ocaml", "(** Gives the sum. *)\nval add : int -> int\n", "Gives the sum.", "val add : int -> int"),
+        ("lean", "x\n\n/-- Gives the sum. -/\n@[simp]\ndef add (a : Nat) := a\n", "Gives the sum.",
+         "def add (a : Nat) := a"),
+        ("lean", "x\n\n/-!\n# All\n\n* Gives the sum.\n-/\n\n/-- Adds two things. -/\ndef a := 1\n", "* Gives the sum.",
+         "def a := 1"),
+        ("idris", "x\n\n||| Gives the sum.\npublic export\nadd : Int\n", "Gives the sum.", "add : Int"),
+        ("roc", "## Gives the sum.\nadd : I64, I64 -> I64\n", "Gives the sum.", "add : I64, I64 -> I64"),
+        ("d", "/++\n + Gives the sum.\n +/\nint add(int a);\n", "Gives the sum.", "int add(int a);"),
+        ("chapel", "x\n\n  /* Gives the sum.\n  */\n  proc add(a: int) {\n", "Gives the sum.", "proc add(a: int)"),
+        ("c", "x\n\n/* Gives the sum. */\nint add(int a);\n", "Gives the sum.", "int add(int a);"),
+        ("mojo", 'x\n\nfn add(a: Int) -> Int:\n    """Gives the sum."""\n    return a\n', "Gives the sum.",
+         "fn add(a: Int) -> Int"),
     ],
 )  # fmt: skip
 def test_comments_of_many_languages(language: str, text: str, prose: str, heading: str) -> None:
@@ -82,9 +93,17 @@ def test_comments_of_many_languages(language: str, text: str, prose: str, headin
     assert [block.text for block in blocks if block.kind == "heading"] == [heading]
 
 
+def test_what_is_in_a_comment_keeps_its_own_marks() -> None:
+    lean = "/-- Adds two things.\n```lean\n#eval 1 -- one\n``` -/\ndef a := 1\n"
+    assert [block.text for block in read_source(lean, "lean").blocks][2] == "```lean\n#eval 1 -- one\n```"
+    elm = "{-| Adds two things.\n\n    add 1 2 == 3\n-}\nadd : Int\n"
+    assert [block.kind for block in read_source(elm, "elm").blocks] == ["heading", "prose", "code", "code"]
+
+
 @pytest.mark.parametrize(
     ("language", "text"),
     [
+        ("css", "/* Colours of the page */\np { }"),
         ("c", "/* Copyright of somebody */\nint x;\n"),
         ("python", "# Copyright (c) somebody, all rights\nx = 1\n"),
         ("go", "x\n\n// A remark that is alone.\n\nfunc f() {}\n"),

@@ -8,11 +8,12 @@ from typing import NamedTuple
 _SLASH = frozenset([
     "c", "cpp", "csharp", "java", "javascript", "typescript", "jsx", "tsx", "kotlin", "rust", "go", "swift", "scala", "dart",
     "zig", "gleam", "groovy", "php", "solidity", "protobuf", "jsonnet", "d", "haxe", "objectivec", "v", "systemverilog", "wgsl",
-    "glsl", "scss", "less", "rescript", "fsharp", "odin", "cue", "hcl", "typst", "bicep", "roc",
+    "glsl", "scss", "less", "rescript", "fsharp", "odin", "cue", "hcl", "typst", "bicep", "chapel",
 ])  # fmt: skip
 _HASH = frozenset([
     "python", "cython", "mojo", "starlark", "ruby", "crystal", "r", "julia", "elixir", "perl", "raku", "sh", "bash", "zsh",
     "fish", "nim", "nix", "cmake", "make", "tcl", "graphql", "powershell", "awk", "just", "nu", "jsonnet", "php", "rego",
+    "roc",
 ])  # fmt: skip
 _DASH = frozenset(["lua", "haskell", "sql", "elm", "ada", "purescript", "idris", "agda", "lean", "dhall", "vhdl"])
 _SEMICOLON = frozenset(["lisp", "clojure", "scheme", "racket", "elisp"])
@@ -24,16 +25,20 @@ _LINE_MARKS = (
     (_DASH, re.compile(r"--"), re.compile(r"--(?:-|\s*[|^])")),
     (_SEMICOLON, re.compile(r";"), re.compile(r";;;")),
     (_PERCENT, re.compile(r"%"), re.compile(r"%%%|%% *@doc")),
+    (frozenset(["idris"]), re.compile(r"\|\|\|"), re.compile(r"\|\|\|")),
 )
 _WITHOUT_LINE_COMMENTS = frozenset(["css", "ocaml", "sml", "json", "xml"])
-_BLOCK_BEGIN = re.compile(r"/\*[*!](?!/)|\(\*\*(?!\))|\{-\s*\||--\[=*\[")
-_BLOCK_END = re.compile(r"\*/|\*\)|-\}|\]=*\]")
-_STRIPPED = re.compile(
-    r"[ \t]*(?:/{2,}!?|/\*[*!]*|#+[':]?|-{2,}\s?[|^]?|;+|%+(?:\s*@doc)?|\(\*+|\{-\s*\||\*+(?!/|\))|--\[=*\[)?[ ]?"
-)
+_BLOCK_BEGIN = re.compile(r"/\*(?:[*!](?!/))?|\(\*\*(?!\))|\{-\s*\||--\[=*\[|/-[-!]|/\+\+(?!/)")
+_BLOCK_ENDS = {
+    "/*": re.compile(r"\*/"), "(*": re.compile(r"\*\)"), "{-": re.compile(r"-\}"), "--": re.compile(r"\]=*\]"),
+    "/-": re.compile(r"-/"), "/+": re.compile(r"\++/"),
+}  # fmt: skip
+_PLAIN_BLOCKS_DOCUMENT = frozenset(["chapel", "odin"])
+_STRIPPED = re.compile(r"[ \t]*(?:/{2,}!?|#+[':]?|-{2,}\s?[|^]?|;+|%+(?:\s*@doc)?|\|\|\|)?[ ]?")
+_GUTTER = re.compile(r"[ \t]*[*+]+(?![*+/)])[ ]?")
 _DOCSTRING = re.compile(
-    r"""^(?P<indent>[ \t]*)(?:async[ ]+)?(?:def|class)\b"""
-    r"""[^\n]*(?:\n(?![ \t]*(?:async[ ]+def|def|class)\b)[^\n]*){0,30}?:[ \t]*(?:\#[^\n]*)?\n"""
+    r"""^(?P<indent>[ \t]*)(?:async[ ]+)?(?:def|class|fn|struct|trait)\b"""
+    r"""[^\n]*(?:\n(?![ \t]*(?:async[ ]+def|def|class|fn|struct|trait)\b)[^\n]*){0,30}?:[ \t]*(?:\#[^\n]*)?\n"""
     r"""(?P<before>\s*)[rRuU]?(?P<quotes>\"{3}|'{3})(?P<text>(?:(?!(?P=quotes)).)*)(?P=quotes)[ \t]*(?=\n|\Z)""",
     re.M | re.S,
 )
@@ -45,7 +50,10 @@ _LEGAL = re.compile(r"copyright|spdx|licen[sc]e|all rights", re.I)
 _NOTHING_DECLARED = re.compile(
     r"\s*(?:import|from|use|using|package|include|require|return|if|for|while|else|case|end|begin|try|switch|break|open)\b|\s*(?![\w@#\[(.<'\"$\s])"
 )
-_DECORATION = re.compile(r"\s*(?:@[\w.]+(?:\(.*\))?|#\[.*\]|\[[\w.,() \"]+\])\s*")
+_DECORATION = re.compile(
+    r"\s*(?:@[\w.]+(?:\(.*\))?|#\[.*\]|@?\[[\w.,() \"]+\]|%\w+"
+    r"|(?:(?:public|private|export|total|partial|covering|static|inline)\s*)+)\s*"
+)
 _TAIL = re.compile(r"\s*(?:\{|=|:|\bdo|->|=>|\bis|\bwhere)\s*$")
 _LONGEST_SIGNATURE = 120
 
@@ -109,14 +117,16 @@ def _comments(lines: list[str], language: str) -> Iterator[Doc]:
             if line_mark.match(stripped):
                 end = _run_end(lines, number, line_mark)
                 is_doc = bool(doc_mark.match(stripped))
-        if blocks and _BLOCK_BEGIN.match(stripped):
-            end, is_doc = _block_end(lines, number), True
+        begin = _BLOCK_BEGIN.match(stripped) if blocks else None
+        if begin and (begin.group() != "/*" or language != "css"):
+            end, is_doc = _block_end(lines, number, begin.group()), begin.group() != "/*" or language in _PLAIN_BLOCKS_DOCUMENT
             if end < 0:  # never closed: nor is any after it
                 end, blocks = number, False
         if end == number:
             number += 1
             continue
-        code = _documented(lines, number, end, is_doc)
+        is_block = begin is not None and begin.group() != "/*" and not begin.group().startswith("--")
+        code = _documented(lines, number, end, is_doc, is_block)
         if code is not None:
             yield Doc(number, end, _stripped(lines[number:end]), code)
         number = end
@@ -129,15 +139,15 @@ def _likely_marks(lines: list[str]) -> list[tuple[re.Pattern[str], re.Pattern[st
     return [(line, doc) for (_, line, doc), count in zip(_LINE_MARKS, counts, strict=True) if most and count == most][:1]
 
 
-def _documented(lines: list[str], start: int, end: int, is_doc: bool) -> int | None:
-    """Return the line that a comment documents, -1 for the file, or None where it is but a remark."""
+def _documented(lines: list[str], start: int, end: int, is_doc: bool, is_block: bool) -> int | None:
+    """Return the line that a comment documents, -1 for none or the file, or None where it is but a remark."""
     first = not any(line.strip() and not line.startswith(("#!", "<?")) for line in lines[:start])
     if first and _LEGAL.search("\n".join(lines[start:end])):
         return None
     followed = end < len(lines) and bool(lines[end].strip())
     if followed and (is_doc or not lines[start][:1].isspace()) and signature(lines, end):
         return end
-    return -1 if first or lines[start].lstrip().startswith("//!") else None
+    return -1 if first or is_block or lines[start].lstrip().startswith("//!") else None
 
 
 def _run_end(lines: list[str], start: int, mark: re.Pattern[str]) -> int:
@@ -148,15 +158,27 @@ def _run_end(lines: list[str], start: int, mark: re.Pattern[str]) -> int:
     return end
 
 
-def _block_end(lines: list[str], start: int) -> int:
+def _block_end(lines: list[str], start: int, begin: str) -> int:
     """Return the line after a block comment; the start where code follows on its last line, -1 where it is never closed."""
     for number in range(start, len(lines)):
-        match = _BLOCK_END.search(lines[number], 3 if number == start else 0)
+        at = lines[number].index(begin) + len(begin) if number == start else 0
+        match = _BLOCK_ENDS[begin[:2]].search(lines[number], at)
         if match:
             return number + 1 if not lines[number][match.end() :].strip() else start
     return -1
 
 
 def _stripped(lines: list[str]) -> str:
-    words = [_STRIPPED.sub("", _BLOCK_END.sub("", line).rstrip(), count=1) for line in lines]
-    return inspect.cleandoc("\n".join(words)) if words else ""
+    """Return the words of a comment without its marks."""
+    begin = _BLOCK_BEGIN.match(lines[0].lstrip()) if lines else None
+    if begin is None:
+        return inspect.cleandoc("\n".join(_STRIPPED.sub("", line.rstrip(), count=1) for line in lines))
+    lines = [*lines[:-1], _BLOCK_ENDS[begin.group()[:2]].sub("", lines[-1])]
+    first = lines[0].lstrip()[begin.end() :].lstrip("*!-|").removeprefix(" ").rstrip()
+    if begin.group().startswith("{-") and len(lines) > 1 and not lines[-1].strip():
+        # Elm's examples are indented, and are often all that is below the first line: the end mark tells from where.
+        return "\n".join([first, *(line.rstrip().removeprefix(lines[-1]) for line in lines[1:-1])])
+    inner = [line.rstrip() for line in lines[1:]]
+    if all(_GUTTER.match(line) for line in inner if line):
+        inner = [_GUTTER.sub("", line, count=1) for line in inner]
+    return inspect.cleandoc("\n".join([first, *inner]))
