@@ -312,3 +312,19 @@ def test_a_class_may_be_the_name_of_a_language() -> None:
     for code in ('<pre class="rust example-rendered">x</pre>', '<pre><code class="hljs rust">x</code></pre>'):
         assert read_webpage(code).blocks[0].language == "rust"
     assert read_webpage('<pre class="move example">x</pre>').blocks[0].language == ""
+
+
+def test_what_wikis_and_doxygen_put_around_a_page_is_dropped() -> None:
+    page = (
+        "<html><body><div id='titlearea'><img alt='Logo'/>Lang</div><h1>Size</h1><div id='siteSub'>From a wiki</div>"
+        "<div class='t-navbar'>Libraries</div><h2>Use <span class='mw-editsection'>[edit]</span></h2>"
+        "<div class='cpp source-cpp'><pre class='de1'>x</pre></div>"
+        "<div id='nav-path'><ul><li class='footer'>Made by <a href='x'>it</a></li></ul></div></body></html>"
+    )
+    assert [block.text for block in read_webpage(page).blocks] == ["Size", "Use", "```cpp\nx\n```"]
+
+
+def test_headers_of_several_articles_are_kept() -> None:
+    articles = "".join(f"<article><header><a href='#{name}'>{name}</a></header><p>Does.</p></article>" for name in ("f", "g"))
+    page = f"<html><body><header>Menu</header><h1>All</h1>{articles}</body></html>"
+    assert [block.text for block in read_webpage(page).blocks] == ["All", "f", "Does.", "g", "Does."]

@@ -172,7 +172,8 @@ class _Reader:
         return tuple(self.result)
 
     def _is_dropped(self, element: "_Element", tag: str) -> bool:
-        if tag == "header" and self.whole_page:  # of the page: a menu; of an article: its title
+        if tag == "header" and self.whole_page and next(element.iterancestors("article"), None) is None:
+            # Of the page it is a menu, of an article the title.
             return not any(True for _ in element.iter("h1"))
         return is_noise(element, tag)
 

@@ -20,12 +20,15 @@ BLOCKS = frozenset([
 ])  # fmt: skip
 HEADING = re.compile(r"h[1-6]")
 
-_LANGUAGE = re.compile(r"(?<!\S)(?:(?:language|lang|highlight-source|highlight)-|(?:sourceCode|brush:)\s+)([\w+#.]+)")
+_LANGUAGE = re.compile(
+    r"(?<!\S)(?:(?:language|lang|highlight-source|highlight|mw-highlight-lang)-|(?:sourceCode|brush:)\s+)([\w+#.]+)"
+)
 _LANGUAGE_NAMES = frozenset(name for name in LANGUAGES.values() if len(name) > 2) - {"conf", "just", "make", "move"}
 _NOT_LANGUAGES = {"none", "default", "text", "highlight", "plaintext", "nohighlight"}
 _ANCHORS = {"¶", "#", "§", "🔗", "🔗︎", "permalink", "[source]", "view source", "edit this page", "◆"}
 _LINKS_TO_SOURCE = frozenset([
     "link-seesrc", "srclink", "src", "viewcode-link", "view-source", "sourcelink", "headerlink", "selflink", "test-arrow",
+    "docs-sourcelink", "docs-edit-link",
 ])  # fmt: skip
 
 # Of Sphinx and its themes, Doxygen, Texinfo, AsciiDoc, mdBook, Docusaurus, MkDocs, Scribble, Javadoc, nimdoc.
@@ -44,14 +47,19 @@ _FURNITURE = frozenset([
     "method-click-advice", "method-source-code",  # of RDoc: hidden until somebody clicks
     "breadcrumb", "breadcrumbs", "wy-breadcrumbs", "theme-doc-breadcrumbs", "skip-link", "skip-nav", "skipnav", "skiptocontent",
     "footer", "site-footer", "page-footer", "navigation-footer", "edit-this-page", "searchbox", "search-wrapper", "search-bar",
-    "cookie-banner",
+    "cookie-banner", "nav-path", "navpath",
 ])  # fmt: skip
 _SECTION = re.compile(r"(?<!\S)sect(?:ion|\d)\b")
 _LEAST_LINKED = 0.4  # of the letters in navigation
 _NEARLY_ALL_LINKED = 0.9  # of a menu that has the name of the project as its heading
 _NUMBERS = frozenset(["linenos", "lineno", "linenodiv", "linenumber", "line-number", "line-numbers", "rouge-gutter", "gutter"])
 # Of Doxygen: tooltips, `[1/2]`, groups; versions of rustdoc; `procedure` above a signature of Scribble; hidden lines of mdBook.
-_ASIDES = frozenset(["ttc", "overload", "ingroups", "rightside", "RBackgroundLabel", "boring"])
+_ASIDES = frozenset([
+    "ttc", "overload", "ingroups", "rightside", "RBackgroundLabel", "boring",
+    "titlearea", "copy-popup-wrapper",  # of Doxygen, Dokka
+    "mw-editsection", "mw-jump-link", "jump-to-nav", "siteSub", "contentSub", "catlinks", "printfooter", "navbox", "t-navbar",
+    "t-template-editlink",  # of MediaWiki and cppreference
+])  # fmt: skip
 _PRINTED_INDEX = re.compile(r"(?<!\S)(?:index-[a-z]{2}|[a-z]{2}-(?:[\w-]+-)?printindex)(?!\S)|summary-letter")  # of Texinfo
 _STEPS = frozenset([
     "next", "previous", "prev", "up", "top", "home", "first", "last", "back", "index", "contents", "table of contents",
@@ -251,9 +259,10 @@ def language_of(element: "_Element") -> str:
         language = declared or (match.group(1) if match else "")
         if language and language.lower() not in _NOT_LANGUAGES:
             return language.lower().split()[0] if language.split() else ""
-    # rustdoc and highlight.js name it without a mark: `<pre class="rust example">`.
-    names = (name.lower() for each in (element, *element.iter("code")) for name in _classes(each).split())
-    return next((name for name in names if name in _LANGUAGE_NAMES), "")
+    # rustdoc and highlight.js name it without a mark: `<pre class="rust example">`; cppreference has `source-cpp` around it.
+    names = [name for each in (element, *element.iter("code")) for name in _classes(each).split()]
+    names += [name[7:] for each in around for name in _classes(each).split() if name.startswith("source-")]
+    return next((name.lower() for name in names if name.lower() in _LANGUAGE_NAMES), "")
 
 
 def _classes(element: "_Element") -> str:
