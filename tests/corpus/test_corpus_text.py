@@ -149,3 +149,20 @@ def test_an_index_of_tags_is_left_out() -> None:
         read_plain("".join(f"{name}\tlist.txt\t/*{name}*\n" for name in ("map()", "fold()", "zip()"))).problem
         == "index of tags"
     )
+
+
+def test_headings_in_capitals_stand_above_indented_text() -> None:
+    text = "LS(1)\n\nNAME\n       ls - lists\n\nLONG DESCRIPTION\n\n       It lists.\n\nSEE ALSO\n       dir(1)\n"
+    text += "\nNOTE THIS\nAnd that.\n"
+    page = read_plain(text)
+    assert page.title == ""
+    assert [(block.kind, block.text, block.start_line) for block in page.blocks] == [
+        ("prose", "LS(1)", 1),
+        ("heading", "NAME", 3),
+        ("prose", "       ls - lists", 4),
+        ("heading", "LONG DESCRIPTION", 6),
+        ("prose", "       It lists.", 8),
+        ("heading", "SEE ALSO", 10),
+        ("prose", "       dir(1)", 11),
+        ("prose", "NOTE THIS\nAnd that.", 13),
+    ]

@@ -311,7 +311,7 @@ def test_a_book_on_one_page_is_left_out_beside_its_pages(tmp_path: Path) -> None
     assert list(read(tmp_path / "book/print.html")[0]) == ["print.html"]
 
 
-@pytest.mark.parametrize("name", ["a/package-frame.html", "overview-frame.html"])
+@pytest.mark.parametrize("name", ["a/package-frame.html", "overview-frame.html", "api/index_values.html"])
 def test_frames_of_a_site_are_indexes(name: str) -> None:
     assert format_of(name) == "index of a site"
 

@@ -77,6 +77,7 @@ _PAGES_OF_A_SITE = tuple(
         (
             r"(?:.*/)?(?:genindex(?:-[^/]*)?|(?:[\w-]+-)?modindex|theindex|index-all|allclasses(?:-\w+)?|allpackages(?:-\w+)?"
             r"|(?:overview|package)-(?:tree|frame)|package-use|doc-index(?:-[^/]*)?|(?:function|concept|variable|operator)-index"
+            r"|index_(?:values|types|modules|exceptions|extensions|classes|methods|attributes|(?:module|class)_types)"
             r"|class[^/]*-members|dir_[\da-f]{16,}"
             r"|(?:functions|globals|namespacemembers)_(?:func|vars|type|eval|enum|rela|defs|[a-z~]|0x\w\w)(?:_[\w~]{1,4})?)\.html?",
             "index of a site",

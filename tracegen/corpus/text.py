@@ -20,6 +20,8 @@ _ASCIIDOC_SIGNS = re.compile(
     re.M,
 )
 _TAGS = re.compile(r"(?:[^\t\n]+\t[^\t\n]+\t/[^\n]*\n){3}|!_TAG_")  # of ctags and Vim
+_CAPITALS = re.compile(r"[A-Z][A-Z0-9 ,/&()'-]*[A-Z0-9)]")
+_LEAST_CAPITALS = 3  # headings in capitals that make a page of help, with its text indented below them
 _FENCE = re.compile(r"^```[\w+-]*$", re.M)
 _ATX_HEADING = re.compile(r"^#{1,4} \S", re.M)
 
@@ -43,8 +45,23 @@ def read_plain(text: str) -> Page:
     read = _reader_of_markup(text)
     if read:
         return read(text)
-    blocks = tuple(_plain(text.split("\n")))
-    return Page(first_heading(blocks), blocks)
+    lines = text.split("\n")
+    capitals = _in_capitals(lines)
+    blocks = tuple(_plain(lines, capitals))
+    # The first of these says SYNOPSIS, or TOPIC.
+    return Page("" if capitals else first_heading(blocks), blocks)
+
+
+def _in_capitals(lines: list[str]) -> frozenset[int]:
+    """Return the lines that are headings of a manual page as text, or of PowerShell's help; nothing where it is neither."""
+    found = [
+        number
+        for number, line in enumerate(lines)
+        if _CAPITALS.fullmatch(line.rstrip())
+        and (number == 0 or not lines[number - 1].strip())
+        and next((each for each in lines[number + 1 : number + 3] if each.strip()), "").startswith((" ", "\t"))
+    ]
+    return frozenset(found if len(found) >= _LEAST_CAPITALS else [])
 
 
 def _reader_of_markup(text: str) -> Callable[[str], Page] | None:
@@ -89,9 +106,14 @@ def _next_paragraph(lines: list[str], position: int) -> _Lines | None:
     return _Lines(start, end) if end > start else None
 
 
-def _plain(lines: list[str]) -> Iterator[Block]:
+def _plain(lines: list[str], capitals: frozenset[int]) -> Iterator[Block]:
     styles: list[str] = []
     for run in _paragraphs(lines):
+        if run.start in capitals:
+            yield _heading(lines[run.start], 2, _Lines(run.start, run.start + 1))
+            run = _Lines(run.start + 1, run.end)
+            if run.start == run.end:
+                continue
         heading = _rst_heading(lines, run) if run.end - run.start < 4 else None
         if heading is None or heading[1][0] not in "=-~":
             yield _prose(lines, run)
