@@ -252,7 +252,7 @@ class _Translator:
                 return None
             is_note = block.group(2) != "html"
             return block.group(1) + (_titled(block.group(2) or "", block.group(3) or "") if is_note else "")
-        tab = _TAB.fullmatch(line) or _SHORTCODE_LABEL.fullmatch(line)
+        tab = (_TAB.fullmatch(line) or _SHORTCODE_LABEL.fullmatch(line)) if len(line) <= _LONGEST_MARK else None
         if tab:
             return f"**{tab.group(1)}**"
         if _DROPPED.fullmatch(line):
