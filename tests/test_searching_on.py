@@ -261,12 +261,12 @@ def test_export_leaves_out_what_is_short(
     assert len(read_jsonl(tmp_path / "train.jsonl")) == ROWS - short
     tracegen(*words, "--below", "reject")
     assert len(read_jsonl(tmp_path / "train.rejected.jsonl")) == short
-    assert tracegen("export", run_file, "-o", tmp_path / "train.jsonl", "--below", "drop").code == 1
+    assert tracegen("export", run_file, "-o", tmp_path / "train.jsonl", "--below", "drop").code == 2
     # An older run has no stored support: it is said what to do, and that helps.
     with database(run_file) as run:
         run.execute("DELETE FROM support")
     refused = tracegen(*words, "--below", "drop")
-    assert (refused.code, f"tracegen support {run_file}" in refused.err) == (1, True)
+    assert (refused.code, f"tracegen support {run_file}" in refused.err) == (2, True)
     tracegen("support", run_file, "--index", sample_index)
     assert tracegen(*words, "--below", "drop").code == 0
 
