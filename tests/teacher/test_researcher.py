@@ -122,6 +122,26 @@ def test_what_is_asked_outright_is_asked_first(prompt: str, first: str) -> None:
     assert query_of(reply(conversation(prompt))) == first
 
 
+@pytest.mark.parametrize(
+    ("prompt", "ask"),
+    [
+        ("Filter it: even on error the file is closed", "check if a number is even or odd"),
+        ("Check whether a number is whole", "loop with the index of each element"),
+        ("What is the difference between pairs and ipairs?", "absolute value of a number"),
+        ("Write a function that splits a string and returns a table of the pieces", "return a function from a function"),
+        ("Give it its include folder, and include the headers", "check if a list contains a value"),
+        ("set bit 3 of the flags", "check if a value is in a set"),
+        ("Run a script before the build", "fold a list into one value"),
+        ("was ist die Summe der Zahlen", "return an error"),
+    ],
+)
+def test_everyday_words_are_no_operations(prompt: str, ask: str) -> None:
+    asks = [operation.ask.replace("{list}", "list") for operation, _ in read_prompt(prompt).operations]
+
+    assert ask in [operation.ask.replace("{list}", "list") for operation in OPERATIONS]
+    assert ask not in asks
+
+
 def test_types_and_modules_of_a_stub_are_looked_up() -> None:
     prompt = (
         "Complete this:\n```quill\nimport quill/dict.{type Dict}\n\npub fn f(x: Dict(String, Int)) -> Int {\n  todo\n}\n```"

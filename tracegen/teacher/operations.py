@@ -5,7 +5,6 @@ a text speaks of certain things: the prompt of an exercise says "how many of eac
 """
 
 from collections.abc import Iterable
-from itertools import pairwise
 from typing import NamedTuple
 
 from tracegen.teacher.words import stem, word_set
@@ -26,7 +25,7 @@ class Operation(NamedTuple):
     weight: float
     """How often programs need it, around 1."""
     signs: tuple[frozenset[str], ...]
-    """Alternatives; of one alternative all the terms (stemmed words or pairs of words) are in the same sentence."""
+    """Alternatives; of one alternative all the terms (stemmed words or runs of up to three words) are in the same sentence."""
 
 
 # An indented line goes on from the one before it.
@@ -47,7 +46,7 @@ join a {list} of strings with a separator | string 1.3 | join, glue, comma-separ
     words, separated + string, one space, commas, string->string, list->string
 join lines into one text | string | newline + string, line + text, lines + string, newline-terminated, each line + ends,
     line + output, lines + output, one line per, per line, one per line, blank line
-concatenate strings | string | message, greeting, says, concatenate, append + string, plus + string, dialogue, whole
+concatenate strings | string | message + name, greeting, concatenate, append + string, plus + string, dialogue, whole
     string
 format a string with values | string 1.1 | format, printf, placeholder, interpolate, interpolation, template + string,
     decimals, decimal places, one decimal, of the form, percent + string, right-aligned, printf-style
@@ -57,7 +56,8 @@ convert a string to uppercase | string 1.1 | uppercase, upper case, upper-case, 
 capitalise the first letter | string | capitalize, capitalise, capitalized, capitalised
 trim whitespace from a string | string 1.1 | trim, whitespace, surrounding, leading + trailing
 remove leading or trailing characters | string | leading zeros, without + leading, strip, without + suffix
-replace part of a string | string 1 | replace + string, replace + character, replaced by, without + dot, punctuation,
+replace part of a string | string 1 | replace + string, replace + character, replaced by,
+    replacement, substitute, without + dot, punctuation,
     remove + spaces, ignore + punctuation, clean up, doubled, removed + spaces, underscore, underscores, without the dot,
     dashes
 check if a string starts with a prefix | string | starts with, begins with, starting with, begin with, prefix
@@ -73,7 +73,7 @@ pad a string to a width | string | pad, padded, aligned, left-aligned, right-ali
 repeat a string n times | string | repeat + string, repeated + string, as many, times + string, indent + string
 reverse a string | string 1.1 | reverse + string, palindrome, palindromes, reversed + string, backwards
 convert a character to its code point | string | cipher, caesar, ascii, alphabet, shift + letter, unicode, code point,
-    codepoint, keys + letter, encode + letter, shifted
+    codepoint, keys + letter, encode + letter, shifted + letter
 UTF-8 bytes of a string | string | utf-8, bytes + string
 escape special characters in a string | string | escape, escaped, quoted, quoting, escaping, quoted safely
 write a string without escaping backslashes | string | backslashes, raw string, verbatim
@@ -94,21 +94,23 @@ round a number | number 1.1 | round, rounded, nearest integer, rounds, precision
 take the square root of a number | number | square root, sqrt, distance, hypotenuse, standard deviation, radius, perfect
     square
 raise a number to a power | number | power of, to the power, exponent, squared, compounding, base + digits, squares
-sine and cosine | number | sin, cos, angle, degrees, trigonometry
+sine and cosine | number | sine, cosine, sin + cos, angle, degrees, trigonometry
 logarithm of a number | number | log base, logarithm
-absolute value of a number | number | absolute, difference between, absolute terms, deviation
+absolute value of a number | number | absolute, difference between + number, absolute terms, deviation
 minimum and maximum of two numbers | number | never under, never above, at most + number, minimum of, clamp, limit +
     between, no less than, capped, never below
 convert an integer to a float | number | float + int, decimal + integer, temperature, seconds + years, rate
 bitwise operations | number | bitwise, bit operations, binary + digits, bitmask, bits
 convert a number to binary | number | binary, convert + base, base + digits
 random numbers | number | random, randomly, dice
-check if a number is even or odd | number 0.9 | even, odd
+check if a number is even or odd | number 0.9 | even number, n even, is even, be even, are even, even or odd,
+    odd
 largest or smallest value in a {list} | list | largest, biggest, maximum, highest, max, longest, latest, minimum,
     smallest, lowest, min, cheapest, shortest, nearest
 sum a {list} of numbers | list 1 | sum, total, add up, sum up, sums, totals, total price
 multiply all numbers in a {list} | list 0.9 | product of, multiply all
-fold a {list} into one value | list 1.2 | fold, accumulate, running, reduce, keep track, combine, tally, left to right,
+fold a {list} into one value | list 1.2 | fold, accumulate, running total, running sum, running + list, reduce, keep track,
+    combine, tally, left to right,
     aggregate, folding, list->int, string->int, list->dict, list->error, string->dict
 count elements that match a condition | list 0.9 | count, how many, occurrences, tally, count how often, how often, times
     + appears
@@ -122,7 +124,7 @@ filter a {list} | list 1.1 | filter, only + which, keep, discard, exclude, ignor
     string->boolean, string->int
 remove an element from a {list} | list | remove + list, without the element, delete + list, without + index, removing +
     list, without the first
-check if a {list} contains a value | list | list + contains, includes, include, member, present, among, in common,
+check if a {list} contains a value | list | list + contains, list + includes, member, present, among, in common,
     belongs, list + contain, is in
 check that all elements satisfy a condition | list | all + pass, every + true, all of + are, pangram, all checks, every
     letter + alphabet, string->boolean, list->boolean
@@ -132,7 +134,8 @@ find the first element that matches | list | search for, find the first, cheapes
 find the position of an element | list | index of, position of, all positions, where + occurs, offset, indexes
 get the element at an index | list | nth, position + list, second + element, element at, at position, element + index, row
     + column, by number
-loop with the index of each element | list 0.8 | numbered, with the index, index, numbering, 1-based, zero-based, array
+loop with the index of each element | list 0.8 | numbered list, numbered + lines, line number, with the
+    index, index, 1-based, zero-based, array
     order, coordinates, row + column, counting from, in array order, in order + number
 sort a {list} | list 1.2 | sort, sorted, ascending, alphabetical, alphabetically, rank, ranking, sorting, order + by, in
     order, list->list, string->list, list->dict, dict->list
@@ -142,15 +145,16 @@ reverse the order of a {list} | list 1.2 | reverse, backwards, reversed, descend
     left, list->list, string->list, ->list
 remove duplicates from a {list} | list 1.1 | unique, duplicates, distinct, duplicate, repeated, dedupe, repeating, more
     than once, different + letters, once + each, duplicate-free
-union, intersection and difference of sets | list 1.2 | union, intersection, sets, in common, subset, disjoint, either +
+union, intersection and difference of sets | list 1.2 | union, intersection, two sets, of sets, in common, subset,
+    disjoint, either +
     lists, custom set, in both, but not in
-check if a value is in a set | list 0.8 | set, sets, seen before, already
+check if a value is in a set | list 0.8 | in the set, in a set, set + contains, seen before, already
 group elements by a key | list | group by, grouped, buckets, by grade, group + by, classify, categories
 zip two {list}s together | list 1.1 | zip, corresponding, side by side, same position, pair up, matching positions, both
     lists
 split a {list} into chunks | list | chunk, chunks, groups of, every three, page size, pagination, batches, rows + length
 consecutive pairs of elements | list 0.9 | consecutive, adjacent, neighbouring, neighbors, sliding, window, next to
-flatten a nested {list} | list 1.1 | flatten, nested + list, nested + array, nesting, flat, flat list, nested arrays, one
+flatten a nested {list} | list 1.1 | flatten, nested + list, nested + array, flat, flat list, nested arrays, one
     flat, deeply nested, no matter how deep
 transpose rows and columns | list | transpose, columns + rows, matrix, row + column
 all combinations of two {list}s | list 0.8 | all combinations, cartesian, every + with every
@@ -159,7 +163,7 @@ combinations and permutations of elements | list | combinations, permutations, p
     equal, to n, 1 to, through, n + first, countdown, down to, n numbers, triangle + rows, first 20, fizzbuzz, counts
     from, numbers + from, consecutive numbers, counting + from, int->list
 append an element to a {list} | list 0.9 | add + list, append, push, appends, prepend, enqueue, adds + end, appended, goes
-    at the end, adds, at the end
+    at the end, add + at the end
 take the first elements of a {list} | list | first + elements, first + last, take the first, first two, last two, drop +
     first
 first and rest of a {list} | list 0.9 | head, tail, first element, rest of, remaining, sublist, list->list, empty list
@@ -188,11 +192,13 @@ check if a key exists in a {dict} | dict | has + field, exists, field + present,
 swap keys and values | dict | invert, inverse, reverse mapping, one-to-one, old + new
 default value for an optional | optional | optional, option, optionally, maybe, not given, none, without a name, don't
     know, may be null, nullable, null + default
-return an error | error | error, invalid, fail with, illegal, raise, signal, must be valid, raises, die, fails + message,
+return an error | error | error, invalid, fail with, illegal, raise, signal, must be valid, raises, die with,
+    fails + message,
     error + message, abort, unknown + error, throw
-handle the result of a function that can fail | error 0.9 | recover, ->error, result + error
+handle the result of a function that can fail | error 0.9 | recover, ->error, result + error, may fail, might
+    fail, can fail, instead of crashing, without crashing, catch + error, catch + exception, handle + error
 unwrap a result with a default | error 0.9 | fall back, ->error
-assert a condition | error | assert, asserts, assertion, validation, ensure + error, has to check, constraint, validate,
+assert a condition | error | assert, asserts, assertion, validation, ensure + error, has to check, validate,
     between + message
 compare two values and fail the test | error | test + fails, expected + actual
 define a custom type | record 0.8 | define + type, custom type, variants, type with, union type
@@ -202,12 +208,15 @@ override a field of an object | record | override, overriding, overrides, prod, 
     object, tweak, overridden
 extend a nested object without replacing it | record | nested + merge, deep-merge, appends + has, extends, nested-merge,
     keeping everything, nested + override, adds + object, survive
+define a class with methods | record | class with, class that, class called, class named, class + method, class +
+    constructor, subclass, object-oriented
+overload an operator | function | overload, overloading, operators + type, own operator
 inherit from an object | record 0.9 | inherit, inherits, inheritance, mixin, mixins, extends, derived, super, levels of,
     on top of, base + object
 use the inherited value of a field | record | super, doubles, doubled, inherits + adds, whatever + has, existing + value,
     parent
 refer to another field of the same object | record | self, own name, same object, computed from, follows automatically,
-    outermost, depends on, its own, computed + field, derived + field
+    outermost, depends on, its own + field, computed + field, derived + field
 hidden fields | record | hidden, hide, private, secret, not appear, internal, stay in the source, helper, shown
 add a field only if a condition holds | record | absent otherwise, only present, only where, conditional field, optional
     field, conditionally, only if + true, keys + absent, only if
@@ -220,14 +229,17 @@ generic types | record 0.8 | generic + type, generics, any type, type parameter,
 tuples | record | tuple, tuples
 match on several cases | | cases, pattern matching, pattern match, depending on, rules, variants, enum, match + on
 if, else if and else | 0.9 | ternary, if/else, depending on, otherwise, else, kind
-guards in a case expression | 0.8 | greater than, less than, or more, above, below, at least
+guards in a case expression | 0.8 | greater than, less than, or more, at least
 combine boolean conditions | 0.8 | true if, both + true, neither, boolean, unless, xor, false, touching
 recursive function | function 1.1 | recursion, recursive, steps, recursively, tail-recursive, tree, at every depth, nested
     objects, keep + until, repeat + until, process + until
 function with default arguments | function 1.1 | default argument, optional argument, defaults to, default + parameter,
     default parameter, threshold, optional + function, default
+function with a variable number of arguments | function | any number of + argument, number of arguments, variadic, varargs,
+    rest arguments, all its arguments
 return a function from a function | function | return a function, returns a function, higher-order, closure
-anonymous function | function | anonymous, lambda, callback, function + argument, predicate, given function, function
+anonymous function | function | anonymous, lambda, callback, takes a function, function as + argument, predicate,
+    given function, function
     which takes, each + function
 define a function | function 0.7 | write a function, method, define the function, hidden methods
 function pipeline | function | pipeline, pipe, chain, compose, composed
@@ -236,7 +248,7 @@ local variables | function 0.6 | variable, local, locals, assignment, reassign, 
 constants | function 0.7 | constant, constants
 comprehension with a condition | list 0.8 | comprehension, comprehensions, for loop
 tree data structure | record | node, nodes, branch, leaf, subtree
-import another file | | import, separate file, imported, module + import
+import another file | | import, separate file, own file, another file, imported, module + import, module + file
 read an external variable | | external variable, environment variable, extvar, command line argument, parameterise,
     top-level argument
 print a value for debugging | | debug, debugging, trace, stderr, log message, standard output
@@ -254,12 +266,15 @@ generate CSV text | string 1.2 | csv
 base64 encoding and decoding | string 1.3 | base64
 hash of a string | string 1.2 | hash, md5, sha, digest
 bytes and bit arrays | | bytes, bit array, binary data, binary value
-date and time | | timestamp, datetime, time of day, birthday
+date and time | | timestamp, datetime, time of day, birthday, current time, current date, what time, date +
+    format, time + format, elapsed, seconds + take, how long + take
 call code of another language | | external function, foreign, ffi, erlang, external
 concurrency with processes | | concurrent, process + message, actor, parallel
-read and write files | 0.8 | read + file, write to + file
+read and write files | 0.8 | read + file, write to + file, open + file, file + closed
 queue or stack | list | queue, circular, buffer, deque, fifo, stack of
 remove nulls and empty values | dict 1.3 | throw away, prune, nulls + empty, all nulls, clean + null
+generators | list | generator function, generator that, yields, coroutine
+leave a loop early | | break out, leave + loop, exit + loop, stop + loop, loop + as soon as
 infinite sequence | list 0.8 | infinite, lazily, generate + endless
 logical xor of booleans | | xor, exactly one of
 resolve a relative path | string | relative path, resolve + path, path + relative
@@ -267,11 +282,12 @@ resolve a relative path | string | relative path, resolve + path, path + relativ
 
 
 def _terms(alternative: str) -> frozenset[str]:
-    """Return the stemmed terms of an alternative; a term of three words and more becomes its pairs of words."""
+    """Return the stemmed terms of an alternative; a term of four words and more becomes its runs of three."""
     terms: list[str] = []
     for term in alternative.split("+"):
         stems = [stem(word) for word in term.split()]
-        terms += stems if len(stems) == 1 else [f"{a} {b}" for a, b in pairwise(stems)]
+        size = min(3, len(stems))
+        terms += [" ".join(stems[at : at + size]) for at in range(len(stems) - size + 1)]
     return frozenset(terms)
 
 
@@ -306,7 +322,7 @@ _COMMON = frozenset(
         """add adds already appears base cases code contains counts default digits every include includes index keys known
         length letters lists lookup map mapping name names number order parameter position present range record rules score
         select sequence series set sets steps table threshold turn unknown update updated words columns model player local
-        characters method remaining repeated head square message prefix"""
+        variable characters method remaining repeated head square message prefix"""
     )
 )
 """Signs that are everyday words as well: alone they say little."""
@@ -314,7 +330,7 @@ _COMMON = frozenset(
 
 def operations_in(stems: list[str]) -> dict[Operation, float]:
     """Return the operations that a sentence speaks of, with a strength: longer signs say more than single words."""
-    terms = {*stems, *(f"{a} {b}" for a, b in pairwise(stems))}
+    terms = {" ".join(stems[at : at + size]) for size in (1, 2, 3) for at in range(len(stems) - size + 1)}
     found: dict[Operation, float] = {}
     for term in sorted(terms):
         for operation, sign in _INDEX.get(term, ()):
