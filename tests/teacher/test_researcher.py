@@ -116,6 +116,17 @@ def test_a_short_simple_request_gets_few_queries() -> None:
         ("what does +: do", "what does `+:` do"),
         ("It fails with RUNTIME ERROR: field does not exist: port\n\tmain.q:3:37", "error: field does not exist"),
         ('"max stack frames exceeded" - why??', "error: max stack frames exceeded"),
+        ("It says 'attempt to compare nil with number':\n```quill\nx > 1\n```", "error: attempt to compare nil with number"),
+        ("I get the error: Quill: type error: undefined identifier `alldiff'", "error: undefined identifier"),
+        ('How do I count the characters of "naïve café"? Bytes are no good.', "how to count the characters"),
+        (
+            "How do I require that exactly 3 of the guests sit together?",
+            "how to require that exactly 3 of the guests sit together",
+        ),
+        ("Explain what metatables are and what __index does.", "what are metatables"),
+        ("Can you explain lazy, strict and by-need parameters?", "lazy strict and by-need parameters"),
+        ("What is the difference between `soft_max` and `soft_min`?", "what is the difference between soft_max and soft_min"),
+        ("Use the soft_max constraint to count equal pairs", "soft_max example"),
     ],
 )
 def test_what_is_asked_outright_is_asked_first(prompt: str, first: str) -> None:
@@ -132,7 +143,9 @@ def test_what_is_asked_outright_is_asked_first(prompt: str, first: str) -> None:
         ("Give it its include folder, and include the headers", "check if a list contains a value"),
         ("set bit 3 of the flags", "check if a value is in a set"),
         ("Run a script before the build", "fold a list into one value"),
+        ("It says 'attempt to raise an invalid signal', why?", "return an error"),
         ("was ist die Summe der Zahlen", "return an error"),
+        ("What does __index do?", "find the position of an element"),
     ],
 )
 def test_everyday_words_are_no_operations(prompt: str, ask: str) -> None:
@@ -140,6 +153,18 @@ def test_everyday_words_are_no_operations(prompt: str, ask: str) -> None:
 
     assert ask in [operation.ask.replace("{list}", "list") for operation in OPERATIONS]
     assert ask not in asks
+
+
+def test_a_good_query_is_not_followed_by_one_about_nothing() -> None:
+    for prompt in (
+        "How do I deep copy a table?",
+        "Fix this code, it says 'cannot mix tabs and spaces'",
+        "Wie kopiere ich das?",
+    ):
+        queries = research(conversation(prompt), something_new)
+
+        assert len(queries) == 1, queries
+        assert "syntax" not in queries[0]
 
 
 def test_types_and_modules_of_a_stub_are_looked_up() -> None:
@@ -384,6 +409,13 @@ def test_stories_and_fragments_are_no_phrases(sentence: str) -> None:
     [
         ("The three best paid people of each department from employees", "The three best paid people of each department"),
         ("With mapAccumL, please", "mapAccumL"),
+        (
+            "Minimal Build.txt for a program of main.cpp and util.cpp",
+            "Minimal Build.txt for a program of main.cpp and util.cpp",
+        ),
+        ("Fetch the thing from git at tag v1.14.0 and link it with the other one", "Fetch the thing from git at tag v1.14.0"),
+        ("the flags -Wall and -Wextra for gcc alone", "the flags -Wall and -Wextra for gcc alone"),
+        ("A vector with + and == and a nice form", "A vector"),
     ],
 )
 def test_what_speaks_of_no_operation_is_asked_as_it_stands(prompt: str, query: str) -> None:

@@ -153,4 +153,4 @@ def _as_written(label: str, texts: Iterable[str]) -> str:
     """Return a fence's label as people write the language: with its capitals, if any text shows them."""
     spellings = Counter(word for text in texts for word in re.findall(rf"(?i)\b{re.escape(label)}\b", text))
     capital = [word for word, _ in spellings.most_common() if word[:1].isupper()]
-    return capital[0] if capital else label.capitalize()
+    return capital[0] if capital else label

@@ -44,7 +44,12 @@ _HOW = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _EXISTS = re.compile(r"(?:is|are)\s+there\s+(?:already\s+)?(?:an?|any|some)\s+(?P<rest>(?!way\b)\S.*)", re.IGNORECASE)
-_WHAT = re.compile(r"(?:^|\s)(?P<rest>(?:what\s+(?:does|do|is|are)|how\s+(?:does|do))\s+\S.*)", re.IGNORECASE)
+_WHAT = re.compile(r"(?:^|\s)(?P<rest>(?:what\s+(?:does|do|is|are)|how\s+(?:does|do|can|could|should))\s+\S.*)", re.IGNORECASE)
+_EXPLAIN = re.compile(
+    r"(?:^|\band\s+)(?:explain|describe)\s+(?:(?:to\s+)?me\s+|briefly\s+|please\s+)*(?P<rest>\S.*)", re.IGNORECASE
+)
+_TOLD = re.compile(r"what\s+(\S.{0,60}?)\s+(is|are|does|do|means?)(?=[,.;?!\s]*$|\s+and\b)", re.IGNORECASE)
+_CODE_WORD = re.compile(r"\w_\w|__|[a-z][A-Z]|\w\.\w")
 _AFTER_QUESTION = re.compile(r"\s(?:look\s+like|mean|work|do)$", re.IGNORECASE)
 _DULL_VERBS = word_set(
     """build call create define evaluate implement make output pass produce return run set show store take use write"""
@@ -97,7 +102,7 @@ def cut(text: str, limit: int = MAX_WORDS) -> str:
     return tidy(" ".join(words))
 
 
-def _request(sentence: str) -> str:
+def request_of(sentence: str) -> str:
     """Return a sentence without greetings and without `please write me a program that`."""
     return _ORDER.sub("", _CHATTER.sub("", sentence))
 
@@ -106,24 +111,43 @@ def questions_in(sentence: str) -> list[Phrase]:
     """Return what a sentence asks outright: `how to make a hidden field visible`, `what does super mean`."""
     if match := _HOW.search(sentence):
         rest = cut(match["rest"], MAX_WORDS + 2)
-        return [Phrase(f"how to {rest}", 4.0)] if _is_sound(rest, strict=False) else []
+        # What is asked outright may be said in words that no phrase has.
+        clear = len(set(rest.lower().split()) - STOP_WORDS) > 3 and rest.isprintable()
+        return [Phrase(f"how to {rest}", 4.0)] if clear or _is_sound(rest, strict=False) else []
     if match := _EXISTS.search(sentence):
         rest = cut(match["rest"])
         return [Phrase(rest, 3.5)] if "?" in sentence and _is_sound(rest, strict=False) else []
     if "?" in sentence and (match := _WHAT.search(sentence)):
         rest = _AFTER_QUESTION.split(match["rest"].rstrip("? "))[0] if "look like" in sentence else match["rest"].rstrip("? ")
         rest = re.sub(r"(?i)^what does (.*)", r"\1", rest) if "look like" in sentence else rest
-        rest = _CLAUSE_END.split(rest, maxsplit=1)[0].strip(" .`")
+        rest = _CLAUSE_END.split(rest, maxsplit=1)[0].replace("`", "").strip(" .")
         words = rest.split()
         sound = 2 <= len(words) <= MAX_WORDS + 2 and not PRONOUNS & {word.lower() for word in words}
         sound = sound and not any(word.isdigit() for word in words)
-        return [Phrase(rest[0].lower() + rest[1:], 3.5)] if sound and _technical(words) else []
-    return []
+        sound = sound and (_technical(words) or _CODE_WORD.search(rest) is not None)
+        return [Phrase(rest[0].lower() + rest[1:], 3.5)] if sound else []
+    return explained_in(sentence)
+
+
+def explained_in(sentence: str) -> list[Phrase]:
+    """Return what a sentence wants to have explained, as a question or a subject: `what are macros`, `the offside rule`."""
+    match = _EXPLAIN.search(request_of(sentence))
+    found: list[Phrase] = []
+    for part in re.split(r"\s+and\s+(?=what\b|how\b|why\b|when\b)", match["rest"]) if match else ():
+        about = cut(re.sub(r",\s", " ", part), MAX_WORDS + 2)
+        if told := _TOLD.match(part):
+            verb = {"does": "do", "means": "mean"}.get(told[2].lower(), told[2].lower())
+            about = f"what {verb} {told[1]}" if verb in ("is", "are") else f"what does {told[1]} {verb}"
+        about = about.replace("`", "")
+        words = about.split()
+        if words and len(about) <= 90 and about.isprintable() and not PRONOUNS & {word.lower() for word in words[:2]}:
+            found.append(Phrase(about, 3.5))
+    return found
 
 
 def phrases_in(sentence: str, *, strict: bool) -> list[Phrase]:
     """Return the verb phrases of a sentence, `strict` where the text is long and mostly about something else."""
-    sentence = _request(sentence)
+    sentence = request_of(sentence)
     found: list[Phrase] = []
     for number, clause in enumerate(_CLAUSE_END.split(sentence)):
         words = clause.split()
@@ -141,7 +165,7 @@ def phrases_in(sentence: str, *, strict: bool) -> list[Phrase]:
 
 def noun_phrase(sentence: str) -> str | None:
     """Return what a short request without a verb is about (`nested loops with a condition`), or None."""
-    rest = cut(_request(sentence))
+    rest = cut(request_of(sentence))
     words = rest.split()
     content = [word for word in words if word.lower() not in STOP_WORDS]
     known = [word for word in content if _technical([word])]

@@ -4,11 +4,12 @@ Everything is a pure function of the text. Patterns are applied to bounded piece
 """
 
 import re
+from itertools import pairwise
 from typing import NamedTuple
 
 from tracegen.teacher.operations import Operation, operations_in
-from tracegen.teacher.phrases import MAX_WORDS, Phrase, noun_phrase, phrases_in, questions_in, tidy
-from tracegen.teacher.words import FILE_SUFFIXES, STOP_WORDS, WORD, stems_of, word_set
+from tracegen.teacher.phrases import MAX_WORDS, Phrase, noun_phrase, phrases_in, questions_in, request_of, tidy
+from tracegen.teacher.words import CLAUSE_WORDS, FILE_SUFFIXES, PRONOUNS, STOP_WORDS, WORD, stems_of, word_set
 
 HEAD_CHARS = 6_000
 TAIL_CHARS = 3_000
@@ -32,11 +33,13 @@ _CODE_LINE = re.compile(
     re.VERBOSE,
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?;:])\s+|(?<=[?!])(?=\w)|\n[ \t]*\n|\n[ \t]*(?:[-*•]|\d+[.)])[ \t]+|[。！？；：]")
-_MARKS = re.compile(r"^#+\s*(?:\d+\.)?|^>\s?|[*_]{1,2}(?=\w)|(?<=\w)[*_]{1,2}(?!\w)", re.MULTILINE)
+_MARKS = re.compile(r"^#+\s*(?:\d+\.)?|^>\s?", re.MULTILINE)
+_EMPHASIS = re.compile(r"(?<![\w*_])([*_]{1,3})(?=\S)([^\n]{1,300}?)(?<=\S)\1(?![\w*_])")
 _SOFT_BREAK = re.compile(r"(?<=[^\n])\n(?=[a-z(`])")
 _TITLE = re.compile(r"^(?=#{1,6}\s)", re.MULTILINE)
 _SIDE_TITLES = word_set("introduction background story note credit credits hint hints example examples")
-_LIKE_CODE = re.compile(r"(?<![\w./@-])(?:[a-z]+_[a-z_]+|[a-z]+[A-Z]\w*)(?![\w(./@-])")
+_LIKE_CODE = re.compile(r"(?<![\w./@-])(?:__[a-z]\w*|[a-z]+_\w+|[a-z]+[A-Z]\w*)(?!\w|[(/@-]|\.\w)")
+_USED = re.compile(r"(?i:\b(?:us(?:e|es|ing)|via|explain|does|do|between)\s+(?:the\s+)?)`?(?=[a-z_])(\w+)`?(?![\w(./@-])")
 _SPOKEN_CODE = re.compile(r"`([^`\n]{1,40})`")
 _DOTTED = re.compile(r"(?<![\w./@:\"'-])[A-Za-z_]\w*(?:\.[A-Za-z_]\w*){1,3}(?![\w/@.\"'-])")
 _MODULE = re.compile(
@@ -50,6 +53,8 @@ _ASKED_CODE = re.compile(
 _COMMON_OPERATORS = word_set(
     """+ - * / = == != < > <= >= && || ! . : -> => % ? & | // ... .. -- --- ** $ @ *** === ~ ^ */ /* ++ += -= ::"""
 )
+# A dot in a name ends nothing, and neither do two colons; a sign that stands alone does.
+_CLAUSE = re.compile(r"[\n!?;,()¿¡\"„“”«»。！？；：，、]+|\.+(?=\s|$)|(?<!:):(?=\s|$)|(?<=\s)[^\w\s]+(?=\s)")
 _TYPE = re.compile(r"(?::|->)\s*((?:#\()?[A-Z][\w(), ]*)")
 _SIGNATURE = re.compile(
     r"\((?P<takes>[^()]*(?:\([^()]*(?:\([^()]*\)[^()]*)*\)[^()]*)*)\)\s*->\s*(?P<returns>[A-Z]\w*(?:\([^\n{]*)?)"
@@ -57,10 +62,11 @@ _SIGNATURE = re.compile(
 _DEFINED = re.compile(r"\b(?:type|class|struct|enum|interface|trait|record|data)\s+([A-Z]\w*)[^{\n]*(\{[^}]{0,1000}\})?")
 _FUNCTION = re.compile(r"\b(?:fn|function|def|func|fun)\s+\w+\s*\(|\blocal\s+\w+\(")
 _ERROR = re.compile(r"\b(?:error|exception|panic(?:ked)?)\b[^\n:\]]{0,30}:\s*(\S[^\n]{5,160})", re.IGNORECASE)
+_WRONG = r"\b(?:not|missing|unexpected|unknown|undefined|expected|exceeded|invalid|cannot|couldn't)\b"
 _SAID_ERROR = re.compile(
-    r"\"([a-z][^\"\n]{8,80})\"[\s-]*(?:why\b|\?)|(?:says?|fails with|complains|i get|getting)"
-    r"(?: that| an?| the error)?:?\s+[\"“]?"
-    r"((?=[^\"”.\n]*\b(?:not|missing|unexpected|unknown|undefined|expected|exceeded|invalid|cannot|couldn't)\b)[^\"”.\n]{8,90})",
+    r"\"([a-z][^\"\n]{8,80})\"[\s-]*why\b|(?:it says|fails with|complains):?\s+['‘`\"“]([a-z][^'’`\"”\n]{12,80})['’`\"”]|"
+    rf"\"((?=[^\"\n]*{_WRONG})[a-z][^\"\n]{{8,80}})\"[\s-]*\?|(?:says?|fails with|complains|i get|getting)"
+    rf"(?: that| an?| the error)?:?\s+[\"“]?((?=[^\"”.\n]*{_WRONG})[^\"”.\n]{{8,90}})",
     re.IGNORECASE,
 )
 _KINDS = {
@@ -119,7 +125,8 @@ def read_prompt(text: str) -> Prompt:
         for phrase in phrases_in(sentence, strict=words > LONG_PROSE_WORDS)
     ]
     asked = [Phrase(f"what does `{code}` do", 5.0) for code in _ASKED_CODE.findall(prose)[:2]]
-    questions = [*errors_in(text), *asked, *(question for sentence, _ in sentences for question in questions_in(sentence))]
+    errors = errors_in(text)
+    questions = [*errors, *asked, *(question for sentence, _ in sentences for question in questions_in(sentence))]
     if words <= 25 and not questions and not phrases:
         questions = [Phrase(about, 2.0) for sentence, _ in sentences if (about := noun_phrase(sentence))]
     return Prompt(
@@ -128,7 +135,9 @@ def read_prompt(text: str) -> Prompt:
         parts=len(_FUNCTION.findall(code)) + len(re.findall(r"^#{2,6}\s|^[ \t]*(?:[-*•]|\d+[.)])\s", prose, re.MULTILINE)),
         questions=tuple(sorted(questions, key=lambda question: -question.weight)),
         phrases=tuple(sorted(phrases, key=lambda phrase: -phrase.weight)),
-        operations=rank_operations(sentences_of(prose, literals=words <= LONG_PROSE_WORDS), code, types),
+        operations=rank_operations(
+            sentences_of(_without_errors(prose, errors), literals=words <= LONG_PROSE_WORDS), code, types
+        ),
         names=(*names_in(prose, code), *types),
         labels=labels,
         stems=frozenset(stems_of(prose)) - STOP_WORDS,
@@ -152,14 +161,22 @@ def clauses_of(prose: str) -> list[str]:
     Clauses of some length come first: they are about something.
     """
     found: list[str] = []
-    for clause in re.split(r"[\n.!?;:,()¿¡\"„“”«»。！？；：，、]+", _LITERAL.sub("\n", prose))[:60]:
-        words = [word for word in WORD.findall(clause) if len(word) <= 40]
-        if len(words) >= 3 or any(len(word) >= 5 and not word.isascii() for word in words):
-            kept = words[:MAX_WORDS]
-            while len(kept) < len(words) and len(kept) > 3 and kept[-1].lower() in STOP_WORDS:
-                kept.pop()  # nothing ends in `of`
-            found.append(" ".join(kept)[:80])
+    for clause in _CLAUSE.split(_LITERAL.sub("\n", prose))[:60]:
+        tokens = [token.strip("`'*_~|<>=") for token in request_of(clause.strip()).split()]
+        for words in _parts([token for token in tokens if WORD.search(token) and len(token) <= 40]):
+            if len(words) >= 3 or any(len(word) >= 5 and not word.isascii() for word in words):
+                kept = words[:MAX_WORDS]
+                while len(kept) > 2 and kept[-1].lower() in STOP_WORDS - PRONOUNS:
+                    kept.pop()  # nothing ends in `of`
+                found.append(" ".join(kept)[:80])
     return sorted(found, key=lambda clause: clause.count(" ") < 3)
+
+
+def _parts(words: list[str]) -> list[list[str]]:
+    """Return the words of a clause, in parts where it is too long for a query: `... and link it`, not `... and a link`."""
+    places = range(3, len(words) - 3) if len(words) > MAX_WORDS else ()
+    ends = [at for at in places if words[at].lower() in CLAUSE_WORDS and words[at + 1].lower() not in ("a", "an", "the")]
+    return [words[start + 1 : end] for start, end in pairwise([-1, *ends, len(words)])]
 
 
 def split_code(text: str) -> tuple[str, str, tuple[str, ...]]:
@@ -197,7 +214,7 @@ def sentences_of(prose: str, *, literals: bool = False) -> list[tuple[str, float
     for section in _TITLE.split(prose):
         title = section.split("\n", 1)[0].strip("# \t").lower() if section.startswith("#") else ""
         weight = 0.4 if title in _SIDE_TITLES else 1.0
-        body = _SOFT_BREAK.sub(" ", _MARKS.sub("", section if literals else _LITERAL.sub(" § ", section)))
+        body = _SOFT_BREAK.sub(" ", _EMPHASIS.sub(r"\2", _MARKS.sub("", section if literals else _LITERAL.sub(" § ", section))))
         pieces = (piece.strip(" \t\n*-•§") for piece in _SENTENCE_END.split(body))
         result += [(piece, weight) for piece in pieces if piece]
     return result
@@ -210,11 +227,20 @@ def errors_in(text: str) -> list[Phrase]:
         match = _ERROR.search(line[:400]) or _SAID_ERROR.search(line[:400])
         if match:
             message = next(group for group in match.groups() if group)
-            message = re.split(r"[\"”`;\t(]|\s§|:\s|\.\s|\sat\s+\S+:\d|\S+:\d+:\d+", message.strip(" \"'`“"))[0]
+            pieces = re.split(r"[\"”`;\t(]|\s§|:\s|\.\s|\sat\s+\S+:\d|\S+:\d+:\d+", message.strip(" \"'`“"))
+            # `Prog: type error: undefined name` is about the last.
+            message = next((piece for piece in pieces if " " in piece.strip() and not piece.endswith("error")), pieces[0])
             words = tidy(message.strip(" .'\"")).split()[:8]
             if len(words) >= 2 and all(word.isprintable() for word in words):
                 found.append("error: " + " ".join(words))
     return [Phrase(message, 5.0) for message in dict.fromkeys(found)][:2]
+
+
+def _without_errors(prose: str, errors: list[Phrase]) -> str:
+    """Return a text without the error messages that it quotes: their words are not what it wants."""
+    for error in errors:
+        prose = re.sub(r"(?i)\berror\s*:", " ", prose).replace(error.text.removeprefix("error: "), " ")
+    return prose
 
 
 def library_types(prose: str, code: str) -> tuple[str, ...]:
@@ -246,6 +272,8 @@ def names_in(prose: str, code: str) -> list[str]:
     """Return the names and operators of a prompt that documentation may explain, those spoken of in the prose first."""
     spoken = [name.rstrip("()") for name in _SPOKEN_CODE.findall(prose)]
     spoken = [name for name in spoken if _is_special(name) or _is_library_name(name)]
+    # `use soft_max`, `what does __index do`, unless it is what the code defines.
+    spoken += [name for name in _USED.findall(prose) if _LIKE_CODE.fullmatch(name) and not re.search(rf"\w {name}\b", code)]
     written = [
         name for name in _DOTTED.findall(f"{prose}\n{code}") if name.split(".")[0] not in {"self", "this", "super", "e", "i"}
     ]

@@ -18,7 +18,7 @@ from tracegen.teacher.further import guided, linked, nearby
 from tracegen.teacher.names import interest, names_met
 from tracegen.teacher.reading import Prompt
 from tracegen.teacher.wording import about_name, clean, in_other_words, is_repeated, phrased, with_articles
-from tracegen.teacher.words import STOP_WORDS, WORD, stems_of
+from tracegen.teacher.words import PRONOUNS, STOP_WORDS, WORD, stems_of
 
 FRUITLESS_LIMIT = 2
 """So many searches in a row that bring nothing new end the research."""
@@ -136,12 +136,17 @@ def follow_ups(conversation: Conversation, least: float) -> Iterator[str]:
 def fallbacks(conversation: Conversation) -> Iterator[str]:
     """Yield queries for prompts that give nothing to go on."""
     prompt, language = conversation.read, conversation.language
+    # What it says, as it stands, tells a search more than the name of the language: names such as `gen_server` first.
+    yield from prompt.spoken
+    if conversation.queries:
+        # Beside another query only what says something: not `fix this code`.
+        lower = [(clause, clause.lower().split()) for clause in prompt.clauses]
+        yield from (clause for clause, words in lower if len({*words} - STOP_WORDS) > 1 and not PRONOUNS & {*words[:2]})
+        return
+    yield from prompt.clauses
     words = [word for word in WORD.findall(prompt.prose[:400]) if word.lower() not in STOP_WORDS and 2 < len(word) <= 30]
     if words and not prompt.english:
         yield " ".join(dict.fromkeys(words[:3]))
-    # What it says, as it stands, tells a search more than the name of the language: names such as `gen_server` first.
-    yield from prompt.spoken
-    yield from prompt.clauses
     yield f"{language} syntax" if language else "getting started"
     yield f"{language} examples" if language else "examples"
 

@@ -12,7 +12,7 @@ MAX_QUERY_CHARS = 120
 SAME_SHARE = 0.6
 """With so large a share of their words in common two queries ask the same."""
 
-_ONE_WORD = {"array": "list", "object": "dict", "dictionary": "dict"}
+_ONE_WORD = {"array": "list", "object": "dict", "dictionary": "dict", "rais": "return", "throw": "return"}
 _FRAME = word_set("how to what does do is in the a an of example use function functions module type error operator")
 _ARTICLE = re.compile(r"\b(a|an) (?=([a-tv-z]\w*))")
 

@@ -7,8 +7,8 @@ Words are compared by their stems. A stem is no word ("remov"); it only makes `r
 import re
 from functools import lru_cache
 
-WORD = re.compile(r"[^\W_](?:[\w'’/+#-]|\.(?=\w))*")
-"""A word of prose or an identifier in it: `don't`, `lower-case`, `std.foldl`, `src/main`, `C#`."""
+WORD = re.compile(r"(?<![^\W_])(?<!__)[^\W_](?:[\w'’/+#-]|\.(?=\w))*")
+"""A word of prose or an identifier in it: `don't`, `lower-case`, `std.foldl`, `src/main`, `C#`; `__index` is no word."""
 
 _VOWELS = set("aeiouy")
 
