@@ -180,6 +180,20 @@ def test_a_function_of_a_module_before_a_colon_is_shown_on_the_page_of_the_modul
     assert statuses(rated) == {"lists:foldl": "documented", "lists:fold": "undocumented", "lists": "documented"}
 
 
+def test_a_method_of_a_qualified_name_is_not_one_name_with_it() -> None:
+    known = Vocabulary(
+        [chunk("io.md", ("io", "io.stderr"), "`io.stderr` is a file."), chunk("io.md", ("io", "file:write"), "x")]
+    )
+    rated = rate("io.stderr:write('x')", passage_of(""), [], known)
+    assert statuses(rated) == {"io.stderr": "documented", "write": "documented"}
+
+
+def test_files_are_no_names() -> None:
+    known = Vocabulary([chunk("a.md", ("add_program",), "`add_program(demo main.c)`, and `data.json` too, `data.load`")])
+    rated = rate("add_program(tool main.c my.cpp data.json)", passage_of(""), [], known)
+    assert set(statuses(rated)) == {"add_program"}
+
+
 def test_what_is_called_may_be_documented_in_the_other_case() -> None:
     vocabulary = Vocabulary([chunk("sql.html", ("NULLIF",), "`NULLIF(value1, value2)` and `lower`, `URL`")])
     rated = rate("SELECT nullif(url, LOWER(a))", passage_of(""), [], vocabulary)

@@ -108,6 +108,12 @@ CASES = {
         {"use", "strict", "List::Util", "uniq", "my", "while", "print", "lc"},
         {"line", "<$", "@$"},
     ),
+    "lua": (
+        "local Vec = {}\nVec.__index = Vec\nlocal function split(s)\n  return s:rep(2)\nend\nstatic inline fn fast(a) { a }\n"
+        "setmetatable({}, {__len = function() return 0 end})",
+        {"__index", "__len", "setmetatable", "local", "function", "return"},
+        {"split", "fast", "Vec"},
+    ),
     "clauses": (
         "sum([], 0).\nsum([X|Rest], Total) :-\n    sum(Rest, Before), Total #= X + Before, !.\n"
         "main :- sum([1], Total), print(Total).",

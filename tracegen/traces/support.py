@@ -24,7 +24,7 @@ from typing import Literal
 from tracegen.records import Record, Row, Trace
 from tracegen.traces.chat import split_passages
 from tracegen.traces.prose import STOP_WORDS, stem_of
-from tracegen.traces.terms import Terms, code_of, names_in, symbols_in, terms_of
+from tracegen.traces.terms import FILE_SUFFIXES, Terms, code_of, names_in, symbols_in, terms_of
 from tracegen.traces.vocabulary import SEPARATOR, explains
 from tracegen.traces.vocabulary import Kind as Kind
 from tracegen.traces.vocabulary import Passage as Passage
@@ -34,13 +34,14 @@ from tracegen.traces.vocabulary import shows as shows
 
 Status = Literal["given", "shown", "documented", "undocumented"]
 
-MEASURE = 4
+MEASURE = 5
 """The version of the measure: raised with every change of what a support comes to, so that stored ones are known to be old."""
 MENTIONED = 0.5
 """The share of a term that returns only mention, though the documentation explains it."""
 
 _TYPED = re.compile(r"\w+(?::\w+)+")
 _LETTERS = re.compile(r"-[a-zA-Z]{2,3}")
+_METHOD = re.compile(r"([\w/]+(?:\.\w+)+):(\w+[?!]?)")
 _IMPORT = re.compile(r"\b(?:import|use|require|include|open|from)\b[\s(\"']*([\w./:@-]+)")
 
 
@@ -121,8 +122,9 @@ def _term(text: str, kind: Kind, prompt: Passage, passages: Sequence[Passage], v
 def _needed(terms: Terms, output: str, prompt: Passage, vocabulary: Vocabulary) -> Iterator[tuple[str, Kind]]:
     """Yield the terms that count: all known ones, and of the unknown ones those that cannot be the output's own."""
     imported = {part for path in _IMPORT.findall(code_of(output)) for part in SEPARATOR.split(path) if part}
-    names, qualified = set(terms.names), set(terms.qualified)
-    for name in terms.qualified:
+    qualified, methods = _without_files_and_methods(terms, vocabulary)
+    names = {*terms.names, *methods}
+    for name in sorted(qualified):
         parts = SEPARATOR.split(name)
         documented = vocabulary.count(name, "qualified") > 0
         # `std.avg` is the library's though the output has a field `avg`; `self.x` is the output's own though pages mention one.
@@ -154,6 +156,19 @@ def _needed(terms: Terms, output: str, prompt: Passage, vocabulary: Vocabulary) 
     yield from ((symbol, "symbol") for symbol in sorted(symbols))
     in_names = {part.lower() for name in known | qualified for part in SEPARATOR.split(name)}
     yield from ((word, "word") for word in sorted(_rare(terms, vocabulary) - in_names))
+
+
+def _without_files_and_methods(terms: Terms, vocabulary: Vocabulary) -> tuple[set[str], set[str]]:
+    """Return the qualified names without files (`main.cpp`), and methods: of `io.stderr:write(` it is `write`."""
+    qualified: set[str] = set()
+    methods: set[str] = set()
+    for name in terms.qualified:
+        if (method := _METHOD.fullmatch(name)) and not vocabulary.count(name, "qualified"):
+            qualified.add(method[1])
+            methods.add(method[2])
+        elif (last := SEPARATOR.split(name)[-1]) not in FILE_SUFFIXES or last in terms.called or vocabulary.has_section(name):
+            qualified.add(name)
+    return qualified, methods
 
 
 def _as_documented(name: str, vocabulary: Vocabulary) -> str:

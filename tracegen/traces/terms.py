@@ -28,6 +28,8 @@ LISP_CHARS = 600
 """So much is read after the head of a form that binds names."""
 SEPARATOR = re.compile(r"\.|::?|/")
 """What stands between the parts of a qualified name."""
+FILE_SUFFIXES = frozenset("c cc cpp cxx h hpp py js ts rs txt md json toml yaml yml html css csv xml png zip".split())  # noqa: SIM905
+"""What a dotted name that is a file ends with."""
 SHELLS = frozenset({"sh", "bash", "shell", "zsh", "console", "shell-session", "powershell", "fish"})
 """Languages in which `-o` is a flag and no subtraction."""
 
@@ -73,11 +75,12 @@ _PROSE_WORD = re.compile(r"(?<![\w'’])[^\W\d_]{3,}(?:(?!['’]?\w)|(?=['’]s\
 
 # A word may be a megabyte long, such as a picture in base64: names are looked for where words begin, and not at each character.
 _DEFINING = (
-    # A keyword of definition before it.
+    # A keyword of definition before it, or several: `local function f`.
     re.compile(
         r"\b(?:let|local|var|val|const|def|defp|defmodule|fn|fun|func|function|type|class|struct|enum|trait|interface|module|mod|"
         r"macro|proc|sub|method|mut|static|as|for|foreach|each|with|lambda|where|alias|data|record|assert|newtype)"
-        r"(?:[ \t]+-[\w-]+)*[ \t]+(?:mut[ \t]+|rec[ \t]+)?([^\W\d]\w*)"
+        r"(?:[ \t]+-[\w-]+)*[ \t]+(?:(?:mut|rec|async|inline|static|const|fn|fun|func|function|class|struct|enum|type|macro)"
+        r"[ \t]+)*([^\W\d]\w*)"
     ),
     re.compile(r"\buse[ \t]+([^\W\d]\w*)(?=[\w, \t]*<-)"),
     re.compile(r"^[ \t]*set(?:[ \t]+-[\w-]+)*[ \t]+(?!as\b)([^\W\d]\w*)", re.M),
@@ -171,7 +174,8 @@ def terms_of(text: str, language: str | None = None) -> Terms:
         _lexer(language)
     bare = "\n".join(_bare(piece, language, shell=_is_shell([piece], language)) for piece in pieces)
     keys = frozenset(key for piece in pieces for key in _keys(piece.text))
-    defined = frozenset(_defined(bare)) - keys
+    # Two underscores before it are a mark of the language's own hooks: `__index = ...`, `def __init__`.
+    defined = frozenset(name for name in _defined(bare) if not name.startswith("__")) - keys
     in_prose = _URL.sub(" ", prose)
     called = frozenset(re.findall(r"(?<!\w)([^\W\d]\w*[?!]?)\s*\(", bare))
     # What stands inside a compound or a qualified name is not a name of its own.
@@ -180,7 +184,8 @@ def terms_of(text: str, language: str | None = None) -> Terms:
     qualified = {match[0] for match in _QUALIFIED.finditer(single)}
     qualified |= {name for name in _QUALIFIED.findall(in_prose) if "/" not in name}
     rest = _QUALIFIED.sub(" ", single)
-    names = names_in(rest) | {*_LIKE_CODE.findall(in_prose), *keys}
+    hooks = {last for name in qualified if (last := SEPARATOR.split(name)[-1]).startswith("__")}
+    names = names_in(rest) | {*_LIKE_CODE.findall(in_prose), *keys} | hooks
     aliases = {alias: path for path, alias in _ALIAS.findall(bare)}
     qualified = {_in_full(name, aliases) for name in qualified}
     own = {name for name in qualified if re.split(r"\.|::|/", name)[0] in defined}
