@@ -96,6 +96,19 @@ def test_the_researcher_finds_more_than_one_search_and_less_than_there_is(sample
     assert shown <= {path.name for path in (ROOT / "docs_corpus").rglob("*.md")}
 
 
+def test_a_manual_on_few_pages_is_no_hub(sample_index: Path, write: Write) -> None:
+    report = tracegen.examine(write(sample(20)), sample_index)
+    assert report.retrieval is not None
+    assert report.retrieval.hubs
+    assert "hubs" not in checks(report)
+
+
+def test_rows_without_a_system_prompt_are_told_as_such(write: Write) -> None:
+    rows = [row(line, f"Print {line}.", f"emit {line}", SYSTEM if line % 3 else None) for line in range(1, 13)]
+    (advice,) = [each for each in tracegen.examine(write(rows), None).advice if each.check == "system-prompts"]
+    assert advice.problem == "4 of 12 rows (33%) have no system prompt; the others have one, all the same."
+
+
 NEEDED = {
     "How do I join an array of strings with a separator?": "std.join(', ', ['a', 'b'])",
     "Split a string at every comma in it.": "std.split('a,b', ',')",

@@ -133,10 +133,14 @@ def _system_prompts(prompts: Sequence[SystemPrompt], rows: int) -> Iterator[Weig
     most, others = prompts[0], prompts[1:]
     deviating = sum(prompt.rows for prompt in others)
     without = next((prompt for prompt in prompts if not prompt.start), None)
-    problem = (
-        f"There are {len(prompts)} different system prompts; {of(deviating, rows)} {have(deviating)} another one than the most "
-        f"frequent ({most.rows:,} rows)" + (f", {without.rows:,} have none" if without else "") + "."
-    )
+    if without and len(prompts) == 2:
+        problem = f"{of(without.rows, rows)} {have(without.rows)} no system prompt; the others have one, all the same."
+    else:
+        named, none = len(prompts) - bool(without), f", {without.rows:,} have none" if without else ""
+        problem = (
+            f"There are {named} different system prompts; {of(deviating, rows)} {have(deviating)} another one than the most "
+            f"frequent ({most.rows:,} rows){none}."
+        )
     remedy = "Use one for each task, and the same one in production, to the letter."
     lines = sorted(line for prompt in others for line in prompt.lines)
     yield weighed("system-prompts", "worth a look", problem, remedy, deviating / rows, lines)

@@ -6,6 +6,9 @@ from tracegen.doctor.records import Documentation, Importance, Retrieval
 from tracegen.doctor.weighing import Findings, Weighed, good, weighed
 from tracegen.wording import NAMED, are, counted, listed, of, verb
 
+FEW_PAGES = 10
+"""Of fewer pages, such as a manual on one, some come up for half of the rows whatever these ask."""
+
 
 def advise_on_documentation(findings: Findings) -> Iterator[Weighed]:
     """Yield advice on the documentation and the retrieval."""
@@ -16,7 +19,8 @@ def advise_on_documentation(findings: Findings) -> Iterator[Weighed]:
         yield from _unused(documentation)
     if retrieval is not None and documentation is not None:
         yield from _reach(retrieval, documentation)
-        yield from _hubs(retrieval)
+        if documentation.pages >= FEW_PAGES:
+            yield from _hubs(retrieval)
 
 
 def _knowledge(documentation: Documentation, rows: int) -> Iterator[Weighed]:
