@@ -145,6 +145,7 @@ PASSES: dict[str, list[Any]] = {
         talk(("text", TEXT), prompt="Call dict.insert(list.map(x, f), 'a').", output="dict.insert(list.map(x, f), 'a')"),
         wrote("let f = fn(a) { a }\nlet g = fn(b) { f(b) }\ng(f(1))", TEXT),
         wrote("{ a: 1, b: 'parse_int(read_line())' }", TEXT),
+        wrote("total = 1\nself.total = self.other\nother = main.cpp", TEXT),
         wrote("true", TEXT),
         wrote("Yes: it stands in double quotes.", TEXT),
         wrote("dict.insert(list.map(x, f), 'a')") | {"tools": []},
@@ -159,6 +160,8 @@ PASSES: dict[str, list[Any]] = {
         wrote("std.join(..parts)", JOIN),  # spread
         wrote("std.join(arr)", JOIN.replace("sep, arr", "arr, sep=','")),  # a default
         wrote("std.join(arr)", JOIN.replace("sep, arr", "arr[, sep]")),  # optional
+        wrote("std.join(a, b, c)", JOIN + "\n\n#### std.join (sep, [by,] arr)\nJoins."),  # optional, in a manual's way
+        wrote("std.join(a, b, c)", "[1] std.md:1-2 Std > std.join (sep, [by,] arr)\nSuch as `std.join(sep, arr)`."),
         wrote("std.join(arr)", JOIN.replace("sep, arr", "sep, ...arr")),  # repeated
         wrote("std.join(arr)", JOIN + "\nIt is also called as `std.join(arr)`."),  # several
         wrote("other.join(arr)", JOIN),  # another function

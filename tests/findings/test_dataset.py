@@ -100,6 +100,10 @@ def test_differing_system() -> None:
         ("near-duplicate", [simple(3), simple(3, prompt=prompt_of_words(3, 10) + " " + prompt_of_words(4, 10))]),
         ("near-duplicate", [simple(1, prompt="Print a."), simple(2, prompt="Print a, b.")]),
         ("long-trace", [*NINE, simple(11, hops=4)]),
+        (
+            "long-trace",
+            [*(simple(n, output=f"emit {n}\n" * 400) for n in range(9)), simple(11, output="emit 11\n" * 700)],
+        ),  # not twice
         ("long-trace", [simple(number, hops=1 + number % 8) for number in range(40)]),
         ("long-trace", [simple(1), simple(2), simple(3, hops=20)]),  # too few to tell
         ("differing-tools", []),

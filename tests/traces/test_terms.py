@@ -110,9 +110,10 @@ CASES = {
     ),
     "lua": (
         "local Vec = {}\nVec.__index = Vec\nlocal function split(s)\n  return s:rep(2)\nend\nstatic inline fn fast(a) { a }\n"
+        "function Vec:grow(by)\n  self.size = by\nend\nfunction Vec.shrink(by) end\n"
         "setmetatable({}, {__len = function() return 0 end})",
-        {"__index", "__len", "setmetatable", "local", "function", "return"},
-        {"split", "fast", "Vec"},
+        {"__index", "__len", "setmetatable", "local", "function", "return", "rep"},
+        {"split", "fast", "Vec", "Vec:grow", "grow", "Vec.shrink", "shrink", "by", "s:rep"},
     ),
     "clauses": (
         "sum([], 0).\nsum([X|Rest], Total) :-\n    sum(Rest, Before), Total #= X + Before, !.\n"

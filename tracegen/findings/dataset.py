@@ -110,7 +110,7 @@ def _median(values: Any) -> int:
 
 
 def _far_above(values: Any, least: int) -> Any:
-    """Return which values are outliers above: by their modified z-score, by at least `least`, and more than half as much again.
+    """Return which values are outliers above: by their modified z-score, by at least `least`, and more than twice as much.
 
     Where more than half of the values are equal, their median deviation is 0, and the mean absolute deviation takes its
     place, as IBM SPSS does it.
@@ -122,4 +122,4 @@ def _far_above(values: Any, least: int) -> Any:
         return np.zeros(len(numbers), dtype=bool)
     above = numbers - np.median(numbers)
     deviation = 1.4826 * np.median(np.abs(above)) or 1.2533 * np.mean(np.abs(above))
-    return (above > OUTLIER * deviation) & (above >= least) & (above > np.median(numbers) / 2)
+    return (above > OUTLIER * deviation) & (above >= least) & (above > np.median(numbers))

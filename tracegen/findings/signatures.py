@@ -21,11 +21,13 @@ ALIKE = 0.85
 """Flags so much alike (Ratcliff and Obershelp 1988, as difflib has it) are two spellings of one."""
 
 _CALL = re.compile(r"(?<![\w.])((?:[^\W\d]\w*(?:\.|::))*)([^\W\d]\w*[?!]?)\(")
+# Manuals write `insert (list, [pos,] value)`; of a program that may be a call with a tuple.
+_SPACED = re.compile(_CALL.pattern.removesuffix(r"\(") + r" ?\(")
 _QUOTED_OR_COMMENT = re.compile(
     r'"""(?:.|\n)*?"""|"(?:\\.|[^"\\\n])*"' r"|'(?:\\.|[^'\\\n])*'|/\*(?:.|\n)*?\*/|(?<![:\w])//[^\n]*|(?:(?<=\s)|^)# [^\n]*",
     re.M,
 )
-_DEFINES = re.compile(r"(?:\b(?:fn|fun|func|function|def|proc|sub|macro|method)|`|^#+\s*|^)\s*$")
+_DEFINES = re.compile(r"(?:\b(?:fn|fun|func|function|def|proc|sub|macro|method)|`|^#+\s*|^|\s>\s)\s*$")
 _PARAMETER = re.compile(r"[^\W\d]\w*(?:\s+[^\W\d]\w*)?(?:\s*:\s*[^=?]+)?\Z")
 _OPEN_ENDED = re.compile(r"\.\.\.|…|=|\?|\*|\[|\boptional\b", re.IGNORECASE)
 _PIPE = re.compile(r"(?:<-|\|>|\|>>|->>?|%>%|\||\.|!|>>=?|<\||\$)\s*\Z")
@@ -122,14 +124,14 @@ def _same_function(call: Applied, found: Applied, place: str) -> bool:
 @lru_cache(maxsize=2_048)
 def _applied(text: str) -> tuple[Applied, ...]:
     # The same passages come back in row after row.
-    return tuple(applied(text))
+    return tuple(applied(text, _SPACED))
 
 
-def applied(text: str) -> list[Applied]:
+def applied(text: str, pattern: re.Pattern[str] = _CALL) -> list[Applied]:
     """Return every name with parentheses behind it, in order; strings and comments are empty."""
     bare = _QUOTED_OR_COMMENT.sub(lambda match: '""' if match[0][0] in "\"'" else "", text)
     results = []
-    for match in _CALL.finditer(bare):
+    for match in pattern.finditer(bare):
         inside = _inside(bare, match.end())
         if inside is None or match[2] in _NO_NAMES:
             continue
@@ -138,7 +140,9 @@ def applied(text: str) -> list[Applied]:
         before = bare[max(match.start() - 40, 0) : match.start()]
         named = any(re.match(r"\s*[^\W\d]\w*\s*=(?!=)", part) for part in parts)
         spread = any(part.strip().startswith(("..", "*", "&")) for part in parts)
-        signature = bool(_DEFINES.search(before.rsplit("\n", 1)[-1])) and all(_PARAMETER.match(part.strip()) for part in parts)
+        signature = bool(_DEFINES.search(before.rsplit("\n", 1)[-1])) and all(
+            _PARAMETER.match(part.strip()) or _OPEN_ENDED.search(part) for part in parts
+        )
         results.append(
             Applied(
                 qualifier=re.sub(r"\W+\Z", "", match[1]).replace("::", ".").rsplit(".", 1)[-1],

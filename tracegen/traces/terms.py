@@ -82,6 +82,8 @@ _DEFINING = (
         r"(?:[ \t]+-[\w-]+)*[ \t]+(?:(?:mut|rec|async|inline|static|const|fn|fun|func|function|class|struct|enum|type|macro)"
         r"[ \t]+)*([^\W\d]\w*)"
     ),
+    # A function of something: `function Account:deposit(v)`, `def self.build`, `fun String.twice()`.
+    re.compile(r"\b(?:function|func|fun|fn|def|sub|proc|method)[ \t]+[^\W\d]\w*(?:[.:]{1,2}[^\W\d]\w*)*[.:]{1,2}([^\W\d]\w*)"),
     re.compile(r"\buse[ \t]+([^\W\d]\w*)(?=[\w, \t]*<-)"),
     re.compile(r"^[ \t]*set(?:[ \t]+-[\w-]+)*[ \t]+(?!as\b)([^\W\d]\w*)", re.M),
     # The same in capitals: `CREATE TABLE t`, `WITH t AS (`, `count(*) AS n`, not `AS integer)`, which is a type.
@@ -188,7 +190,9 @@ def terms_of(text: str, language: str | None = None) -> Terms:
     names = names_in(rest) | {*_LIKE_CODE.findall(in_prose), *keys} | hooks
     aliases = {alias: path for path, alias in _ALIAS.findall(bare)}
     qualified = {_in_full(name, aliases) for name in qualified}
-    own = {name for name in qualified if re.split(r"\.|::|/", name)[0] in defined}
+    own = {name for name in qualified if SEPARATOR.split(name)[0] in defined}
+    # `text:lower()` needs `lower`, whatever `text` is.
+    names |= {name.rsplit(":", 1)[1] for name in own if re.search(r"(?<!:):\w+\Z", name)}
     names -= {name for name in names if name.rstrip("?!") in defined}
     own |= {name for name in compounds if defined.issuperset(_NAME.findall(name))}
     return Terms(
