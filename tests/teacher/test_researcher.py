@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 import tracegen.teacher
 from tracegen.records import Response, Usage
+from tracegen.teacher.conversation import Conversation
+from tracegen.teacher.further import nearby
 from tracegen.teacher.names import language_of, names_met, passages_of
 from tracegen.teacher.operations import OPERATIONS, operations_in
 from tracegen.teacher.phrases import phrases_in
@@ -124,6 +126,7 @@ def test_a_short_simple_request_gets_few_queries() -> None:
             "how to require that exactly 3 of the guests sit together",
         ),
         ("Explain what metatables are and what __index does.", "what are metatables"),
+        ("Explain by example: sort the names of a list.", "sort the names of a list"),
         ("Can you explain lazy, strict and by-need parameters?", "lazy strict and by-need parameters"),
         ("What is the difference between `soft_max` and `soft_min`?", "what is the difference between soft_max and soft_min"),
         ("Use the soft_max constraint to count equal pairs", "soft_max example"),
@@ -433,3 +436,31 @@ def test_code_and_prose_are_told_apart() -> None:
 
 def test_articles_follow_their_words() -> None:
     assert with_articles("a array and an list of a one and a object") == "an array and a list of a one and an object"
+
+
+@pytest.mark.parametrize(
+    ("headings", "first"),
+    [
+        ("Manual > 6.4 – String handling > string.rep (s, n [, sep])", "string handling"),
+        ("Manual > 6.4 – String Handling", "String Handling"),
+        ("quill/list > fold", "quill/list functions"),
+        ("Manual > CMD_LINE > x", "CMD_LINE"),
+        ("predicate count(array[int] of int: x);", "count"),
+        ("std/count_fn.q", "count_fn"),
+        ("--json [FILE], -j", "--json"),
+        ("Changes in version 2", None),
+        ("Releases > 1.4.0 (May)", None),
+        ("Example", None),
+    ],
+)
+def test_what_stands_nearby_is_asked_by_its_subject(headings: str, first: str | None) -> None:
+    messages = conversation("hello there") + hop("x", passage("a.md:1-2", headings, "Text."))
+
+    assert next(nearby(Conversation(messages)), None) == first
+
+
+@pytest.mark.parametrize(
+    ("query", "repeated"), [("sort a list", True), ("sort a list of numbers by size", False), ("list.sort", False)]
+)
+def test_a_part_of_what_was_asked_is_asked_already(query: str, repeated: bool) -> None:
+    assert is_repeated(query, ["how to sort a list by a key or a custom order"], "Quill") is repeated

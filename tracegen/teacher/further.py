@@ -9,10 +9,15 @@ from collections.abc import Iterator
 from tracegen.teacher.conversation import Conversation
 from tracegen.teacher.operations import OPERATIONS, Operation
 from tracegen.teacher.wording import with_articles
-from tracegen.teacher.words import STOP_WORDS, TECHNICAL, stem, stems_of
+from tracegen.teacher.words import STOP_WORDS, TECHNICAL, stem, stems_of, word_set
 
 _LINK = re.compile(r"\[([^\][\n]{3,60})\]\([^()\s]{1,200}\)")
-_RELEASE = re.compile(r"\bv?\d+\.\d+")
+_NUMBER = re.compile(r"^(?:§\s*)?\d+(?:\.\d+)*\.?\s+(?:[–—:-]\s+)?(?=[^\W\d])")
+_CALLED = re.compile(r"(?:[^(]*\s)?([^\W\d][\w.:/-]*[?!]?) ?\(.*")
+_FILE = re.compile(r"(?:.*/)?([^/\s]+)\.[a-z]\w{0,4}")
+_MODULE = re.compile(r"[a-z]\w*(?:[/.][a-z]\w*)*")
+_DULL = word_set("description example examples index introduction notes overview solution synopsis usage")
+_RELEASE = re.compile(r"\bv?\d+\.\d+|\bchange ?log\b|\brelease notes\b|\bbug fixes\b|\bchanges\b", re.IGNORECASE)
 _KINDS = {
     "string": "string text character", "number": "number int integer float math rounding power arithmetic",
     "list": "list array set", "dict": "dict object map dictionary field key", "record": "record type object class custom",
@@ -48,9 +53,21 @@ def linked(conversation: Conversation) -> Iterator[str]:
 
 def nearby(conversation: Conversation) -> Iterator[str]:
     """Yield queries about the pages that passages came from, the latest first."""
-    heads = dict.fromkeys(passage.headings[0] for passage in reversed(conversation.all_passages) if passage.headings[0])
-    for head in heads:
-        yield from _Topic(head, conversation).queries()
+    # A title may be that of a whole manual: of a name the section that it is in, else the section.
+    paths = (passage.headings for passage in reversed(conversation.all_passages) if passage.headings[0])
+    heads = dict.fromkeys(path[-2] if len(path) > 1 and " " not in _subject(path[-1]) else path[-1] for path in paths)
+    for topic in (_Topic(head, conversation) for head in heads):
+        if not topic.is_release:
+            yield from topic.queries()
+
+
+def _subject(heading: str) -> str:
+    """Return what a heading is about: `6.4 – Strings`, `insert (list, value)`, `--json [FILE], -j`, `lib/sort.q`."""
+    heading = _NUMBER.sub("", heading.strip("`: ")) or heading
+    if heading.startswith("-"):
+        return re.split(r"[,\[<=\s]", heading)[0]
+    match = _CALLED.fullmatch(heading) or _FILE.fullmatch(heading)
+    return match[1] if match else heading
 
 
 class _Topic:
@@ -64,19 +81,25 @@ class _Topic:
     @property
     def is_release(self) -> bool:
         """Whether it is the news of a release: much is mentioned there, and little explained."""
-        return _RELEASE.search(self._path[-1]) is not None
+        return _RELEASE.search(_subject(self._path[-1])) is not None
 
     def queries(self) -> Iterator[str]:
         """Yield queries, best first."""
-        heading = self._path[-1].strip("`")
-        is_name = " " not in heading
-        if not is_name:
-            yield heading[0].lower() + heading[1:] if heading[1:2].islower() else heading
-        else:
-            yield f"{heading} functions"
+        heading = _subject(self._path[-1])
+        if heading.lower() in _DULL:
+            return
+        is_module = "/" in heading or any(
+            self._path[-1] in passage.headings[:-1] for passage in self._conversation.all_passages
+        )
+        is_module = is_module and _MODULE.fullmatch(heading) is not None
+        # A capital inside, and the first is one of a name or a title.
+        as_written = heading[1:] != heading[1:].lower()
+        yield f"{heading} functions" if is_module else heading if as_written else heading[0].lower() + heading[1:]
+        if not is_module and " " not in heading:
+            return
         for operation in self._operations():
             ask = with_articles(operation.ask.format_map(self._conversation.list_and_dict_words))
-            yield f"{heading}: {ask}" if is_name else ask
+            yield f"{heading}: {ask}" if is_module else ask
         yield f"{heading} examples"
 
     def _operations(self) -> list[Operation]:

@@ -51,6 +51,7 @@ _EXPLAIN = re.compile(
 _TOLD = re.compile(r"what\s+(\S.{0,60}?)\s+(is|are|does|do|means?)(?=[,.;?!\s]*$|\s+and\b)", re.IGNORECASE)
 _CODE_WORD = re.compile(r"\w_\w|__|[a-z][A-Z]|\w\.\w")
 _AFTER_QUESTION = re.compile(r"\s(?:look\s+like|mean|work|do)$", re.IGNORECASE)
+_ASKING = word_set("what how why when which where a an all")
 _DULL_VERBS = word_set(
     """build call create define evaluate implement make output pass produce return run set show store take use write"""
 )
@@ -112,7 +113,7 @@ def questions_in(sentence: str) -> list[Phrase]:
     if match := _HOW.search(sentence):
         rest = cut(match["rest"], MAX_WORDS + 2)
         # What is asked outright may be said in words that no phrase has.
-        clear = len(set(rest.lower().split()) - STOP_WORDS) > 3 and rest.isprintable()
+        clear = "?" in sentence and len(set(rest.lower().split()) - STOP_WORDS) > 3 and rest.isprintable()
         return [Phrase(f"how to {rest}", 4.0)] if clear or _is_sound(rest, strict=False) else []
     if match := _EXISTS.search(sentence):
         rest = cut(match["rest"])
@@ -140,7 +141,9 @@ def explained_in(sentence: str) -> list[Phrase]:
             about = f"what {verb} {told[1]}" if verb in ("is", "are") else f"what does {told[1]} {verb}"
         about = about.replace("`", "")
         words = about.split()
-        if words and len(about) <= 90 and about.isprintable() and not PRONOUNS & {word.lower() for word in words[:2]}:
+        begins = words[0].lower() if words else "it"
+        pointing = PRONOUNS & {word.lower() for word in words[:2]} or (begins in STOP_WORDS and begins not in _ASKING)
+        if not pointing and len(about) <= 90 and about.isprintable():
             found.append(Phrase(about, 3.5))
     return found
 

@@ -59,7 +59,10 @@ def clean(query: str) -> str:
 def is_repeated(query: str, asked: Sequence[str], language: str) -> bool:
     """Return whether a query asks what one of those before asked, if in other words."""
     own = _content(query, language)
-    return any(query.lower() == other.lower() or _same(own, _content(other, language)) for other in asked)
+    before = [_content(other, language) for other in asked]
+    # A part of what was asked asks nothing more.
+    part = " " in query and len(own) > 1 and any(own < other for other in before)
+    return part or query.lower() in map(str.lower, asked) or any(_same(own, other) for other in before)
 
 
 def _content(query: str, language: str) -> frozenset[str]:
