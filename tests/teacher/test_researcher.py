@@ -146,6 +146,9 @@ def test_what_is_asked_outright_is_asked_first(prompt: str, first: str) -> None:
         ("Give it its include folder, and include the headers", "check if a list contains a value"),
         ("set bit 3 of the flags", "check if a value is in a set"),
         ("Run a script before the build", "fold a list into one value"),
+        ("A bit of background: nobody else knows it", "bitwise operations"),
+        ("A bit of background: nobody else knows it", "if, else if and else"),
+        ("I have already told you", "check if a value is in a set"),
         ("It says 'attempt to raise an invalid signal', why?", "return an error"),
         ("was ist die Summe der Zahlen", "return an error"),
         ("What does __index do?", "find the position of an element"),
@@ -412,13 +415,14 @@ def test_stories_and_fragments_are_no_phrases(sentence: str) -> None:
     [
         ("The three best paid people of each department from employees", "The three best paid people of each department"),
         ("With mapAccumL, please", "mapAccumL"),
+        ("We had something once. The three best paid people of them", "The three best paid people of them"),
         (
             "Minimal Build.txt for a program of main.cpp and util.cpp",
             "Minimal Build.txt for a program of main.cpp and util.cpp",
         ),
         ("Fetch the thing from git at tag v1.14.0 and link it with the other one", "Fetch the thing from git at tag v1.14.0"),
         ("the flags -Wall and -Wextra for gcc alone", "the flags -Wall and -Wextra for gcc alone"),
-        ("A vector with + and == and a nice form", "A vector"),
+        ("A tiny vector with + and == and a nice form", "A tiny vector"),
     ],
 )
 def test_what_speaks_of_no_operation_is_asked_as_it_stands(prompt: str, query: str) -> None:

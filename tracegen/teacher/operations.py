@@ -100,7 +100,8 @@ absolute value of a number | number | absolute, difference between + number, abs
 minimum and maximum of two numbers | number | never under, never above, at most + number, minimum of, clamp, limit +
     between, no less than, capped, never below
 convert an integer to a float | number | float + int, decimal + integer, temperature, seconds + years, rate
-bitwise operations | number | bitwise, bit operations, binary + digits, bitmask, bits
+bitwise operations | number | bitwise, bit operations, binary + digits, bitmask, set bit, test bit, shift + bits,
+    number + bits, each bit
 convert a number to binary | number | binary, convert + base, base + digits
 random numbers | number | random, randomly, dice
 check if a number is even or odd | number 0.9 | even number, n even, is even, be even, are even, even or odd,
@@ -148,7 +149,7 @@ remove duplicates from a {list} | list 1.1 | unique, duplicates, distinct, dupli
 union, intersection and difference of sets | list 1.2 | union, intersection, two sets, of sets, in common, subset,
     disjoint, either +
     lists, custom set, in both, but not in
-check if a value is in a set | list 0.8 | in the set, in a set, set + contains, seen before, already
+check if a value is in a set | list 0.8 | in the set, in a set, set + contains, seen before, already + seen, already in
 group elements by a key | list | group by, grouped, buckets, by grade, group + by, classify, categories
 zip two {list}s together | list 1.1 | zip, corresponding, side by side, same position, pair up, matching positions, both
     lists
@@ -228,7 +229,7 @@ type alias | record | type alias, aliases
 generic types | record 0.8 | generic + type, generics, any type, type parameter, type variable
 tuples | record | tuple, tuples
 match on several cases | | cases, pattern matching, pattern match, depending on, rules, variants, enum, match + on
-if, else if and else | 0.9 | ternary, if/else, depending on, otherwise, else, kind
+if, else if and else | 0.9 | ternary, if/else, depending on, otherwise, if else, else branch, kind
 guards in a case expression | 0.8 | greater than, less than, or more, at least
 combine boolean conditions | 0.8 | true if, both + true, neither, boolean, unless, xor, false, touching
 recursive function | function 1.1 | recursion, recursive, steps, recursively, tail-recursive, tree, at every depth, nested

@@ -138,10 +138,10 @@ def fallbacks(conversation: Conversation) -> Iterator[str]:
     prompt, language = conversation.read, conversation.language
     # What it says, as it stands, tells a search more than the name of the language: names such as `gen_server` first.
     yield from prompt.spoken
+    # Only what says something: not `fix this code`, nor `we had it once`, if there is anything else.
+    lower = [(clause, clause.lower().split()) for clause in prompt.clauses]
+    yield from (clause for clause, words in lower if len({*words} - STOP_WORDS) > 1 and not PRONOUNS & {*words[:2]})
     if conversation.queries:
-        # Beside another query only what says something: not `fix this code`.
-        lower = [(clause, clause.lower().split()) for clause in prompt.clauses]
-        yield from (clause for clause, words in lower if len({*words} - STOP_WORDS) > 1 and not PRONOUNS & {*words[:2]})
         return
     yield from prompt.clauses
     words = [word for word in WORD.findall(prompt.prose[:400]) if word.lower() not in STOP_WORDS and 2 < len(word) <= 30]
