@@ -452,6 +452,7 @@ def test_articles_follow_their_words() -> None:
         ("predicate count(array[int] of int: x);", "count"),
         ("std/count_fn.q", "count_fn"),
         ("--json [FILE], -j", "--json"),
+        ("pack [cx] FILE [<options>]", "pack"),
         ("Changes in version 2", None),
         ("Releases > 1.4.0 (May)", None),
         ("Example", None),
@@ -461,6 +462,18 @@ def test_what_stands_nearby_is_asked_by_its_subject(headings: str, first: str | 
     messages = conversation("hello there") + hop("x", passage("a.md:1-2", headings, "Text."))
 
     assert next(nearby(Conversation(messages)), None) == first
+
+
+def test_a_prompt_that_gives_one_query_is_looked_up_where_that_has_led() -> None:
+    pages = [
+        passage("a.md:1-2", "Manual > Weather", "Text."),
+        passage("b.md:1-2", "Manual > Releases > circuits in 1.4.0", "Text."),
+        passage("c.md:1-2", "Manual > circuit(array[int] of var int: x)", "Text."),
+    ]
+    asked = conversation("Find a Hamiltonian circuit") + hop("Find a Hamiltonian circuit", "\n\n".join(pages))
+
+    assert query_of(reply(asked)) == "circuit"
+    assert reply(conversation("Find it") + hop("find it", pages[0])).calls == ()
 
 
 @pytest.mark.parametrize(

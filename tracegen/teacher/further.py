@@ -5,6 +5,7 @@ It knows the prompt, what was returned, and headings of the documentation; names
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from tracegen.teacher.conversation import Conversation
 from tracegen.teacher.operations import OPERATIONS, Operation
@@ -61,13 +62,21 @@ def nearby(conversation: Conversation) -> Iterator[str]:
             yield from topic.queries()
 
 
+def closer(conversation: Conversation) -> Iterator[str]:
+    """Yield queries about the sections that were found and that the prompt speaks of, the best first."""
+    for path in dict.fromkeys(passage.headings for passage in conversation.all_passages if passage.headings[0]):
+        topic = _Topic(path[-1], conversation)
+        if topic.is_spoken_of and not topic.is_release:
+            yield from islice(topic.queries(), 1)
+
+
 def _subject(heading: str) -> str:
     """Return what a heading is about: `6.4 – Strings`, `insert (list, value)`, `--json [FILE], -j`, `lib/sort.q`."""
     heading = _NUMBER.sub("", heading.strip("`: ")) or heading
     if heading.startswith("-"):
         return re.split(r"[,\[<=\s]", heading)[0]
     match = _CALLED.fullmatch(heading) or _FILE.fullmatch(heading)
-    return match[1] if match else heading
+    return match[1] if match else re.split(r"\s[\[<]", heading)[0]  # `tar [cxt] FILE`
 
 
 class _Topic:
@@ -82,6 +91,11 @@ class _Topic:
     def is_release(self) -> bool:
         """Whether it is the news of a release: much is mentioned there, and little explained."""
         return _RELEASE.search(_subject(self._path[-1])) is not None
+
+    @property
+    def is_spoken_of(self) -> bool:
+        """Whether the prompt has one of its words."""
+        return bool(self._stems & self._conversation.read.stems)
 
     def queries(self) -> Iterator[str]:
         """Yield queries, best first."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from tracegen.records import RawCall, Response, Usage
 from tracegen.teacher.conversation import Conversation
-from tracegen.teacher.further import guided, linked, nearby
+from tracegen.teacher.further import closer, guided, linked, nearby
 from tracegen.teacher.names import interest, names_met
 from tracegen.teacher.reading import Prompt
 from tracegen.teacher.wording import about_name, clean, in_other_words, is_repeated, phrased, with_articles
@@ -74,7 +74,7 @@ def next_query(conversation: Conversation, max_queries: int) -> str | None:
     own, met = from_prompt(conversation), follow_ups(conversation, INTERESTING)
     streams += [met, own] if len(asked) in FOLLOW_UP_TURNS else [own, met]
     if len(asked) < ENOUGH:
-        streams += [follow_ups(conversation, PASSABLE), fallbacks(conversation)]
+        streams += [follow_ups(conversation, PASSABLE), fallbacks(conversation), closer(conversation)]
     return _first_new(streams, conversation)
 
 
