@@ -137,5 +137,5 @@ def test_ended_while_it_waits_it_goes_on(
 
 def test_batches_are_not_for_the_other_api(tracegen: Run, words: list[object], endpoint: BatchEndpoint) -> None:
     refused = tracegen(*words, "--batch", "--api", "responses")
-    assert (refused.code, endpoint.counts().requests) == (1, 0)
+    assert (refused.code, endpoint.counts().requests) == (2, 0)
     assert "leave out --api responses" in refused.err
