@@ -8,8 +8,8 @@ HEAD = """# Command line
 
 Made by `scripts/docs` from the programs' own help; do not edit by hand.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but with rejected rows, 4 the budget is reached, 5 answers of a batch are
-pending, 130 interrupted, 143 or 129 ended by SIGTERM or SIGHUP.
+Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 done but with rejected rows, 4 the budget is reached, 5 answers of a
+batch are pending, 130 interrupted, 143 or 129 ended by SIGTERM or SIGHUP.
 """
 
 

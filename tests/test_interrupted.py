@@ -1,4 +1,4 @@
-"""Killed, interrupted, started again: it ends with the same files and repeats no answered request."""
+"""Interrupted and started again: it ends with the same files and repeats no answered request."""
 
 import shlex
 import signal

@@ -308,7 +308,7 @@ def check_output(dataset: Path, output: Path) -> None:
 def check_outputs(dataset: Path, output: Path) -> None:
     """Raise, before any work, where one of the files of a run cannot be written, or would replace the dataset or a run."""
     try:
-        os.lstat(f"{output}.rejected.jsonl.12345678.part")  # as long as the longest name there will be
+        os.lstat(f"{rejected_path(output)}.123456789.part")  # as long as the longest name there will be
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             raise OutputError(f"Cannot write {output}: {error.strerror}. Choose a shorter name with -o.") from None

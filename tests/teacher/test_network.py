@@ -108,6 +108,9 @@ async def test_a_redirect_that_makes_a_get_of_it_is_named() -> None:
         there = f"http://127.0.0.1:{peer.port}/other/chat"
         with pytest.raises(TeacherError, match=rf"said 405: no \(redirected to {there}: give its address as the base URL\)"):
             await ask(f"http://127.0.0.1:{peer.port}/v1")
+    async with Peer(moved, WHOLE) as peer:
+        with pytest.raises(TeacherError, match=r"no answer to a POST \(redirected to http://127\.0\.0\.1:\d+/other/chat: give"):
+            await ask(f"http://127.0.0.1:{peer.port}/v1")
 
 
 async def test_requests_go_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,8 +55,8 @@ def group() -> None:
 def main() -> NoReturn:
     """Run the command line and exit.
 
-    0 done, 1 failed, 2 usage, 3 done but with rejected rows, 4 the budget is reached, 5 answers of a batch are pending,
-    130 interrupted, 143 or 129 ended by SIGTERM or SIGHUP, which stop a run as Ctrl-C does.
+    0 done, 1 failed, 2 wrong usage or settings, 3 done but with rejected rows, 4 the budget is reached, 5 answers of a batch
+    are pending, 130 interrupted, 143 or 129 ended by SIGTERM or SIGHUP, which stop a run as Ctrl-C does.
     """
     end_like_ctrl_c()
     try:

@@ -129,7 +129,7 @@ class ChatTeacher:
             if outcome.kind == "refused":
                 if self._adapt(outcome, fields, messages):
                     continue
-                return self._refused(outcome)
+                return self._refused(outcome, messages)
             self._failing.add(number)
             # Where none was answered since the last try, an endpoint that is away has failed once more, not this row.
             goes_on = tries > 0 and self._is_away(outcome) and self.gate.pacer.last_success < failed_last
@@ -217,7 +217,7 @@ class ChatTeacher:
             del self._left_out[next(iter(self._left_out))]
         return True
 
-    def _refused(self, fault: Fault) -> Failure:
+    def _refused(self, fault: Fault, messages: Sequence[Mapping[str, Any]]) -> Failure:
         """Return a failure of this row, or raise where every row would fail."""
         said = self._said(fault)
         if fault.code == "certificate":
@@ -245,7 +245,10 @@ class ChatTeacher:
                 f"No model {self.name!r}, or no {there} there: {said}. Check {self.option} and --base-url{check}."
             )
         if fault.context:
-            return Failure(detail=f"The conversation is too long for the teacher: {fault.text[:300]}")
+            detail = f"The conversation is too long for the teacher: {fault.text[:300]}"
+            at_once = not any(message["role"] == "tool" for message in messages)
+            # Said of a conversation that has hardly begun it may be the limit of a proxy, and so of every row.
+            return self._for_this_row(detail) if at_once and fault.status == 413 else Failure(detail=detail)
         # vLLM takes `required` without its option for tool calls, but not `auto`: each row would pay its first request in vain.
         if "enable-auto-tool-choice" in fault.text or ("tool" in fault.text.lower() and not self.gate.pacer.proven):
             raise TeacherError(

@@ -130,10 +130,15 @@ class Connection:
             # An answer that is no HTTP, or a proxy's; the transport lets these through as they are.
             fault = Fault("broken", " ".join(str(getattr(error, "message", "") or error).split()), sent=True)
         else:
-            if response.is_success:
+            lost = bool(response.history) and response.request.method != "POST"
+            if response.is_success and not lost:
                 return response.content, response.headers
-            fault = fault_of_status(response)
-            if response.history and response.request.method != "POST":
+            fault = (
+                Fault("refused", "no answer to a POST", response.status_code)
+                if response.is_success
+                else fault_of_status(response)
+            )
+            if lost:
                 # As HTTP has it of 301 and 302; said of http where https is wanted, or of a host that has moved.
                 there = response.url.copy_with(query=None, username=None, password=None)
                 fault = fault._replace(text=f"{fault.text[:200]} (redirected to {there}: give its address as the base URL)")

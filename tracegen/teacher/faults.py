@@ -97,7 +97,11 @@ class Fault(NamedTuple):
         # OpenAI says the same with 429, though no pause helps.
         if self.status == 413 or (self.status == 429 and "request too large" in said):
             return True
-        return self.status in (400, 422) and any(word in said for word in _CONTEXT_WORDS)
+        # Elsewhere such words about a max_tokens mean that setting alone.
+        words = [word for word in _CONTEXT_WORDS if word in said]
+        return (
+            self.status in (400, 422) and bool(words) and not ("max_tokens" in said and words == ["maximum number of tokens"])
+        )
 
     @property
     def filtered(self) -> bool:
