@@ -53,7 +53,18 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def sample_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def loaded_model() -> Iterator[None]:
+    """Keep the default model in memory, which all who load it share: else hundreds of tests would each wait for it."""
+    from tracegen.index import load_embedder
+
+    kept = load_embedder()
+    kept.embed_queries(["any"])
+    yield
+    del kept
+
+
+@pytest.fixture(scope="session")
+def sample_index(tmp_path_factory: pytest.TempPathFactory, loaded_model: None) -> Path:
     """Return the index of a small part of the sample documentation, made once, with the real model."""
     from tracegen.index import build_index
 

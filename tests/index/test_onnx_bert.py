@@ -377,10 +377,29 @@ def test_weights_that_are_cut_off_are_not_understood(copy: Path, folder: Path) -
     assert not supports(copy)
 
 
-def test_what_onnxruntime_cannot_load_is_our_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    graph = Graph(folder / WEIGHTS)
+@pytest.fixture
+def another(folder: Path, tmp_path: Path) -> Path:
+    """Return a folder with the same model that nobody has loaded."""
+    (tmp_path / "another").symlink_to(folder)
+    return tmp_path / "another"
+
+
+def test_what_onnxruntime_cannot_load_is_our_error(another: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = Graph(another / WEIGHTS)
     graph.op("NoSuchOperator", "ids", output="vectors")
     broken = graph.encode({"ids": (INT64, 2)}, {"vectors": (FLOAT, 2)})
     monkeypatch.setattr("tracegen.index.onnx_bert.bert", lambda *_: broken)
     with pytest.raises(EmbedderError, match="NoSuchOperator"):
-        OnnxBert("broken", folder).embed_queries(["any"])[0]
+        OnnxBert("broken", another).embed_queries(["any"])[0]
+
+
+def test_a_model_is_loaded_once_and_leaves_memory_with_the_last_who_has_it(another: Path) -> None:
+    one, other = OnnxBert("one", another), OnnxBert("other", another)
+    one.embed_queries(["any"])
+    loaded = weakref.ref(one._session)
+    assert other._session is loaded()
+    del one
+    assert loaded() is not None
+    del other
+    gc.collect()
+    assert loaded() is None

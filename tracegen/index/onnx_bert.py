@@ -19,6 +19,7 @@ from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 TOGETHER = 16
 """Queries that go through the model together at most, in int8: more gain nothing. In float32 the last bits of a vector would
 depend on how many there are."""
+
+_SESSIONS: "WeakValueDictionary[tuple[Path, str], InferenceSession]" = WeakValueDictionary()
+_LOADING = Lock()
 
 
 class OnnxBert:
@@ -149,10 +153,21 @@ def measure_ranges(folder: Path) -> Vectors:
 
 
 def _load(folder: Path, precision: str) -> "InferenceSession":
+    """Return the model, which is shared by all who have it loaded and leaves memory with the last of them."""
+    weights = models.fingerprint(folder)
+    key = (folder, models.at_precision(weights, precision))
+    with _LOADING:
+        session = _SESSIONS.get(key)
+        if session is None:
+            _SESSIONS[key] = session = _session(folder, _graph(folder, weights, precision))
+        return session
+
+
+def _graph(folder: Path, weights: str, precision: str) -> bytes:
     if precision == models.FLOAT32:
-        return _session(folder, bert(folder, FloatLinears()))
-    ranges = int8.known_ranges(models.fingerprint(folder))
-    return _session(folder, bert(folder, int8.Int8Linears(folder, measure_ranges(folder) if ranges is None else ranges)))
+        return bert(folder, FloatLinears())
+    ranges = int8.known_ranges(weights)
+    return bert(folder, int8.Int8Linears(folder, measure_ranges(folder) if ranges is None else ranges))
 
 
 def _session(folder: Path, graph: bytes) -> "InferenceSession":
