@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tracegen.corpus import chunk_document, embedded_text
 from tracegen.corpus.markdown import read_markdown
-from tracegen.corpus.pages import unfence
+from tracegen.corpus.pages import continued, unfence
 from tracegen.corpus.source import read_source
 from tracegen.index.passages import join_texts
 from tracegen.records import Block, Chunk, Document
@@ -340,3 +340,8 @@ def test_a_page_gives_the_same_chunks_however_often_it_is_cut() -> None:
         assert sum(f"call{number}()" in each.text for each in first) == 1
     for _ in range(20):
         assert chunks(text, max_tokens=30) == first
+
+
+def test_a_long_line_that_is_nearly_the_head_of_a_table_is_passed_over_at_once() -> None:
+    part = f"| a |\n{'-|' * 100_000}x\n| 1 |"
+    assert continued("| a |\n|---|\n| 0 |", part, "\n") == f"| a |\n|---|\n| 0 |\n{part}"

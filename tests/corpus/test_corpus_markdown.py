@@ -76,6 +76,22 @@ def test_lines_before_the_text_may_give_the_title(lines: str) -> None:
     assert [(block.text, block.start_line) for block in page.blocks] == [("Words: many.", lines.count("\n") + 2)]
 
 
+def test_a_file_of_link_definitions_is_prose() -> None:
+    assert texts("[foo]: https://x/{{version}}/a\n") == ["[foo]: https://x/{{version}}/a"]
+
+
+@pytest.mark.parametrize("lines", ["Key:    value\n" * 40, "%    A\n" * 40, "^title    A\n" + "^key    value\n" * 40])
+def test_lines_that_give_no_title_are_passed_over_at_once(lines: str) -> None:
+    page = read_markdown(f"{lines}Words.\n")
+    assert page.title == ""
+    assert "\n".join(block.text for block in page.blocks) == f"{lines}Words."
+
+
+def test_a_long_line_behind_a_fence_is_passed_over_at_once() -> None:
+    (block,) = read_markdown(f"```{'.' * 1_000_000}=\nx\n```\n").blocks
+    assert (block.kind, block.language) == ("code", "")
+
+
 def test_indented_code_may_name_its_language() -> None:
     page = read_markdown("So:\n\n    :::wren\n    var x = 1\n      y\n\nOr:\n\n    #!python\n    z\n\n    #!/bin/sh\n")
     assert [

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracegen.corpus import chunk_document
+from tracegen.corpus.doc_comments import signature
 from tracegen.corpus.source import read_source
 from tracegen.records import Document
 
@@ -183,3 +184,7 @@ def test_the_comments_of_an_unknown_language_are_found_by_their_marks(mark: str,
         ("prose", "Returns the items the other way round."),
         ("code", f"```quux\nturn items =\n  {other} items\n```"),
     ]
+
+
+def test_a_long_line_gives_its_signature_at_once() -> None:
+    assert signature([f"public{' ' * 1_000_000}x"], 0).startswith("public ")

@@ -52,9 +52,9 @@ _NOTHING_DECLARED = re.compile(
 )
 _DECORATION = re.compile(
     r"\s*(?:@[\w.]+(?:\(.*\))?|#\[.*\]|@?\[[\w.,() \"]+\]|%\w+"
-    r"|(?:(?:public|private|export|total|partial|covering|static|inline)\s*)+)\s*"
+    r"|(?:(?:public|private|export|total|partial|covering|static|inline)\s*+)+)\s*"
 )
-_TAIL = re.compile(r"\s*(?:\{|=|:|\bdo|->|=>|\bis|\bwhere)\s*$")
+_TAIL = re.compile(r"(?<!\s)\s*+(?:\{|=|:|\bdo|->|=>|\bis|\bwhere)\s*$")
 _LONGEST_SIGNATURE = 120
 
 

@@ -22,9 +22,10 @@ _TOML_FRONT = re.compile(r"\+\+\+[ \t]*\n(.*?\n)?\+\+\+[ \t]*(?=\n|\Z)", re.S)
 _FRONT = re.compile(r"""---[ \t]*\n(?:[ \t]*\n|\#[^\n]*\n)*(?:["']?[\w$@. -]{1,40}["']?[ \t]*:(?=\s|\Z)|---|\.\.\.|[\[{])""")
 _RULE = re.compile(r"-{3,}[ \t]*\n")
 _TITLE_LINES = re.compile(  # of Pandoc, Wren's site, MultiMarkdown and MkDocs
-    r"(?:%[ \t]+(?P<pandoc>[^\n]+)\n(?:%[^\n]*\n){0,2}"
-    r"|\^title[ \t]+(?P<marked>[^\n]+)\n(?:\^[a-z][^\n]*\n)*"
-    r"|(?:(?!title:)[a-z][\w -]{0,30}:[ \t]+[^\n]*\n)*title:[ \t]*(?P<field>[^\n]+)\n(?:[a-z][\w -]{0,30}:[^\n]*\n)*)"
+    # One blank, not several: a line that can be matched in two ways makes 2 ** n of n lines.
+    r"(?:%[ \t](?P<pandoc>[^\n]+)\n(?:%[^\n]*\n){0,2}"
+    r"|\^title[ \t](?P<marked>[^\n]+)\n(?:\^[a-z][^\n]*\n)*"
+    r"|(?:(?!title:)[a-z][\w -]{0,30}:[ \t][^\n]*\n)*title:(?P<field>[^\n]+)\n(?:[a-z][\w -]{0,30}:[^\n]*\n)*)"
     r"(?=[ \t]*\n|\Z)",
     re.I,
 )
@@ -39,7 +40,7 @@ _ATTRIBUTES = re.compile(r"\s*\{\s*[:#.][^{}]*\}\s*$")
 _PADDING = re.compile(r"(?<![ \t])[ \t]{2,}+(?=\|)|(?<=(?<!\\)\|)[ \t]{2,}")
 _DASHES = re.compile(r"-{4,}")
 _FIELD = re.compile(r"(title|description)\s*[:=]\s*(.+?)\s*", re.I)
-_LANGUAGE = re.compile(r"[{.]*([\w+#.-]+)(?![\w+#.=-])")
+_LANGUAGE = re.compile(r"[{.]*+([\w+#-][\w+#.-]*+)(?!=)")
 _INTERPOLATED = re.compile(r"\{\{\s*(?:\$?page\.|\$?frontmatter\.)+([\w-]+)\s*\}\}")
 _PLAIN = re.compile(r"[^\W_][^_\\`*\[\]<>&!]*")
 _LONGEST_HEADING = 2000
@@ -72,7 +73,7 @@ def read_markdown(text: str) -> Page:
     title, description = _front_matter(lines, tokens[0]) if tokens and tokens[0].type == "front_matter" else ("", [])
     title = title or named
     blocks = [block for region in _regions(tokens, len(lines)) for block in _blocks(lines, region)]
-    if "{{" in text:
+    if tokens and "{{" in text:  # of definitions of links alone there are none
         blocks = list(_interpolated(blocks, tokens[0]))
     if all(block.kind == "heading" for block in blocks):
         # Elsewhere it says what the page is about, in the words that people ask with, and answers nothing.

@@ -11,7 +11,7 @@ WORDLESS_TITLES = frozenset([
 """Titles that do not say what a page is about."""
 
 _RESULTS = re.compile(r"(?:\[[^\]=]*\]|[\w.]+)\s*=\s*(?=[\w.]+\s*\()")
-_TABLE_HEAD = re.compile(r"\|?[\s:|-]*-[\s:|-]*\|[\s:|-]*")
+_TABLE_HEAD = frozenset(" \t:|-")
 _STARS = re.compile(r"(?<![\w*])(\*{1,2})(?=[^\s*])([^*\n]*[^\s*])\1(?![\w*])")
 _OPENING_FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})[^\n]*")
 
@@ -104,7 +104,7 @@ def continued(text: str, part: str, joint: str) -> str:
     if fence and behind and _closes(last, fence.group(1)):
         return f"{above}{joint}{behind}"
     second, has_rows, rows = behind.partition("\n")
-    if has_rows and "|" in second and _TABLE_HEAD.fullmatch(second):
+    if has_rows and "|" in second and "-" in second and _TABLE_HEAD.issuperset(second):
         table = text[text.rfind("\n\n") + 2 :] if "\n\n" in text else text
         if table.startswith(f"{first}\n{second}\n"):
             return f"{text}{joint}{rows}"
