@@ -109,6 +109,11 @@ def test_words_of_the_front_matter_stand_where_the_page_shows_them() -> None:
     assert texts("---\ntitle: A\n---\n```vue\n{{ $frontmatter.title }}\n```\n") == ["```vue\n{{ $frontmatter.title }}\n```"]
 
 
+def test_numbers_and_dates_of_the_front_matter_stand_as_they_are_written() -> None:
+    front = "---\ntitle: A\nversion: 1.10\nnum: 010\nday: 2024-05-01\n---\n"
+    assert texts(front + "{{ page.version }}, {{ page.num }}, {{ page.day }}\n") == ["1.10, 010, 2024-05-01"]
+
+
 def test_code_in_a_list_stands_alone() -> None:
     text = "1. first\n\n   ```sh\n   make\n   ```\n\n   then\n2. second\n"
     assert shapes(text) == [("prose", 0, 1, 1), ("code", 0, 3, 5), ("prose", 0, 7, 8)]

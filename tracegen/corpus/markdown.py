@@ -134,11 +134,12 @@ def _values(front_matter: str) -> dict[str, str]:
     import yaml
 
     try:
-        values = yaml.load(front_matter, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        # Without types: as a number, version 1.10 is 1.1.
+        values = yaml.load(front_matter, Loader=getattr(yaml, "CBaseLoader", yaml.BaseLoader))
     except (yaml.YAMLError, ValueError):
         return {}
     found = values.items() if isinstance(values, dict) else []
-    return {str(key): " ".join(str(value).split()) for key, value in found if isinstance(value, str | int | float) and value}
+    return {str(key): " ".join(value.split()) for key, value in found if isinstance(value, str) and value}
 
 
 def _scalar(value: str) -> str:
