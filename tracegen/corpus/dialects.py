@@ -11,6 +11,7 @@ from tracegen.corpus.pages import fenced
 from tracegen.corpus.rst_inline import role_words
 
 _FENCE = re.compile(r"(\s*(?:>\s?)*(?:[-*+]\s+|\d+[.)]\s+)?)(`{3,}|~{3,}|:{3,}(?=\{))([^`\n]*)")
+_LIST_ITEM = re.compile(r" *(?:[-*+]|\d+[.)])(?:\s|$)")
 _INDENTED = re.compile(r"""(\s*)(?:[!?]{3}\+?|={3}[!+]?)(?:\s+(?!")([\w-]+))?(?:[^"\n]*"([^"\n]*)")?\s*""")
 _CONTAINER = re.compile(
     r"(\s*):{3,}\s*(?:\{?([\w-]+)\}?(?:\[([^\]]*)\]|\s+(?![\w-]+=)([^{}\n]*?))?(?:\{.*\}|\s+[\w-]+=.*?)?)?(:{3,})?\s*"
@@ -26,8 +27,10 @@ _TAB = re.compile(r"\s*#+\s*\[([^\]]+)\]\(#tab/[^)]*\)\s*")
 _IMPORT = re.compile(r"""import\s+(?:[\w*{][^'"\n]*\s+from\s+)?['"][^'"\n]+['"];?\s*|import\s+\{\s*""")
 _EXPORT = re.compile(r"export\s+(?:const|let|default|function|async)\b.*")
 _ROLE = re.compile(r"\{([a-z][\w:+.-]*)\}`([^`\n]+)`")
-_SHORTCODE_OF_CODE = re.compile(
-    r"^[ \t]*\{\{[<%]-?[ \t]*(?P<name>highlight|code[\w-]*)\b(?P<options>[^\n]*?)-?[>%]\}\}[ \t]*\n"
+_SHORTCODE_OF_CODE = re.compile(  # `code-group` and `code-tabs` hold Markdown
+    r"^[ \t]*\{\{[<%]-?[ \t]*"
+    r"(?P<name>highlight|code(?:[_-]?(?:block|snippet|sample|example|listing|file|input|output)|-tab)?)(?![\w-])"
+    r"(?P<options>[^\n]*?)-?[>%]\}\}[ \t]*\n"
     r"(?P<body>(?:(?![^\n]*(?:```|\{\{[<%]-?[ \t]*/?[ \t]*(?P=name)\b))[^\n]*\n)+)"
     r"[ \t]*\{\{[<%]-?[ \t]*/[ \t]*(?P=name)[ \t]*-?[>%]\}\}[ \t]*$"
     # of CUE's site
@@ -41,7 +44,9 @@ _SHORTCODE_LABEL = re.compile(
     re.X,
 )
 _SHORTCODE_TEXT = re.compile(r"""\{\{[<%][^{}\n]{0,200}?\btext=["']([^"'\n]+)["'][^{}\n]{0,200}[>%]\}\}""")
-_ICON = re.compile(r":(?:material|octicons|fontawesome|simple)-[\w-]+:(?:\{[^{}\n]*\})?[ \t]*")
+_ICON = re.compile(
+    r"(?P<code>(?<!`)(`+)(?!`)[^\n]*?(?<!`)\2(?!`))|:(?:material|octicons|fontawesome|simple)-[\w-]+:(?:\{[^{}\n]*\})?[ \t]*"
+)
 _LINK_ATTRIBUTES = re.compile(r"(\]\([^()\n]*\)|\]\[[^\]\n]*\])\{:?\s*[.#][^{}\n]*\}")
 _COMPONENT = re.compile(r"`[^`\n]+`|(?<![\w`])<(/?)([A-Z][\w.]*)((?:\s[^<>]{0,2000})?)(/?)>")
 _CLOSED = re.compile(r"</([A-Z][\w.]*)\s*>|<([A-Z][\w.]*)(?:\s[^<>]{0,2000})?/>")
@@ -91,9 +96,23 @@ def common_markdown(text: str) -> str:
     """Return the text with as many lines, in which only common Markdown, HTML and Liquid remain."""
     if not any(trigger in text for trigger in _TRIGGERS):
         return text
-    text = _SHORTCODE_OF_CODE.sub(_fenced_shortcode, text)
+    text = _with_fences(text)
     lines = list(_without_indented(text.split("\n")))
     return "\n".join(_Translator(lines, _components(text)).lines())
+
+
+def _with_fences(text: str) -> str:
+    """Return the text with fences around the code in shortcodes, but of those that stand in a fence, as an example."""
+    fence, position = "", 0
+
+    def replaced(match: re.Match[str]) -> str:
+        nonlocal fence, position
+        for line in text[position : match.start()].split("\n")[:-1]:
+            fence = _after(fence, line)
+        position = match.start() if fence else match.end() + 1
+        return match.group() if fence else _fenced_shortcode(match)
+
+    return _SHORTCODE_OF_CODE.sub(replaced, text)
 
 
 def _fenced_shortcode(match: re.Match[str]) -> str:
@@ -162,7 +181,7 @@ def _without_inline_marks(line: str) -> str:
     if "{{" in line:
         line = _SHORTCODE_TEXT.sub(r"\1", line)
     if ":" in line:
-        line = _ICON.sub("", line)
+        line = _ICON.sub(lambda match: match["code"] or "", line)
     if "]" in line and "{" in line:
         line = _LINK_ATTRIBUTES.sub(r"\1", line)
     return _ROLE.sub(lambda match: role_words(match.group(1), match.group(2)), line) if "}`" in line else line
@@ -178,6 +197,9 @@ class _Translator:
         self.directives: list[_Directive] = []  # the open fences that hold Markdown
         self.statement = False  # whether an `export` goes on
         self.options = False  # whether the options of a directive may follow
+        self.blank = True  # whether the line before is empty
+        self.listed = False  # whether an indented line may belong to the item of a list
+        self.indented = False  # whether the line is code by its indent
         self.closes = any(line.strip() in (":::", "::::") for line in lines)  # whether containers end somewhere
 
     def lines(self) -> list[str]:
@@ -233,11 +255,22 @@ class _Translator:
             self.statement = bool(line.strip())
             return ""
         start = line.lstrip()[:1]
+        self._note_indent(line, start)
         if start in ("i", "e") and (_IMPORT.fullmatch(line) or _EXPORT.fullmatch(line)):
             self.statement = not line.rstrip().endswith((";", "'", '"')) or line.startswith("export")
             return ""
         marked = self._marked(line, start) if start and start in ":/#[(>{" else None
         return _without_inline_marks(line) if marked is None else marked
+
+    def _note_indent(self, line: str, start: str) -> None:
+        """Tell code that is indented from paragraphs in lists."""
+        if start:
+            deep = line.startswith(("    ", "\t"))
+            if not deep:
+                goes_on = self.listed and (not self.blank or line[0] == " ")
+                self.listed = goes_on or bool(_LIST_ITEM.match(line))
+            self.indented = deep and not self.listed and (self.blank or self.indented)
+        self.blank = not start
 
     def _marked(self, line: str, start: str) -> str | None:
         """Return what remains of a line that is a mark as a whole, or None where it is not."""
@@ -254,7 +287,7 @@ class _Translator:
             return block.group(1) + (_titled(block.group(2) or "", block.group(3) or "") if is_note else "")
         tab = (_TAB.fullmatch(line) or _SHORTCODE_LABEL.fullmatch(line)) if len(line) <= _LONGEST_MARK else None
         if tab:
-            return f"**{tab.group(1)}**"
+            return line if self.indented else f"**{tab.group(1)}**"
         if _DROPPED.fullmatch(line):
             return ""
         alert = _ALERT.match(line)
