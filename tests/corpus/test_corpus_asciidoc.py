@@ -109,6 +109,16 @@ def test_a_language_may_be_an_attribute() -> None:
     assert texts(text) == ["```pkl\na\n```", "```cue\nb\n```"]
 
 
+def test_an_attribute_that_names_no_language_gives_none() -> None:
+    assert texts("[source,{lang}]\n----\na\n----\n") == ["```\na\n```"]
+    assert texts(":source-language: sh\n\n[source,{lang}]\n----\na\n----\n") == ["```sh\na\n```"]
+
+
+def test_code_may_end_in_two_semicolons() -> None:
+    assert texts("Run:\n\n    let x = 1;;\n    x + 1;;\n") == ["Run:", "```\nlet x = 1;;\nx + 1;;\n```"]
+    assert texts("term;; what it is\n") == ["**term**\nwhat it is"]
+
+
 def test_terms_within_terms_are_no_code() -> None:
     text = """\
 *map* [-a]::

@@ -166,3 +166,7 @@ def test_headings_in_capitals_stand_above_indented_text() -> None:
         ("prose", "       dir(1)", 11),
         ("prose", "NOTE THIS\nAnd that.", 13),
     ]
+
+
+def test_headings_in_capitals_below_a_title_leave_it() -> None:
+    assert read_plain("My Title\n========\n\nIntro.\n\nCD\n  x\n\nEF\n  y\n\nGH\n  z\n").title == "My Title"

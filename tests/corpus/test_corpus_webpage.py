@@ -328,3 +328,8 @@ def test_headers_of_several_articles_are_kept() -> None:
     articles = "".join(f"<article><header><a href='#{name}'>{name}</a></header><p>Does.</p></article>" for name in ("f", "g"))
     page = f"<html><body><header>Menu</header><h1>All</h1>{articles}</body></html>"
     assert [block.text for block in read_webpage(page).blocks] == ["All", "f", "Does.", "g", "Does."]
+
+
+def test_links_lose_their_words_for_a_title_only_where_they_are_a_sign() -> None:
+    page = "<p>See <a title='Permalink'>the whole text</a>.<a title='Permalink'>\u2693</a></p>"
+    assert [block.text for block in read_webpage(page).blocks] == ["See the whole text."]

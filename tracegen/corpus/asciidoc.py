@@ -2,6 +2,7 @@
 
 import re
 
+from tracegen.corpus.formats import LANGUAGES
 from tracegen.corpus.pages import Page, code_block, first_heading, heading_block, prose_block, table_block, without_stars
 from tracegen.records import Block
 
@@ -19,7 +20,7 @@ _ADMONITION = re.compile(rf"({'|'.join(_ADMONITIONS)}):[ \t]+")
 _TITLE = re.compile(r"\.(?![. ])(\S.*)")
 _ITEM = re.compile(r"[ \t]*(?:(\*{1,6}|-)|(\.{1,6}|\d+\.))[ \t]+(?=\S)")
 _TERM = re.compile(r"(\S.*?)(?:::{1,3}|;;)(?:[ \t]+(.*))?")
-_INDENTED_TERM = re.compile(r"[ \t]+\S[^\n]*?(?::{2,4}|;;)")
+_INDENTED_TERM = re.compile(r"[ \t]+\S[^\n]*?:{2,4}")  # with `;;` it is more often code, of OCaml or a shell
 _CELL = re.compile(r"(?:(?:\d+\*|[\d.]+\+)?[<^>.]*[aehlmsdv]?)(?<!\\)\|")
 
 _XREF = re.compile(r"<<([^,<>]+)(?:,\s*([^<>]+))?>>")
@@ -171,7 +172,7 @@ class _Reader:
             self.blocks.append(heading_block(words, level, self.number + 2 - lines, self.number + 1))
 
     def _block_attributes(self, line: str) -> None:
-        line = _REFERENCE.sub(lambda match: self.attributes.get(match.group(1), match.group(1)), line)
+        line = _REFERENCE.sub(lambda match: self.attributes.get(match.group(1), _language_named(match.group(1))), line)
         language = _LANGUAGE.fullmatch(line)
         kind = line[1:-1].partition(",")[0].partition(".")[0].partition("#")[0].strip()
         if kind in _ADMONITIONS:
@@ -233,6 +234,11 @@ class _Reader:
         text = _MACRO.sub(lambda match: match.group(2).rstrip("^") or match.group(1), text)
         text = _URL.sub(lambda match: match.group(2).partition(",")[0].rstrip("^") or match.group(1), text)
         return _MONOSPACE.sub(lambda match: f"`{match.group(1) or match.group(2)}`", text)
+
+
+def _language_named(attribute: str) -> str:
+    """Return the language that an attribute set elsewhere has as its name, as `{pkl}` in Pkl's manual, or ""."""
+    return attribute if attribute in LANGUAGES.values() else ""
 
 
 def _item(line: str) -> str:

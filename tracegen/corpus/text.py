@@ -48,8 +48,9 @@ def read_plain(text: str) -> Page:
     lines = text.split("\n")
     capitals = _in_capitals(lines)
     blocks = tuple(_plain(lines, capitals))
+    first = next((block.start_line - 1 for block in blocks if block.kind == "heading"), -1)
     # The first of these says SYNOPSIS, or TOPIC.
-    return Page("" if capitals else first_heading(blocks), blocks)
+    return Page("" if first in capitals else first_heading(blocks), blocks)
 
 
 def _in_capitals(lines: list[str]) -> frozenset[int]:

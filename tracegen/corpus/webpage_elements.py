@@ -97,7 +97,8 @@ def is_noise(element: "_Element", tag: str) -> bool:
     if tag == "a":
         names, text = _names(element), "".join(element.itertext()).strip().lower()
         title = (element.get("title") or "").lower()
-        return bool(names & _LINKS_TO_SOURCE) or text in _ANCHORS or title in _ANCHORS or (text == "source" and "link" in names)
+        is_anchor = text in _ANCHORS or (title in _ANCHORS and not _WORD.search(text))
+        return bool(names & _LINKS_TO_SOURCE) or is_anchor or (text == "source" and "link" in names)
     if tag in _BARS and (_is_bar(element) or (tag == "table" and _is_printed_index(element))):
         return True
     if tag in ("html", "body", "main", "article") or not element.attrib:
