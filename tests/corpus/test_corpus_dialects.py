@@ -93,6 +93,7 @@ def test_mdx_keeps_the_text_and_the_labels_of_components() -> None:
         ("{{< code-group >}}\nSee *this*.\n{{< /code-group >}}\n", ["See *this*."]),
         ("{{% codetab %}}\n## Run\n{{% /codetab %}}\n", ["## Run"]),
         ('{{< code-tab language="cue" >}}\nx: 1\n{{< /code-tab >}}\n', ["```cue\nx: 1\n```"]),
+        ("{{< code-toggle file=hugo >}}\n[params]\n{{< /code-toggle >}}\n", ["```\n[params]\n```"]),
         (
             "Use `:material-account:` or ``:simple-`x:`` :simple-x: there.\n",
             ["Use `:material-account:` or ``:simple-`x:`` there."],

@@ -29,7 +29,7 @@ _EXPORT = re.compile(r"export\s+(?:const|let|default|function|async)\b.*")
 _ROLE = re.compile(r"\{([a-z][\w:+.-]*)\}`([^`\n]+)`")
 _SHORTCODE_OF_CODE = re.compile(  # `code-group` and `code-tabs` hold Markdown
     r"^[ \t]*\{\{[<%]-?[ \t]*"
-    r"(?P<name>highlight|code(?:[_-]?(?:block|snippet|sample|example|listing|file|input|output)|-tab)?)(?![\w-])"
+    r"(?P<name>highlight|code(?:[_-]?(?:block|snippet|sample|example|listing|file|input|output)|-(?:tab|toggle))?)(?![\w-])"
     r"(?P<options>[^\n]*?)-?[>%]\}\}[ \t]*\n"
     r"(?P<body>(?:(?![^\n]*(?:```|\{\{[<%]-?[ \t]*/?[ \t]*(?P=name)\b))[^\n]*\n)+)"
     r"[ \t]*\{\{[<%]-?[ \t]*/[ \t]*(?P=name)[ \t]*-?[>%]\}\}[ \t]*$"
