@@ -66,6 +66,9 @@ STRIKES: dict[str, list[Any]] = {
         wrote("dict.insert(list.map(x, f), 'a')", TEXT),
         wrote("dict.insert(list.map(x, f), 'a')"),
         talk(("text", TEXT), output="```zorp\nparse_int(read_line())\n```"),
+        # Variables are often called what the library's functions are.
+        wrote("let keys = dict.keys(d)\nlet size = dict.size(d)"),
+        wrote("reply.json()\nlist.zip(a, b)", TEXT),
     ],
     "contradicts-returns": [
         wrote("std.join(['a', 'b'])", JOIN),
@@ -219,6 +222,12 @@ PASSES: dict[str, list[Any]] = {
     ],
     "unused-evidence": [
         talk(("fold a list", FOLD), ("list.fold example", FOLD)),
+        # `zip` is the end of a file's name as well.
+        wrote(
+            "string.join(list.map(list.zip(a, b), f), ',')",
+            "[1] a.md:1-2 Pairs\n`list.zip(one, other)` makes pairs.",
+            "[1] b.md:1-2 Text\nSee `string.join(list, by)` and `list.map(list, f)`.",
+        ),
         # What the first return taught is asked for by the second query.
         talk(("joins", "[1] a.md:1-2 A\nTo join things there is a catamorphism."), ("catamorphism", FOLD)),
         talk(("fold a list", FOLD), ("sum", "No passage found.")),

@@ -18,7 +18,7 @@ from tracegen.findings.passages import passages_in
 from tracegen.findings.rows import prompt_of
 from tracegen.traces.chat import Chat, Return
 from tracegen.traces.support import Kind, Passage, passage_of, shows
-from tracegen.traces.terms import FILE_SUFFIXES, SEPARATOR, Terms, terms_of
+from tracegen.traces.terms import SEPARATOR, Terms, terms_of
 
 Use = Literal["used", "unused", "nothing found", "unknown"]
 
@@ -112,11 +112,16 @@ def needed_terms(output: str, prompt: Passage) -> frozenset[tuple[str, Kind]]:
     """Return the terms of a desired output that neither its prompt gives nor it defines itself."""
     terms = cached_terms(output)
     named: list[tuple[str, Kind]] = [(name, "name") for name in (terms.names | terms.compounds) - stop_words() if len(name) > 2]
-    # `self.total` is the output's own, and `main.cpp` a file.
-    own = terms.defined | FILE_SUFFIXES
-    named += [(name, "qualified") for name in terms.qualified if SEPARATOR.split(name)[-1] not in own]
+    named += [(name, "qualified") for name in terms.qualified if not terms.is_file(name) and not _is_own(name, terms)]
     named += [(symbol, "symbol") for symbol in terms.symbols]
     return frozenset(term for term in named if not shows(prompt, *term))
+
+
+def _is_own(name: str, terms: Terms) -> bool:
+    """Return whether a qualified name is a field of the output's own: `self.total`, but not `Object.keys` beside `keys`."""
+    first, *_, last = SEPARATOR.split(name)
+    # What begins with a variable of the output's own is no term at all.
+    return first in ("self", "this") and last in terms.defined
 
 
 @lru_cache(maxsize=4)

@@ -24,7 +24,7 @@ from typing import Literal
 from tracegen.records import Record, Row, Trace
 from tracegen.traces.chat import split_passages
 from tracegen.traces.prose import STOP_WORDS, stem_of
-from tracegen.traces.terms import FILE_SUFFIXES, Terms, code_of, names_in, symbols_in, terms_of
+from tracegen.traces.terms import Terms, code_of, names_in, symbols_in, terms_of
 from tracegen.traces.vocabulary import SEPARATOR, explains
 from tracegen.traces.vocabulary import Kind as Kind
 from tracegen.traces.vocabulary import Passage as Passage
@@ -166,7 +166,7 @@ def _without_files_and_methods(terms: Terms, vocabulary: Vocabulary) -> tuple[se
         if (method := _METHOD.fullmatch(name)) and not vocabulary.count(name, "qualified"):
             qualified.add(method[1])
             methods.add(method[2])
-        elif (last := SEPARATOR.split(name)[-1]) not in FILE_SUFFIXES or last in terms.called or vocabulary.has_section(name):
+        elif not terms.is_file(name) or vocabulary.has_section(name):
             qualified.add(name)
     return qualified, methods
 

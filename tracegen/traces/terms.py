@@ -137,6 +137,11 @@ class Terms(NamedTuple):
     compounds: frozenset[str] = frozenset()
     """What may be one name or several, as the documentation has it: `runs-on`, `string->list`, `let*`."""
 
+    def is_file(self, name: str) -> bool:
+        """Return whether a qualified name is a file, `main.cpp`, and no function of such a name: `list.zip(`."""
+        last = SEPARATOR.split(name)[-1]
+        return last in FILE_SUFFIXES and last not in self.called
+
 
 class Code(NamedTuple):
     """A piece of code of an answer."""
