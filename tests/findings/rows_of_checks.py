@@ -75,6 +75,9 @@ STRIKES: dict[str, list[Any]] = {
         wrote("std.join(',', arr, true)", JOIN),
         wrote("list.fold(items)", "[1] list.md:1-2 list\n`fold(items, start, f)` joins."),
         wrote("fold(items)", "[1] list.md:1-2 list\n```\npub fn fold(items: List(a), start: b, f: fn(b, a) -> b) -> b\n```"),
+        wrote("std.join(arr)", "[1] std.md:1-2 Std > std.join (sep, arr)\nJoins."),
+        wrote("sort(xs, cmp)", "[1] list.md:1-2 List\n```\nsort (xs)\n```"),
+        wrote("sort(xs, cmp)", "[1] list.md:1-2 List\nIn short, `sort (xs)`."),
         wrote("zorp --tla_str a=b x.zorp", CLI),
         wrote("zorp --ouput-file x.zorp", CLI),
     ],
@@ -166,6 +169,10 @@ PASSES: dict[str, list[Any]] = {
         wrote("std.join(a, b, c)", JOIN + "\n\n#### std.join (sep, [by,] arr)\nJoins."),  # optional, in a manual's way
         wrote("std.join(a, b, c)", "[1] std.md:1-2 Std > std.join (sep, [by,] arr)\nSuch as `std.join(sep, arr)`."),
         wrote("std.join(arr)", JOIN.replace("sep, arr", "sep, ...arr")),  # repeated
+        # Prose in parentheses.
+        wrote("sort(xs, cmp)", "[1] list.md:1-2 List\n### sort (in place)\nSorts a list."),
+        wrote("List.sort(xs, cmp)", "[1] list.md:1-2 List > sort (stable)\nSorts a list."),
+        wrote("filter(xs, f)", "[1] list.md:1-2 List\nTo leave out others, use\nfilter (explained below), as is usual."),
         wrote("std.join(arr)", JOIN + "\nIt is also called as `std.join(arr)`."),  # several
         wrote("other.join(arr)", JOIN),  # another function
         wrote("let join = fn(a) { a }\njoin(arr)", JOIN),

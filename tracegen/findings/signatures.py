@@ -23,6 +23,9 @@ ALIKE = 0.85
 _CALL = re.compile(r"(?<![\w.])((?:[^\W\d]\w*(?:\.|::))*)([^\W\d]\w*[?!]?)\(")
 # Manuals write `insert (list, [pos,] value)`; of a program that may be a call with a tuple.
 _SPACED = re.compile(_CALL.pattern.removesuffix(r"\(") + r" ?\(")
+# Outside of code, `sort (in place)` is prose.
+_LISTED = re.compile(r",|\[|\.\.\.")
+_MARKED = re.compile(r"^(?P<fence>`{3,}|~{3,})[^\n]*\n(?:.*?)(?:^(?P=fence)|\Z)|`[^`\n]+`", re.M | re.S)
 _QUOTED_OR_COMMENT = re.compile(
     r'"""(?:.|\n)*?"""|"(?:\\.|[^"\\\n])*"' r"|'(?:\\.|[^'\\\n])*'|/\*(?:.|\n)*?\*/|(?<![:\w])//[^\n]*|(?:(?<=\s)|^)# [^\n]*",
     re.M,
@@ -130,6 +133,7 @@ def _applied(text: str) -> tuple[Applied, ...]:
 def applied(text: str, pattern: re.Pattern[str] = _CALL) -> list[Applied]:
     """Return every name with parentheses behind it, in order; strings and comments are empty."""
     bare = _QUOTED_OR_COMMENT.sub(lambda match: '""' if match[0][0] in "\"'" else "", text)
+    marked = [found.span() for found in _MARKED.finditer(bare)]
     results = []
     for match in pattern.finditer(bare):
         inside = _inside(bare, match.end())
@@ -143,6 +147,8 @@ def applied(text: str, pattern: re.Pattern[str] = _CALL) -> list[Applied]:
         signature = bool(_DEFINES.search(before.rsplit("\n", 1)[-1])) and all(
             _PARAMETER.match(part.strip()) or _OPEN_ENDED.search(part) for part in parts
         )
+        if signature and bare[match.end() - 2] == " " and not _LISTED.search(inside):
+            signature = any(start < match.start() < end for start, end in marked)
         results.append(
             Applied(
                 qualifier=re.sub(r"\W+\Z", "", match[1]).replace("::", ".").rsplit(".", 1)[-1],
