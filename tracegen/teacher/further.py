@@ -10,12 +10,18 @@ from itertools import islice
 from tracegen.teacher.conversation import Conversation
 from tracegen.teacher.operations import OPERATIONS, Operation
 from tracegen.teacher.wording import with_articles
-from tracegen.teacher.words import STOP_WORDS, TECHNICAL, stem, stems_of, word_set
+from tracegen.teacher.words import FILE_SUFFIXES, STOP_WORDS, TECHNICAL, stem, stems_of, word_set
 
 _LINK = re.compile(r"\[([^\][\n]{3,60})\]\([^()\s]{1,200}\)")
 _NUMBER = re.compile(r"^(?:§\s*)?\d+(?:\.\d+)*\.?\s+(?:[–—:-]\s+)?(?=[^\W\d])")
-_CALLED = re.compile(r"(?:[^(]*\s)?([^\W\d][\w.:/-]*[?!]?) ?\(.*")
-_FILE = re.compile(r"(?:.*/)?([^/\s]+)\.[a-z]\w{0,4}")
+# With a space before the parenthesis (`predicate count (list)`) what stands before the name may make it prose.
+_CALLED = re.compile(
+    r"(?:[^(]*\s(?=[^\s(]+\()|(?:predicate|function|macro|procedure|method|fn|fun|func|def|proc|sub)\s+)?"
+    r"([^\W\d][\w.:/-]*[?!]?) ?\(.*"
+)
+# `Node.js` and `math.log` are no files, nor is `std.foldl`.
+_SUFFIX = "|".join(sorted(FILE_SUFFIXES - {"js", "log"}))
+_FILE = re.compile(rf"(?:.*/|(?=\S+\.(?:{_SUFFIX})\Z))([^/\s]+)\.[a-z]\w{{0,4}}")
 _MODULE = re.compile(r"[a-z]\w*(?:[/.][a-z]\w*)*")
 _DULL = word_set("description example examples index introduction notes overview solution synopsis usage")
 _RELEASE = re.compile(r"\bv?\d+\.\d+|\bchange ?log\b|\brelease notes\b|\bbug fixes\b|\bchanges\b", re.IGNORECASE)
@@ -106,8 +112,8 @@ class _Topic:
             self._path[-1] in passage.headings[:-1] for passage in self._conversation.all_passages
         )
         is_module = is_module and _MODULE.fullmatch(heading) is not None
-        # A capital inside, and the first is one of a name or a title.
-        as_written = heading[1:] != heading[1:].lower()
+        # A capital or a dot inside, and the first is one of a name or a title.
+        as_written = "." in heading or heading[1:] != heading[1:].lower()
         yield f"{heading} functions" if is_module else heading if as_written else heading[0].lower() + heading[1:]
         if not is_module and " " not in heading:
             return
