@@ -135,6 +135,20 @@ def test_the_general_rule_reads_languages_it_does_not_know(language: str) -> Non
     assert terms.words == frozenset()
 
 
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        ("for type in kinds:\n    show(type)", "type"),
+        ("for func in handlers: func(event)", "func"),
+        ("for (const type of kinds) show(type)", "type"),
+    ],
+)
+def test_a_variable_named_as_a_keyword_is_defined(code: str, name: str) -> None:
+    assert name in terms_of(code).defined
+    assert not {"in", "of"} & terms_of(code).defined
+    assert "of" in terms_of("fn of(x) { x }").defined
+
+
 def test_prose_has_words_and_what_looks_like_code_in_it() -> None:
     terms = terms_of("The interpreter evaluates fields lazily. Use std.foldl, parse_int or `+:` with --tla-str; don't forget!")
     assert terms.qualified == {"std.foldl"}

@@ -75,12 +75,12 @@ _PROSE_WORD = re.compile(r"(?<![\w'’])[^\W\d_]{3,}(?:(?!['’]?\w)|(?=['’]s\
 
 # A word may be a megabyte long, such as a picture in base64: names are looked for where words begin, and not at each character.
 _DEFINING = (
-    # A keyword of definition before it, or several: `local function f`.
+    # A keyword of definition before it, or several: `local function f`. In `for type in kinds` it is `type`.
     re.compile(
         r"\b(?:let|local|var|val|const|def|defp|defmodule|fn|fun|func|function|type|class|struct|enum|trait|interface|module|mod|"
         r"macro|proc|sub|method|mut|static|as|for|foreach|each|with|lambda|where|alias|data|record|assert|newtype)"
         r"(?:[ \t]+-[\w-]+)*[ \t]+(?:(?:mut|rec|async|inline|static|const|fn|fun|func|function|class|struct|enum|type|macro)"
-        r"[ \t]+)*([^\W\d]\w*)"
+        r"[ \t]+)*(?!(?:in|of|as)[ \t])([^\W\d]\w*)"
     ),
     # A function of something: `function Account:deposit(v)`, `def self.build`, `fun String.twice()`.
     re.compile(r"\b(?:function|func|fun|fn|def|sub|proc|method)[ \t]+[^\W\d]\w*(?:[.:]{1,2}[^\W\d]\w*)*[.:]{1,2}([^\W\d]\w*)"),
