@@ -18,7 +18,7 @@ from tracegen.teacher.further import nearby
 from tracegen.teacher.names import language_of, names_met, passages_of
 from tracegen.teacher.operations import OPERATIONS, operations_in
 from tracegen.teacher.phrases import phrases_in
-from tracegen.teacher.reading import read_prompt
+from tracegen.teacher.reading import clauses_of, read_prompt
 from tracegen.teacher.researcher import Researcher
 from tracegen.teacher.wording import is_repeated, with_articles
 from tracegen.teacher.words import stem, stems_of
@@ -427,6 +427,12 @@ def test_stories_and_fragments_are_no_phrases(sentence: str) -> None:
 )
 def test_what_speaks_of_no_operation_is_asked_as_it_stands(prompt: str, query: str) -> None:
     assert query_of(reply(conversation(prompt))) == query
+
+
+def test_a_row_of_dots_is_read_once() -> None:
+    # Looked at from each of its dots on, it would take hours.
+    assert clauses_of("." * 1_000_000 + "x") == []
+    assert clauses_of("sort the list... print the sum") == ["sort the list", "print the sum"]
 
 
 def test_code_and_prose_are_told_apart() -> None:

@@ -53,8 +53,8 @@ _ASKED_CODE = re.compile(
 _COMMON_OPERATORS = word_set(
     """+ - * / = == != < > <= >= && || ! . : -> => % ? & | // ... .. -- --- ** $ @ *** === ~ ^ */ /* ++ += -= ::"""
 )
-# A dot in a name ends nothing, and neither do two colons; a sign that stands alone does.
-_CLAUSE = re.compile(r"[\n!?;,()¿¡\"„“”«»。！？；：，、]+|\.+(?=\s|$)|(?<!:):(?=\s|$)|(?<=\s)[^\w\s]+(?=\s)")
+# A dot in a name ends nothing, and neither do two colons; a sign that stands alone does. A row of dots is looked at once.
+_CLAUSE = re.compile(r"[\n!?;,()¿¡\"„“”«»。！？；：，、]+|(?<!\.)\.+(?=\s|$)|(?<!:):(?=\s|$)|(?<=\s)[^\w\s]+(?=\s)")
 _TYPE = re.compile(r"(?::|->)\s*((?:#\()?[A-Z][\w(), ]*)")
 _SIGNATURE = re.compile(
     r"\((?P<takes>[^()]*(?:\([^()]*(?:\([^()]*\)[^()]*)*\)[^()]*)*)\)\s*->\s*(?P<returns>[A-Z]\w*(?:\([^\n{]*)?)"
