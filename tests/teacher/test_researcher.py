@@ -17,7 +17,7 @@ from tracegen.teacher.conversation import Conversation
 from tracegen.teacher.further import nearby
 from tracegen.teacher.names import language_of, names_met, passages_of
 from tracegen.teacher.operations import OPERATIONS, operations_in
-from tracegen.teacher.phrases import phrases_in
+from tracegen.teacher.phrases import explained_in, phrases_in
 from tracegen.teacher.reading import clauses_of, read_prompt
 from tracegen.teacher.researcher import Researcher
 from tracegen.teacher.wording import is_repeated, with_articles
@@ -134,6 +134,13 @@ def test_a_short_simple_request_gets_few_queries() -> None:
 )
 def test_what_is_asked_outright_is_asked_first(prompt: str, first: str) -> None:
     assert query_of(reply(conversation(prompt))) == first
+
+
+@pytest.mark.parametrize(
+    "sentence", ["Explain what it does and why.", "explain what that means", "Please explain what all of this does."]
+)
+def test_what_only_points_at_something_is_not_explained(sentence: str) -> None:
+    assert explained_in(sentence) == []
 
 
 @pytest.mark.parametrize(

@@ -136,13 +136,18 @@ def explained_in(sentence: str) -> list[Phrase]:
     found: list[Phrase] = []
     for part in re.split(r"\s+and\s+(?=what\b|how\b|why\b|when\b)", match["rest"]) if match else ():
         about = cut(re.sub(r",\s", " ", part), MAX_WORDS + 2)
+        subject = ""
         if told := _TOLD.match(part):
+            subject = told[1]
             verb = {"does": "do", "means": "mean"}.get(told[2].lower(), told[2].lower())
             about = f"what {verb} {told[1]}" if verb in ("is", "are") else f"what does {told[1]} {verb}"
         about = about.replace("`", "")
         words = about.split()
         begins = words[0].lower() if words else "it"
-        pointing = PRONOUNS & {word.lower() for word in words[:2]} or (begins in STOP_WORDS and begins not in _ASKING)
+        # `what it does` is turned round: its subject is no longer at the front.
+        pointing = PRONOUNS & {word.lower() for word in (*words[:2], *subject.split())} or (
+            begins in STOP_WORDS and begins not in _ASKING
+        )
         if not pointing and len(about) <= 90 and about.isprintable():
             found.append(Phrase(about, 3.5))
     return found
