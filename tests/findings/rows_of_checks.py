@@ -76,6 +76,7 @@ STRIKES: dict[str, list[Any]] = {
         wrote("list.fold(items)", "[1] list.md:1-2 list\n`fold(items, start, f)` joins."),
         wrote("fold(items)", "[1] list.md:1-2 list\n```\npub fn fold(items: List(a), start: b, f: fn(b, a) -> b) -> b\n```"),
         wrote("std.join(arr)", "[1] std.md:1-2 Std > std.join (sep, arr)\nJoins."),
+        wrote("std.join(arr)", "[1] std.md:1-2 Std > std.join(sep, arr)\nJoins."),
         wrote("sort(xs, cmp)", "[1] list.md:1-2 List\n```\nsort (xs)\n```"),
         wrote("sort(xs, cmp)", "[1] list.md:1-2 List\nIn short, `sort (xs)`."),
         wrote("zorp --tla_str a=b x.zorp", CLI),
@@ -169,6 +170,7 @@ PASSES: dict[str, list[Any]] = {
         wrote("std.join(a, b, c)", JOIN + "\n\n#### std.join (sep, [by,] arr)\nJoins."),  # optional, in a manual's way
         wrote("std.join(a, b, c)", "[1] std.md:1-2 Std > std.join (sep, [by,] arr)\nSuch as `std.join(sep, arr)`."),
         wrote("std.join(arr)", JOIN.replace("sep, arr", "sep, ...arr")),  # repeated
+        wrote("max(a, b, c)", "[1] math.md:1-2 Math\n```\nif x > max(a, b) then y end\n```"),  # compared with
         # Prose in parentheses.
         wrote("sort(xs, cmp)", "[1] list.md:1-2 List\n### sort (in place)\nSorts a list."),
         wrote("List.sort(xs, cmp)", "[1] list.md:1-2 List > sort (stable)\nSorts a list."),

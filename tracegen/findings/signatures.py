@@ -30,7 +30,9 @@ _QUOTED_OR_COMMENT = re.compile(
     r'"""(?:.|\n)*?"""|"(?:\\.|[^"\\\n])*"' r"|'(?:\\.|[^'\\\n])*'|/\*(?:.|\n)*?\*/|(?<![:\w])//[^\n]*|(?:(?<=\s)|^)# [^\n]*",
     re.M,
 )
-_DEFINES = re.compile(r"(?:\b(?:fn|fun|func|function|def|proc|sub|macro|method)|`|^#+\s*|^|\s>\s)\s*$")
+_DEFINES = re.compile(r"(?:\b(?:fn|fun|func|function|def|proc|sub|macro|method)|`|^#+\s*|^)\s*$")
+# In the line of headings above a passage; elsewhere it compares.
+_BELOW = re.compile(r"\s>\s+$")
 _PARAMETER = re.compile(r"[^\W\d]\w*(?:\s+[^\W\d]\w*)?(?:\s*:\s*[^=?]+)?\Z")
 _OPEN_ENDED = re.compile(r"\.\.\.|…|=|\?|\*|\[|\boptional\b", re.IGNORECASE)
 _PIPE = re.compile(r"(?:<-|\|>|\|>>|->>?|%>%|\||\.|!|>>=?|<\||\$)\s*\Z")
@@ -134,6 +136,7 @@ def applied(text: str, pattern: re.Pattern[str] = _CALL) -> list[Applied]:
     """Return every name with parentheses behind it, in order; strings and comments are empty."""
     bare = _QUOTED_OR_COMMENT.sub(lambda match: '""' if match[0][0] in "\"'" else "", text)
     marked = [found.span() for found in _MARKED.finditer(bare)]
+    first_line = bare.find("\n")
     results = []
     for match in pattern.finditer(bare):
         inside = _inside(bare, match.end())
@@ -144,9 +147,9 @@ def applied(text: str, pattern: re.Pattern[str] = _CALL) -> list[Applied]:
         before = bare[max(match.start() - 40, 0) : match.start()]
         named = any(re.match(r"\s*[^\W\d]\w*\s*=(?!=)", part) for part in parts)
         spread = any(part.strip().startswith(("..", "*", "&")) for part in parts)
-        signature = bool(_DEFINES.search(before.rsplit("\n", 1)[-1])) and all(
-            _PARAMETER.match(part.strip()) or _OPEN_ENDED.search(part) for part in parts
-        )
+        line = before.rsplit("\n", 1)[-1]
+        defines = _DEFINES.search(line) or (match.start() < first_line and _BELOW.search(line))
+        signature = bool(defines) and all(_PARAMETER.match(part.strip()) or _OPEN_ENDED.search(part) for part in parts)
         if signature and bare[match.end() - 2] == " " and not _LISTED.search(inside):
             signature = any(start < match.start() < end for start, end in marked)
         results.append(
