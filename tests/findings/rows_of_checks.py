@@ -153,6 +153,7 @@ PASSES: dict[str, list[Any]] = {
         wrote("let f = fn(a) { a }\nlet g = fn(b) { f(b) }\ng(f(1))", TEXT),
         wrote("{ a: 1, b: 'parse_int(read_line())' }", TEXT),
         wrote("total = 1\nself.total = self.other\nother = main.cpp", TEXT),
+        wrote("{ limit: super.limit + 1, name: base.name, all: super.all(1) }", TEXT),
         wrote("true", TEXT),
         wrote("Yes: it stands in double quotes.", TEXT),
         wrote("dict.insert(list.map(x, f), 'a')") | {"tools": []},

@@ -121,7 +121,7 @@ def _is_own(name: str, terms: Terms) -> bool:
     """Return whether a qualified name is a field of the output's own: `self.total`, but not `Object.keys` beside `keys`."""
     first, *_, last = SEPARATOR.split(name)
     # What begins with a variable of the output's own is no term at all.
-    return first in ("self", "this") and last in terms.defined
+    return last in terms.defined and (first in ("self", "this", "super") or last not in terms.called)
 
 
 @lru_cache(maxsize=4)
