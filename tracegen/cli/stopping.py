@@ -1,5 +1,6 @@
 """Ctrl-C: once, a command finishes what it must; again, the program ends at once."""
 
+import atexit
 import os
 import signal
 import time
@@ -23,10 +24,17 @@ def end_like_ctrl_c() -> None:
     A batch system, a service manager or a closed terminal ends a program so: the answers on their way are to be kept then, too.
     """
     _ended_by.clear()
+    # Last of all that is done at the end: while Python takes itself down, Ctrl-C would end it by the signal.
+    atexit.unregister(_ignore_ctrl_c)
+    atexit.register(_ignore_ctrl_c)
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, _interrupt)
+
+
+def _ignore_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -16,6 +16,7 @@ from tracegen.findings.passages import passages_in
 from tracegen.findings.rows import prompt_of
 from tracegen.traces.chat import Chat, visible
 from tracegen.traces.terms import code_of
+from tracegen.traces.vocabulary import CODE
 
 ALIKE = 0.85
 """Flags so much alike (Ratcliff and Obershelp 1988, as difflib has it) are two spellings of one."""
@@ -25,7 +26,6 @@ _CALL = re.compile(r"(?<![\w.])((?:[^\W\d]\w*(?:\.|::))*)([^\W\d]\w*[?!]?)\(")
 _SPACED = re.compile(_CALL.pattern.removesuffix(r"\(") + r" ?\(")
 # Outside of code, `sort (in place)` is prose.
 _LISTED = re.compile(r",|\[|\.\.\.")
-_MARKED = re.compile(r"^(?P<fence>`{3,}|~{3,})[^\n]*\n(?:.*?)(?:^(?P=fence)|\Z)|`[^`\n]+`", re.M | re.S)
 _QUOTED_OR_COMMENT = re.compile(
     r'"""(?:.|\n)*?"""|"(?:\\.|[^"\\\n])*"' r"|'(?:\\.|[^'\\\n])*'|/\*(?:.|\n)*?\*/|(?<![:\w])//[^\n]*|(?:(?<=\s)|^)# [^\n]*",
     re.M,
@@ -135,7 +135,7 @@ def _applied(text: str) -> tuple[Applied, ...]:
 def applied(text: str, pattern: re.Pattern[str] = _CALL) -> list[Applied]:
     """Return every name with parentheses behind it, in order; strings and comments are empty."""
     bare = _QUOTED_OR_COMMENT.sub(lambda match: '""' if match[0][0] in "\"'" else "", text)
-    marked = [found.span() for found in _MARKED.finditer(bare)]
+    marked = [found.span() for found in CODE.finditer(bare)] if pattern is _SPACED else []
     first_line = bare.find("\n")
     results = []
     for match in pattern.finditer(bare):

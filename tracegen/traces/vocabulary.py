@@ -29,7 +29,7 @@ LINES = 3
 RARE = 0.05
 """A word of prose counts as a term where no more than this share of the chunks show it."""
 
-_CODE = re.compile(r"^(?P<fence>`{3,}|~{3,})[^\n]*\n(.*?)(?:^(?P=fence)|\Z)|`([^`\n]+)`", re.M | re.S)
+CODE = re.compile(r"^(?P<fence>`{3,}|~{3,})[^\n]*\n(.*?)(?:^(?P=fence)|\Z)|`([^`\n]+)`", re.M | re.S)
 _FIRST = re.compile(r"\W*([\w.:/]+)")
 _LONE_MARKED = re.compile(r"`([^\w\s`]+)`")
 # What stands before the first word of a line: marks of lists, quotes, headings, tables, links, emphasis and code.
@@ -114,7 +114,7 @@ def explains(passage: Passage, term: str, kind: Kind) -> bool:
 @lru_cache(4096)
 def code_in(text: str) -> str:
     """Return what a passage marks as code, or all of it where it marks nothing."""
-    found = [match[3] or match[2] or "" for match in _CODE.finditer(text)]
+    found = [match[3] or match[2] or "" for match in CODE.finditer(text)]
     return "\n".join(found) if found else text
 
 
