@@ -178,10 +178,16 @@ def text_message(turn: Turn, **fields: Any) -> Json:
     return {"role": "assistant", "content": content, "refusal": None} | fields
 
 
+def query_of(topic: str, hop: int) -> str:
+    """Return what is searched for at a hop: an item of the prompt's list, or the prompt where it has no more."""
+    items = [line[2:] for line in topic.splitlines() if line.startswith("- ")]
+    return items[hop] if hop < len(items) else f"{topic[:80]} (part {hop + 1})"
+
+
 def tool_call(turn: Turn, number: int = 0) -> Json:
-    """Return the call for the hop that comes `number` after this one; its query differs by row and by hop."""
+    """Return the call for the hop that comes `number` after this one; its query differs by hop, and by prompt."""
     name = turn.choice["function"]["name"] if isinstance(turn.choice, dict) else turn.tools[0]
-    arguments = json.dumps({"query": f"{turn.topic[:80]} (part {turn.hop + number + 1})"})
+    arguments = json.dumps({"query": query_of(turn.topic, turn.hop + number)})
     call_id = "call_" + digest_of(f"{turn.digest}{number}".encode())[:24]
     return {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
 

@@ -25,9 +25,6 @@ MOST_PROCESSES = 3
 """Processes that search, at most: at 2.5 to 2.9 ms a search they do 350 conversations of three a second, and one event loop
 holds no more (2026-11)."""
 
-BATCHES_AHEAD = 2
-"""Batches that a process has at most: something to go on with before this one has heard of its last answer."""
-
 SILENT_S = 60.0
 """Whoever waits is told of a process that was asked and has not answered for so long: somebody may have stopped it."""
 
@@ -88,9 +85,12 @@ class Searcher:
 
     @property
     def _free(self) -> int:
-        """Number of batches that may begin; below 0 where a process has gone."""
-        room = BATCHES_AHEAD * len(self._processes) or self._index.searches_at_once
-        return room - self._under_way
+        """Number of batches that may begin; below 0 where a process has gone.
+
+        Each has one at a time. With a second one to go on with they wait less, but batches are smaller: 4 to 6 % fewer
+        conversations a second (2026-11).
+        """
+        return (len(self._processes) or self._index.searches_at_once) - self._under_way
 
     def _do_without(self, process: SearchProcess) -> None:
         """Search without a process that could not start: with the others, or in threads of this one, which has the index."""
