@@ -272,6 +272,8 @@ class RawCall(Record):
     """Function name as received."""
     arguments: str
     """Arguments as received, JSON or not."""
+    signature: str | None = None
+    """Google's signature of the thoughts before it, which goes back with it."""
 
 
 class Usage(Record):

@@ -258,18 +258,23 @@ async def test_what_a_model_thought_is_sent_back_where_it_is_wanted(words: str) 
     assert all("forms_of_messages" not in body for body in wire.bodies)
 
 
-async def test_a_thought_signature_that_is_wanted_is_the_placeholder_for_it() -> None:
+async def test_a_call_without_the_thought_signature_that_is_wanted_gets_the_placeholder_for_it() -> None:
     words = "Function call is missing a thought_signature in functionCall parts."
 
-    def gemini(body: Body) -> httpx2.Response:
+    def signed(body: Body) -> list[str | None]:
         calls = [call for message in said(body) for call in message["tool_calls"]]
-        signed = [call.get("extra_content", {}).get("google", {}).get("thought_signature") for call in calls]
-        return completion() if set(signed) == {"skip_thought_signature_validator"} else refusal(400, words)
+        return [call.get("extra_content", {}).get("google", {}).get("thought_signature") for call in calls]
 
-    async with teacher(gemini) as (made, _):
-        replies = await asyncio.gather(*(made.reply(conversation(), TOOLS, "auto") for _ in range(3)))
+    def gemini(body: Body) -> httpx2.Response:
+        return completion() if all(signed(body)) else refusal(400, words)
+
+    messages = conversation()
+    messages[len(MESSAGES)]["tool_calls"][0]["extra_content"] = {"google": {"thought_signature": "Cs0B"}}
+    async with teacher(gemini) as (made, wire):
+        replies = await asyncio.gather(*(made.reply(messages, TOOLS, "auto") for _ in range(3)))
         assert all(isinstance(response, Response) for response in replies)
         assert made.quirks.known == ["thought_signature"]
+    assert signed(wire.bodies[-1]) == ["Cs0B", "skip_thought_signature_validator"]
 
 
 async def test_a_server_that_never_finds_what_was_thought_is_not_asked_for_ever() -> None:
@@ -772,7 +777,12 @@ def test_a_full_completion_is_read() -> None:
                     "refusal": None,
                     "tool_calls": [
                         {"id": "x", "type": "function", "function": {"name": "search_docs", "arguments": '{"query": "a"}'}},
-                        {"id": "x", "type": "function", "function": {"name": "search_docs", "arguments": "{"}},
+                        {
+                            "id": "x",
+                            "type": "function",
+                            "function": {"name": "search_docs", "arguments": "{"},
+                            "extra_content": {"google": {"thought_signature": "Cs0B"}},
+                        },
                     ],
                 },
             }
@@ -782,7 +792,10 @@ def test_a_full_completion_is_read() -> None:
     }
     assert read_completion(json.dumps(body).encode()) == Response(
         content="Let me see.",
-        calls=(RawCall(name="search_docs", arguments='{"query": "a"}'), RawCall(name="search_docs", arguments="{")),
+        calls=(
+            RawCall(name="search_docs", arguments='{"query": "a"}'),
+            RawCall(name="search_docs", arguments="{", signature="Cs0B"),
+        ),
         finish_reason="tool_calls",
         reasoning="hm",
         model="m-1-2026",
@@ -869,7 +882,8 @@ def choices(messages: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     )
 
 
-CALLS = st.lists(shaped(id=JSON, function=shaped(name=st.text(), arguments=JSON)) | JSON, max_size=3)
+EXTRA = shaped(google=shaped(thought_signature=st.text(st.characters())))
+CALLS = st.lists(shaped(id=JSON, function=shaped(name=st.text(), arguments=JSON), extra_content=EXTRA) | JSON, max_size=3)
 PARTS = st.lists(shaped(type=st.just("text"), text=st.text()), max_size=3)
 MESSAGE = shaped(content=PARTS, tool_calls=CALLS, refusal=JSON, reasoning=JSON, reasoning_content=JSON)
 NO_COMPLETION = shaped(choices=st.lists(shaped(message=JSON), max_size=2), error=shaped(message=JSON)) | JSON

@@ -85,6 +85,18 @@ def test_the_first_request_requires_the_tool_and_the_next_ones_leave_it_open() -
     assert [hop.returned.text for hop in trace.hops] == ["about loops", "about ranges"]
 
 
+def test_the_signature_of_a_call_goes_back_with_it_and_reaches_no_trace() -> None:
+    loop = new_loop()
+    ask(loop)
+    loop.take_response(calling(call("loops").model_copy(update={"signature": "Cs0B"}), call("ranges")))
+    for query in ("loops", "ranges"):
+        assert search(loop) == query
+        loop.take_return(ToolReturn(text="a page"))
+    sent = [one for message in ask(loop).messages for one in message.get("tool_calls", ())]
+    assert [one.get("extra_content") for one in sent] == [{"google": {"thought_signature": "Cs0B"}}, None]
+    assert "Cs0B" not in loop.trace.model_dump_json()
+
+
 def test_the_first_request_holds_the_prompts_and_never_the_desired_output() -> None:
     assert ask(new_loop(prompt="Research.\n")).messages == [
         {"role": "system", "content": "Research.\n\nThe answer will be given under these instructions:\n\nYou write Zorp."},

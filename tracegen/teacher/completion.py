@@ -79,7 +79,13 @@ def _read_call(call: Mapping[str, Any]) -> RawCall:
     arguments = function.get("arguments")
     if not isinstance(arguments, str):
         arguments = "" if arguments is None else json.dumps(arguments)
-    return RawCall(name=_text(function.get("name")) or "", arguments=clean(arguments))
+    extra = call.get("extra_content")
+    google = extra.get("google") if isinstance(extra, dict) else None
+    return RawCall(
+        name=_text(function.get("name")) or "",
+        arguments=clean(arguments),
+        signature=_text(google.get("thought_signature")) if isinstance(google, dict) else None,
+    )
 
 
 def _read_usage(usage: Any) -> Usage:

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 from tracegen.records import Ending, Further, Hop, RawCall, Response, Row, Tool, ToolCall, ToolReturn, Trace, Usage
 from tracegen.teacher import Failure, ToolChoice
 from tracegen.teacher.leaked import calls_of
-from tracegen.teacher.wire import Conversation
+from tracegen.teacher.wire import Conversation, signed
 from tracegen.tool_call import read_call
 
 NUDGE = "You have not searched yet. Call {name} before you answer."
@@ -71,7 +71,7 @@ class Loop:
         self._messages = Conversation(opening(row, prompt))
         self._hops: list[Hop] = []
         self._pending: deque[tuple[RawCall, str | None]] = deque()
-        self._current: tuple[ToolCall, str | None] | None = None
+        self._current: tuple[ToolCall, RawCall, str | None] | None = None
         self._nudged = False
         self._usage = Usage()
         self._model: str | None = None
@@ -169,8 +169,8 @@ class Loop:
         """Take the return of the search that `step` asked for."""
         if self._current is None:
             raise RuntimeError("a return was given that no search asked for")
-        (call, content), self._current = self._current, None
-        self._add_hop(call, returned, content)
+        (call, raw, content), self._current = self._current, None
+        self._add_hop(call, raw, returned, content)
 
     def _searched_after(self, hops: int) -> bool:
         return any(not hop.returned.error for hop in self._hops[hops:])
@@ -189,14 +189,16 @@ class Loop:
             arguments={"query": query},
         )
         if error is None:
-            self._current = (call, content)
+            self._current = (call, raw, content)
         else:
-            self._add_hop(call, error, content)
+            self._add_hop(call, raw, error, content)
 
-    def _add_hop(self, call: ToolCall, returned: ToolReturn, content: str | None) -> None:
+    def _add_hop(self, call: ToolCall, raw: RawCall, returned: ToolReturn, content: str | None) -> None:
         self._hops.append(Hop(call=call, returned=returned, content=content))
         function = {"name": call.name, "arguments": json.dumps(call.arguments, ensure_ascii=False)}
-        wire_call = {"id": call.id, "type": "function", "function": function}
+        wire_call: dict[str, Any] = {"id": call.id, "type": "function", "function": function}
+        if raw.signature:
+            wire_call["extra_content"] = signed(raw.signature)
         # "" beside calls is what every server measured takes back; null or a missing content is refused by some.
         self._messages.say({"role": "assistant", "content": content or "", "tool_calls": [wire_call]}, self._thought)
         self._messages.append({"role": "tool", "tool_call_id": call.id, "content": returned.text})

@@ -3,14 +3,15 @@
 Seen in 2026-11: models that take tools on chat completions only with an explicit `reasoning_effort: "none"`; models that refuse
 any temperature but their own; `max_tokens` that must be called `max_completion_tokens`; servers without `required` calls.
 Thinking models want back with their calls what they thought: DeepSeek and Kimi `reasoning_content`, which other servers refuse,
-and Gemini 3 a signature, for which Google names a placeholder.
+and Gemini 3 a signature. That goes back with its call; for one that has none, as the second of two calls at once, Google names
+a placeholder.
 """
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tracegen.teacher.wire import Conversation
+from tracegen.teacher.wire import Conversation, signed
 
 SENTENCES = {
     "tool_choice": 'tool_choice "required" was refused: "auto" is sent',
@@ -22,14 +23,14 @@ SENTENCES = {
     "top_logprobs": "20 top_logprobs were refused: 5 are asked for",
     "logprobs": "log probabilities were refused: they are not asked for",
     "reasoning_content": "calls were refused without what the model thought before them: it is sent back",
-    "thought_signature": "calls were refused without a thought signature: the placeholder for it is sent",
+    "thought_signature": "calls were refused without a thought signature: those without one get the placeholder for it",
 }
 """Every quirk, and what is done about it."""
 FORMS = "forms_of_messages"
 """Name among a request's fields, never sent, of the quirks that change its messages: so it is known what was refused."""
 _OF_MESSAGES = ("reasoning_content", "thought_signature")
 _LACKING = re.compile(r"missing|pass(?:ed)? back|required|must be (?:provided|included|present)", re.IGNORECASE)
-_SIGNATURE = {"google": {"thought_signature": "skip_thought_signature_validator"}}
+_UNSIGNED = signed("skip_thought_signature_validator")
 FEWER_LOGPROBS = 5
 """Some servers give no more alternatives for a token; five are enough for five scores."""
 _TOOL_CHOICE = re.compile(r"tool[ _]?choice(?! requires --)", re.IGNORECASE)
@@ -96,7 +97,7 @@ def in_form(
             # Kimi wants it of every message, and takes no empty one.
             message = {**message, "reasoning_content": thoughts.get(place) or " "}
         if "tool_calls" in message and "thought_signature" in forms:
-            message = {**message, "tool_calls": [{**call, "extra_content": _SIGNATURE} for call in message["tool_calls"]]}
+            message = {**message, "tool_calls": [{"extra_content": _UNSIGNED, **call} for call in message["tool_calls"]]}
         formed.append(message)
     return formed, {name: value for name, value in fields.items() if name != FORMS}
 

@@ -37,6 +37,11 @@ class Conversation(list[dict[str, Any]]):
         return self._parts
 
 
+def signed(signature: str) -> dict[str, Any]:
+    """Return the `extra_content` of a call in which Google's models look for the signature of what they thought before it."""
+    return {"google": {"thought_signature": signature}}
+
+
 def to_json(value: Any) -> bytes:
     """Return a value as JSON for the wire."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
