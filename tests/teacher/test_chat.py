@@ -647,6 +647,19 @@ async def test_an_endpoint_that_has_worked_is_waited_for_and_both_is_told(
     assert news[1] == "The endpoint answers again."
 
 
+async def test_that_an_endpoint_has_never_answered_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate, "NOTICED_S", 0)
+    monkeypatch.setattr(pacing, "PATIENCE_S", 180)
+    news, faults = list[str](), [refusal(429, "slow down")] * (pacing.FEW_FAILURES + 2)
+    async with teacher(*faults, completion("at last"), pace=Pace()) as (made, _):
+        made.gate.news = news.append
+        assert (await good(made)).content == "at last"
+    assert len(news) == 2
+    assert "slow down" in news[0]
+    assert news[0].endswith("It has not answered yet, and is asked again for about 3 minutes.")
+    assert news[1] == "The endpoint answers."
+
+
 async def test_it_is_so_with_errors_that_might_be_a_row_s_own_where_all_rows_have_them() -> None:
     many = 3 * pacing.MANY_FAILURES
     async with teacher(completion("first"), *[refusal(500, "oops")] * many, completion("at last"), pace=Pace()) as (made, _):

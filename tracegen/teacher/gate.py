@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from tracegen.errors import BudgetError, TracegenError
 from tracegen.teacher.budget import Budget
-from tracegen.teacher.pacing import Pace, Pacer, Ticket
+from tracegen.teacher.pacing import FEW_FAILURES, PATIENCE_S, Pace, Pacer, Ticket
 
 NOTICED_S = 5.0
 """A shorter pause is not worth a word."""
@@ -65,7 +65,7 @@ class Gate:
         self._settle(ticket, prompt_tokens, answer_tokens)
         if self._is_told:
             self._is_told = False
-            self.news("The endpoint answers again.")
+            self.news("The endpoint answers again." if self.pacer.proven else "The endpoint answers.")
         self.pacer.succeed(ticket, self._clock(), prompt_tokens + answer_tokens)
         self._let_in()
 
@@ -126,6 +126,10 @@ class Gate:
         if self.pacer.is_away and not self._is_told:
             self._is_told = True
             self.news(f"{reason}. Waiting until it answers again, {self._give_up_after:g} minutes at most (--give-up-after).")
+        elif self.pacer.failures >= FEW_FAILURES and not self._is_told:
+            # It has never worked: minutes in which nothing happens, and without a bar nobody would know why.
+            self._is_told = True
+            self.news(f"{reason}. It has not answered yet, and is asked again for about {PATIENCE_S / 60:.0f} minutes.")
         elif pause_s >= TOLD_S and self._clock() + pause_s > self._told_until + TOLD_S:
             self._told_until = self._clock() + pause_s
             self.news(f"Waiting {pause_s / 60:.0f} minutes: {reason}.")
