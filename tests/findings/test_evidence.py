@@ -8,12 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.findings.rows_of_checks import FOLD, OUTPUT, TEXT, talk
-from tracegen.findings.evidence import Use, all_honest_failures, evidence_of, honest_failures, says_nothing_found
+from tracegen.findings.evidence import (
+    Use,
+    all_honest_failures,
+    evidence_of,
+    honest_failures,
+    needed_terms,
+    says_nothing_found,
+)
 from tracegen.findings.languages import language_name, language_of, prose_words
 from tracegen.findings.output import COPY_RUN, copied_share
 from tracegen.findings.secrets import secrets_in
 from tracegen.findings.signatures import applied
 from tracegen.traces.chat import read_chat
+from tracegen.traces.support import passage_of
 
 NOTHING = "No passage found."
 
@@ -81,6 +89,13 @@ def test_words_that_all_returns_show_tell_nothing_but_names_that_are_called_do()
     called = [page.replace("here.", "here, or other_name(1).") for page in pages]
     row = talk(*(("a", page) for page in called), output="local a = import 'b'; list.fold(a, sum) + other_name(a)")
     assert uses(row) == ["used"] * 3
+
+
+def test_methods_that_are_called_on_values_of_the_outputs_own_are_needed() -> None:
+    code = "class Deck {\n  deal(cards) {\n    cards.shuffle()\n    return cards.top\n  }\n}\nvar deck = 1\ndeck.deal(2)"
+    needed = {name for name, kind in needed_terms(code, passage_of("")) if kind == "name"}
+    assert "shuffle" in needed
+    assert not {"deal", "top", "cards"} & needed
 
 
 def test_a_row_without_its_failures_has_none() -> None:

@@ -240,3 +240,47 @@ def test_any_text_has_a_support_between_0_and_1_and_all_of_it_is_1(output: str, 
     whole = [passage_of(f"{term.text}") for term in rated.terms if term.status != "given"]
     again = rate(output, passage_of(prompt), whole, VOCABULARY)
     assert again.support in (None, 1.0) or again.of("documented") or again.of("undocumented")
+
+
+ADD_AND_COUNT = """### **add**(item)
+
+Appends it.
+
+### **count**
+
+The number of them.
+
+```
+# removed is a comment
+xs.add(1)
+```"""
+MANUAL = Vocabulary(
+    [
+        chunk("core/list.md", ("List class", "Methods"), ADD_AND_COUNT),
+        chunk("core/sequence.md", ("Sequence class", "map(change)"), "Goes through it. `parts.split(sign)` makes it."),
+        chunk("people.md", ("People",), "`person.name` is a field, `Random.new()` is not."),
+    ]
+)
+
+
+def needs(output: str) -> dict[str, str]:
+    return statuses(rate(output, passage_of(""), [], MANUAL))
+
+
+def test_methods_of_values_are_needed_whatever_the_value_is() -> None:
+    body = "book.title.split(1)\n    _books.add(book)\n    book.reads(1)\n    return _books.count"
+    assert needs(f"class Shelf {{\n  put(book) {{\n    {body}\n  }}\n}}").keys() == {"split", "add", "count"}
+
+
+def test_fields_and_methods_of_ones_own_are_not_needed() -> None:
+    assert not needs("class Shelf {\n  name(book) {\n    person = book\n    person.name\n    person.removed\n  }\n}")
+
+
+def test_what_an_import_brings_from_elsewhere_is_undocumented() -> None:
+    assert needs('import "tools" for Texts\n\nx = Texts.loud(y)') == {"Texts.loud": "undocumented"}
+
+
+def test_each_section_of_a_chunk_documents_its_name() -> None:
+    assert MANUAL.knows("count")
+    assert MANUAL.has_member("count", called=False)
+    assert not MANUAL.has_member("removed", called=False)

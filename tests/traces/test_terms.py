@@ -149,6 +149,52 @@ def test_a_variable_named_as_a_keyword_is_defined(code: str, name: str) -> None:
     assert "of" in terms_of("fn of(x) { x }").defined
 
 
+METHODS = """
+import "random" for Dice
+
+class Shelf {
+  construct new(books) { _books = books }
+  ==(other) { other is Shelf && other.count == _books.count }
+  titles_(least, order = 1) {
+    if(least < 0) refuse_("less than none")
+    return _books.where {|book| book.pages > least }.map {|book| book.title }.toList
+  }
+  refuse_(why) { Fiber.abort(why) }
+  loud { Fiber.abort(_books.join(", ")) }
+  static shuffled(books) {
+    __dice = Dice.new()
+    __dice.shuffle(books)
+    if (books) {
+      Button(books) {
+      }
+    }
+  }
+}
+"""
+
+
+def test_a_class_defines_methods_and_parameters_without_a_keyword() -> None:
+    terms = terms_of(METHODS)
+    assert {"titles_", "least", "order", "refuse_", "why", "shuffled", "books", "other"} <= terms.defined
+    assert not {"if", "Button", "return", "Dice"} & terms.defined
+    # What follows a brace or a parenthesis is a name, what follows a value of the text's own is a member.
+    assert {"map", "toList"} <= terms.names
+    assert terms.members == {"where", "count", "pages", "title", "join", "shuffle"}
+    assert "Dice.new" in terms.qualified
+
+
+def test_outside_of_a_class_only_types_tell_a_function_from_a_call_with_a_block() -> None:
+    defined = terms_of("int area(int wide, Size *high) {\n  return twice(wide) * high->y;\n}\nint main() {\n}").defined
+    assert defined == {"area", "wide", "high", "main"}
+    assert "fn" not in terms_of("shelf.map fn(book : item) {\n}").defined
+    assert not terms_of("describe(shelf) {\n}\nwhenever ready(shelf) {\n}\nelse if (shelf) {\n}").defined
+
+
+@pytest.mark.parametrize("code", ["assert std.length(name) > 0", "assert length(name) > 0", "let assert Ok(name) = length"])
+def test_what_is_asserted_of_is_not_defined(code: str) -> None:
+    assert not {"std", "length", "Ok", "assert", "lengt"} & terms_of(code).defined
+
+
 def test_prose_has_words_and_what_looks_like_code_in_it() -> None:
     terms = terms_of("The interpreter evaluates fields lazily. Use std.foldl, parse_int or `+:` with --tla-str; don't forget!")
     assert terms.qualified == {"std.foldl"}

@@ -111,7 +111,9 @@ def says_nothing_found(text: str) -> bool:
 def needed_terms(output: str, prompt: Passage) -> frozenset[tuple[str, Kind]]:
     """Return the terms of a desired output that neither its prompt gives nor it defines itself."""
     terms = cached_terms(output)
-    named: list[tuple[str, Kind]] = [(name, "name") for name in (terms.names | terms.compounds) - stop_words() if len(name) > 2]
+    # `xs.sort()` needs `sort`; what is not called may be a field of anybody's.
+    names = terms.names | terms.compounds | (terms.members & terms.called)
+    named: list[tuple[str, Kind]] = [(name, "name") for name in names - stop_words() if len(name) > 2]
     named += [(name, "qualified") for name in terms.qualified if not terms.is_file(name) and not _is_own(name, terms)]
     named += [(symbol, "symbol") for symbol in terms.symbols]
     return frozenset(term for term in named if not shows(prompt, *term))

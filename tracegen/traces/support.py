@@ -24,7 +24,7 @@ from typing import Literal
 from tracegen.records import Record, Row, Trace
 from tracegen.traces.chat import split_passages
 from tracegen.traces.prose import STOP_WORDS, stem_of
-from tracegen.traces.terms import Terms, code_of, names_in, symbols_in, terms_of
+from tracegen.traces.terms import Terms, code_of, members_of, names_in, symbols_in, terms_of
 from tracegen.traces.vocabulary import SEPARATOR, explains
 from tracegen.traces.vocabulary import Kind as Kind
 from tracegen.traces.vocabulary import Passage as Passage
@@ -34,7 +34,7 @@ from tracegen.traces.vocabulary import shows as shows
 
 Status = Literal["given", "shown", "documented", "undocumented"]
 
-MEASURE = 5
+MEASURE = 6
 """The version of the measure: raised with every change of what a support comes to, so that stored ones are known to be old."""
 MENTIONED = 0.5
 """The share of a term that returns only mention, though the documentation explains it."""
@@ -43,6 +43,8 @@ _TYPED = re.compile(r"\w+(?::\w+)+")
 _LETTERS = re.compile(r"-[a-zA-Z]{2,3}")
 _METHOD = re.compile(r"([\w/]+(?:\.\w+)+):(\w+[?!]?)")
 _IMPORT = re.compile(r"\b(?:import|use|require|include|open|from)\b[\s(\"']*([\w./:@-]+)")
+
+_IMPORT_LINE = re.compile(r"^[ \t]*(?:import|from)\b[^\n]*", re.M)
 
 
 class Term(Record):
@@ -121,9 +123,13 @@ def _term(text: str, kind: Kind, prompt: Passage, passages: Sequence[Passage], v
 
 def _needed(terms: Terms, output: str, prompt: Passage, vocabulary: Vocabulary) -> Iterator[tuple[str, Kind]]:
     """Yield the terms that count: all known ones, and of the unknown ones those that cannot be the output's own."""
-    imported = {part for path in _IMPORT.findall(code_of(output)) for part in SEPARATOR.split(path) if part}
+    code = code_of(output)
+    imported = {part for path in _IMPORT.findall(code) for part in SEPARATOR.split(path) if part}
+    # `import "essentials" for Strings`, `from essentials import strings`.
+    imported |= {name for line in _IMPORT_LINE.findall(code) for name in names_in(line)}
     qualified, methods = _without_files_and_methods(terms, vocabulary)
     names = {*terms.names, *methods}
+    members = set(terms.members)
     for name in sorted(qualified):
         parts = SEPARATOR.split(name)
         documented = vocabulary.count(name, "qualified") > 0
@@ -133,6 +139,7 @@ def _needed(terms: Terms, output: str, prompt: Passage, vocabulary: Vocabulary) 
         if own or not (documented or parts[0] in vocabulary.namespaces | imported):
             # A field of the output's own, or of the prompt's data, such as `self.total`: only `self` is knowledge.
             qualified.discard(name)
+            members.update(part for part in members_of(name) if part not in terms.defined)
             parts = parts if ":" in name else parts[:1]
             names.update(part for part in parts if len(part) > 1 and part not in terms.defined)
     # `runs-on` where the documentation has it, else what it consists of; the same for `@external`, and for `-rf`.
@@ -146,6 +153,8 @@ def _needed(terms: Terms, output: str, prompt: Passage, vocabulary: Vocabulary) 
     symbols = {symbol for symbol in symbols if vocabulary.count(symbol, "symbol") and vocabulary.knows(symbol)}
     apart |= {symbol for symbol in terms.symbols - symbols if not symbol.startswith("-")}
     names |= whole | ({part for name in apart for part in names_in(name.lstrip("@#%:\\"))} - terms.defined)
+    # `xs.sort()` needs `sort`, whatever `xs` is.
+    names |= {name for name in members if vocabulary.has_member(name, called=name in terms.called)}
     # `COUNT(` is `count`, where the documentation has that alone.
     names = {_as_documented(name, vocabulary) if name in terms.called else name for name in names}
     known = {name for name in names if vocabulary.knows(name)}

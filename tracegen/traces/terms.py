@@ -83,10 +83,12 @@ _DEFINING = (
     # A keyword of definition before it, or several: `local function f`. In `for type in kinds` it is `type`.
     re.compile(
         r"\b(?:let|local|var|val|const|def|defp|defmodule|fn|fun|func|function|type|class|struct|enum|trait|interface|module|mod|"
-        r"macro|proc|sub|method|mut|static|as|for|foreach|each|with|lambda|where|alias|data|record|assert|newtype)"
+        r"macro|proc|sub|method|mut|static|as|for|foreach|each|with|lambda|where|alias|data|record|newtype)"
         r"(?:[ \t]+-[\w-]+)*[ \t]+(?:(?:mut|rec|async|inline|static|const|fn|fun|func|function|class|struct|enum|type|macro)"
-        r"[ \t]+)*(?!(?:in|of|as)[ \t])([^\W\d]\w*)"
+        r"[ \t]+)*(?!(?:in|of|as|assert)[ \t])([^\W\d]\w*)"
     ),
+    # `let assert first = x` binds; `assert self.port > 0` and `assert ready(x)` ask.
+    re.compile(r"\bassert[ \t]+(?!(?:in|of|as)[ \t])([^\W\d]\w*)(?![\w.(]|::)"),
     # A function of something: `function Account:deposit(v)`, `def self.build`, `fun String.twice()`.
     re.compile(r"\b(?:function|func|fun|fn|def|sub|proc|method)[ \t]+[^\W\d]\w*(?:[.:]{1,2}[^\W\d]\w*)*[.:]{1,2}([^\W\d]\w*)"),
     re.compile(r"\buse[ \t]+([^\W\d]\w*)(?=[\w, \t]*<-)"),
@@ -101,6 +103,28 @@ _DEFINING = (
 )
 # The head of a clause, `path(X, Y) :-`, `area({W, H}) ->`, and a fact, `edge(a, b).`
 _CLAUSE = re.compile(r"^(?!fn\b|fun\b)([a-z]\w*)(?:\s*:-|\(([^\n]*)\)\s*(?::-|-->|->|when\b|\.[ \t]*$))", re.M)
+# What is defined by its place alone: `add(item, count) {` in a class, `int add(int a, int b) {` anywhere.
+_HEAD = re.compile(
+    r"^[ \t]*(?P<before>(?:[^\W\d][\w<>\[\].?*&:]{0,60}[ \t]+[*&]?){0,5})"
+    r"(?P<name>[^\W\d]\w*[?!]?|[^\w\s(){};]{1,3}|\[[\w, \t]{0,60}\]=?)\((?P<parameters>[^(){}\n]{0,200})\)[^\n(){};=]{0,60}\{",
+    re.M,
+)
+_CLASS = re.compile(
+    r"\b(?:class|trait|interface|struct|object|mixin|protocol|actor|contract|impl|extension)[ \t]+[^\W\d][^\n;{}()]{0,200}\{"
+)
+_PARAMETER = re.compile(r"(?:[^\W\d][\w<>\[\].?]*[ \t*&]+)*[^\W\d]\w*(?:[ \t]*:[^=]+)?(?:[ \t]*=.*)?\Z")
+_TYPED_PARAMETER = re.compile(r"[^\W\d][^\s*&]*[ \t*&]+[^\W\d]|[^\W\d]\w*[ \t]*:")
+# fmt: off
+_NO_HEAD = frozenset([
+    "and", "assert", "await", "case", "catch", "constructor", "def", "defer", "defp", "deinit", "do", "elif", "else",
+    "elseif", "elsif", "except", "fn", "for", "foreach", "fun", "func", "function", "get", "given", "go", "guard", "if",
+    "import", "in", "init", "is", "lambda", "let", "lock", "loop", "match", "new", "not", "of", "on", "operator", "or",
+    "proc", "raise", "receive", "repeat", "rescue", "return", "select", "set", "sub", "super", "switch", "synchronized",
+    "then", "this", "throw", "try", "unless", "until", "use", "using", "when", "where", "while", "with", "yield",
+])
+# fmt: on
+"""Words before a block with parentheses that define nothing, or a hook of the language, or what is read elsewhere."""
+_IMPORT_LINE = re.compile(r"^[ \t]*import\b(?:(?!\bas\b)[^\n])*", re.M)
 _VARIABLE = re.compile(r"(?<![\w?.:])_?[A-Z]\w*\b(?![(.:])")
 _CAPITAL_ASSIGNED = re.compile(r"^\s*[A-Z]\w*\s*=\s", re.M)
 _LISP = re.compile(
@@ -139,6 +163,8 @@ class Terms(NamedTuple):
     """The names that are called, `name(`: unknown ones are no variables."""
     words: frozenset[str] = frozenset()
     """The words of its prose, lower-cased."""
+    members: frozenset[str] = frozenset()
+    """What stands behind a dot after a value of the text's own, `sort` of `xs.sort()`: a method, or a field of anybody's."""
     compounds: frozenset[str] = frozenset()
     """What may be one name or several, as the documentation has it: `runs-on`, `string->list`, `let*`."""
 
@@ -187,7 +213,8 @@ def terms_of(text: str, language: str | None = None) -> Terms:
     bare = "\n".join(_bare(piece, language, shell=_is_shell([piece], language)) for piece in pieces)
     keys = frozenset(key for piece in pieces for key in _keys(piece.text))
     # Two underscores before it are a mark of the language's own hooks: `__index = ...`, `def __init__`.
-    defined = frozenset(name for name in _defined(bare) if not name.startswith("__")) - keys
+    bound = frozenset(_defined(bare)) - keys
+    defined = frozenset(name for name in bound if not name.startswith("__"))
     in_prose = _URL.sub(" ", prose)
     called = frozenset(re.findall(r"(?<!\w)([^\W\d]\w*[?!]?)\s*\(", bare))
     # What stands inside a compound or a qualified name is not a name of its own.
@@ -200,7 +227,7 @@ def terms_of(text: str, language: str | None = None) -> Terms:
     names = names_in(rest) | {*_LIKE_CODE.findall(in_prose), *keys} | hooks
     aliases = {alias: path for path, alias in _ALIAS.findall(bare)}
     qualified = {_in_full(name, aliases) for name in qualified}
-    own = {name for name in qualified if SEPARATOR.split(name)[0] in defined}
+    own = {name for name in qualified if SEPARATOR.split(name)[0] in bound}
     # `text:lower()` needs `lower`, whatever `text` is.
     names |= {name.rsplit(":", 1)[1] for name in own if re.search(r"(?<!:):\w+\Z", name)}
     names -= {name for name in names if name.rstrip("?!") in defined}
@@ -212,9 +239,15 @@ def terms_of(text: str, language: str | None = None) -> Terms:
         - defined,
         defined=defined,
         called=called,
+        members=frozenset(part for name in own for part in members_of(name)) - defined,
         compounds=frozenset(compounds - own - defined),
         words=frozenset(word.lower() for word in _PROSE_WORD.findall(_QUALIFIED.sub(" ", _FLAG.sub(" ", in_prose)))),
     )
+
+
+def members_of(name: str) -> list[str]:
+    """Return what stands behind the dots of a qualified name: of `xs.keys.sort` `keys` and `sort`."""
+    return re.findall(r"(?<=\.)[^\W\d]\w+[?!]?", name)
 
 
 def code_of(text: str) -> str:
@@ -308,9 +341,12 @@ def _defined(code: str) -> Iterator[str]:
     if capitals:
         yield from _VARIABLE.findall(code)
         return
+    # What is imported is not the text's own: `import "random" for Random`.
+    own = _IMPORT_LINE.sub(" ", code)
     for pattern in _DEFINING:
-        for match in pattern.finditer(code):
+        for match in pattern.finditer(own):
             yield from (group for group in match.groups() if group)
+    yield from _heads(code)
     for match in _PARAMETERS.finditer(code):
         for part in (group for group in match.groups() if group):
             for parameter in re.split(r",|(?<=\w)\s+(?=\w+$)", part):
@@ -322,6 +358,27 @@ def _defined(code: str) -> Iterator[str]:
             yield from (match[1], *parameters)
     for match in _LISP.finditer(code):
         yield from _bound(match["head"], match["name"], code[match.end() : match.end() + LISP_CHARS])
+
+
+def _heads(code: str) -> Iterator[str]:
+    """Yield the functions, and their parameters, that no keyword introduces: `add(item) {`, `int add(int a, int b) {`."""
+    in_class = _CLASS.search(code) is not None
+    for match in _HEAD.finditer(code):
+        before = match["before"].split()
+        parameters = [part.strip() for part in match["parameters"].split(",") if part.strip()]
+        if _NO_HEAD.intersection([*before, match["name"]]) - ({"new"} if before else set()) or not all(
+            map(_PARAMETER.match, parameters)
+        ):
+            continue
+        # Outside of a class, `ready(x) {` may as well be a call that a block is given to; so may `Button(x) {` within one.
+        typed = bool(before) and all(map(_TYPED_PARAMETER.match, parameters))
+        if not typed and (not in_class or (not before and match["name"][:1].isupper())):
+            continue
+        if re.match(r"\w", match["name"]):
+            yield match["name"].rstrip("?!")
+        for parameter in parameters:
+            names = _NAME.findall(parameter.split("=")[0].split(":")[0])
+            yield from names[-1:]
 
 
 def _bound(head: str, name: str | None, after: str) -> Iterator[str]:

@@ -31,6 +31,8 @@ RARE = 0.05
 
 CODE = re.compile(r"^(?P<fence>`{3,}|~{3,})[^\n]*\n(.*?)(?:^(?P=fence)|\Z)|`([^`\n]+)`", re.M | re.S)
 _FIRST = re.compile(r"\W*([\w.:/]+)")
+_HEADING = re.compile(r"^#{1,6} +(\S[^\n]*)$", re.M)
+_MEMBER = re.compile(r"(?<=[\w)\]}\"'?!]\.)([^\W\d]\w+[?!]?)(?=\s?[({])")
 _LONE_MARKED = re.compile(r"`([^\w\s`]+)`")
 # What stands before the first word of a line: marks of lists, quotes, headings, tables, links, emphasis and code.
 _LINE_START = r"^[\s>*_`|#+\-\d.:)\[\"]*"
@@ -71,6 +73,11 @@ def passage_of(text: str, place: str = "", headings: Sequence[str] = ()) -> Pass
 
 def _lone_marked(text: str) -> set[str]:
     return {mark for mark in _LONE_MARKED.findall(text) if len(mark) == 1}
+
+
+def _fence_or_code(match: re.Match[str]) -> str:
+    """Return backticked text as it stands, and nothing of a fence, in which `# x` is a comment."""
+    return match[3] or ""
 
 
 def shows(passage: Passage, term: str, kind: Kind) -> bool:
@@ -144,6 +151,7 @@ class Vocabulary:
         self._explained: dict[tuple[str, Kind], bool] = {}
         self._marked: set[str] = set()
         self._sections: set[str] = set()
+        self._members: set[str] = set()
         self.namespaces: set[str] = set()
         for number, chunk in enumerate(chunks):
             passage = passage_of(chunk.text, chunk.path, (chunk.title, *chunk.headings))
@@ -151,8 +159,12 @@ class Vocabulary:
             for table, keys in ((self._words, passage.words), (self._symbols, passage.symbols), (self._stems, passage.stems)):
                 for key in keys:
                     table[key].append(number)
-            self._marked.update(words_in(f"{passage.heading}\n{code_in(passage.text)}"), _lone_marked(passage.text))
-            self._sections.update(match[1] for heading in chunk.headings if (match := _FIRST.match(heading)))
+            # A chunk may be several small sections, each with its heading.
+            headings = [*chunk.headings, *_HEADING.findall(CODE.sub(_fence_or_code, passage.text))]
+            marked = "\n".join([passage.heading, *headings[len(chunk.headings) :], code_in(passage.text)])
+            self._marked.update(words_in(marked), _lone_marked(passage.text))
+            self._sections.update(match[1] for heading in headings if (match := _FIRST.match(heading)))
+            self._members.update(_MEMBER.findall(passage.text))
             self.namespaces.update(re.findall(r"\b([^\W\d]\w*)(?:\.|::|:(?=\w+[(/]))[^\W\d]", passage.text))
 
     def __len__(self) -> int:
@@ -173,6 +185,13 @@ class Vocabulary:
     def has_section(self, name: str) -> bool:
         """Return whether the heading of a section begins with a qualified name, or with its last part."""
         return self.count(name, "qualified") > 0 and bool({name, SEPARATOR.split(name)[-1]} & self._sections)
+
+    def has_member(self, name: str, *, called: bool) -> bool:
+        """Return whether a name behind a dot is the documentation's: a section has it, or a call where it is called.
+
+        What is not called may be a field of anybody's, whatever an example has.
+        """
+        return name in self._sections or (called and name in self._members and self.knows(name))
 
     def explains(self, number: int, term: str, kind: Kind) -> bool:
         """Return whether a chunk, by its number, explains a term."""
