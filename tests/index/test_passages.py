@@ -203,3 +203,32 @@ def test_a_passage_has_headings_between_sections_and_no_seam_where_a_block_was_c
     assert join_texts([table[0], chunk(f"{head}| 5 | 6 |")]).count("---") == 4  # another table
     code = [chunk("So:\n\n```go\na\n```"), chunk("```go\n  b\n```\n\nAfter.", "\n\n")]
     assert join_texts(code) == "So:\n\n```go\na\n\n  b\n```\n\nAfter."
+
+
+@pytest.mark.parametrize(
+    ("before", "headings", "text", "joined"),
+    [
+        (("A", "B"), ("A", "C"), "Text.", "## C\n\nText."),
+        (("A", "B", "x"), ("A", "C", "x"), "Text.", "## C\n\n### x\n\nText."),
+        (("A",), ("A", "B", "x"), "Text.", "## B\n\n### x\n\nText."),
+        # A group of small sections that follows a section of the same parent.
+        (("A", "B", "x"), ("A", "B"), "### y\n\nText.", "### y\n\nText."),
+        (("A", "B", "x"), ("A",), "## C\n\nText.", "## C\n\nText."),
+        # The same heading again, with a text of its own.
+        (("A", "B", "x"), ("A", "B"), "Text.", "## B\n\nText."),
+        (("A",), (), "Text.", "Text."),
+    ],
+)
+def test_a_section_within_a_passage_has_the_headings_that_are_new(
+    before: tuple[str, ...], headings: tuple[str, ...], text: str, joined: str
+) -> None:
+    first = Chunk(id="0" * 16, path="a.md", title="A", headings=before, text="Before.", start_line=1, end_line=1)
+    assert join_texts([first, first.model_copy(update={"headings": headings, "text": text})]) == f"Before.\n\n{joined}"
+
+
+def test_the_headings_of_a_passage_count_in_its_size(tmp_path: Path) -> None:
+    sections = "\n\n".join(f"## {place} {'long ' * 9}\n\n### same\n\n{paragraph(place)}" for place in range(30))
+    index = index_of(tmp_path, {f"page{page}.md": f"# Page {page}\n\n{sections}" for page in range(4)})
+    hits = index.search("word1x1 word5x2 word9x3 word12x4 word22x5", k=4)
+    assert "### same" in hits[0].chunk.text
+    assert len(render(hits)) <= 4 * PASSAGE_CHARS

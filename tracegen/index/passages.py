@@ -13,7 +13,7 @@ import numpy as np
 
 from tracegen.corpus.pages import continued
 from tracegen.index.ranking import DEFINITION, Found, Scores
-from tracegen.index.reader import Reader, heading_line
+from tracegen.index.reader import Reader, heading_lines
 from tracegen.index.tool import LONGEST_PASSAGE, PASSAGE_CHARS
 from tracegen.records import Chunk, Hit
 
@@ -243,7 +243,7 @@ def join_texts(chunks: Sequence[Chunk]) -> str:
     text = chunks[0].text
     for before, chunk in pairwise(chunks):
         if chunk.headings != before.headings:
-            text += f"\n\n{heading_line(chunk)}{chunk.text}"
+            text += f"\n\n{heading_lines(chunk, before)}{chunk.text}"
         elif chunk.joint is None:
             text += f"\n\n{chunk.text}"
         else:

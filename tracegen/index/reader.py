@@ -48,10 +48,12 @@ class Reader:
         return [self.chunk(number) for number in numbers]
 
     def size(self, number: int) -> int:
-        """Return the size of a chunk's text in a passage, at most: with the empty line behind it, and its section's heading."""
+        """Return the size of a chunk's text in a passage, at most: with the empty line behind it, and headings."""
         if not self._sizes[number]:
-            chunk, begins = self.chunk(number), not self.same_section(number, number - 1)
-            self._sizes[number] = self._measure((heading_line(chunk) if begins else "") + chunk.text + "\n\n")
+            chunk, headings = self.chunk(number), ""
+            if self.same_document(number, number - 1) and not self.same_section(number, number - 1):
+                headings = heading_lines(chunk, self.chunk(number - 1))
+            self._sizes[number] = self._measure(headings + chunk.text + "\n\n")
         return self._sizes[number]
 
     def sizes(self, numbers: range) -> int:
@@ -107,6 +109,16 @@ class Reader:
         return frozenset(tuple(words[start : start + SHINGLE_WORDS]) for start in starts)
 
 
-def heading_line(chunk: Chunk) -> str:
-    """Return the heading of a chunk's section as it stands within a passage, or nothing where there is none."""
-    return f"{'#' * len(chunk.headings)} {chunk.headings[-1]}\n\n" if chunk.headings else ""
+def heading_lines(chunk: Chunk, before: Chunk) -> str:
+    """Return what stands within a passage where a section begins: its headings, without those that both have.
+
+    A group of small sections brings their headings with it, and its own heading stands further above.
+    """
+    common = 0
+    while common < min(len(chunk.headings), len(before.headings)) and chunk.headings[common] == before.headings[common]:
+        common += 1
+    if common == len(chunk.headings) and not chunk.text.startswith("#" * (common + 1) + " "):
+        common -= 1
+    return "".join(
+        f"{'#' * level} {chunk.headings[level - 1]}\n\n" for level in range(max(common, 0) + 1, len(chunk.headings) + 1)
+    )
