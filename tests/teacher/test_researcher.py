@@ -154,6 +154,8 @@ def test_what_only_points_at_something_is_not_explained(sentence: str) -> None:
         ("set bit 3 of the flags", "check if a value is in a set"),
         ("Run a script before the build", "fold a list into one value"),
         ("A bit of background: nobody else knows it", "bitwise operations"),
+        ("Accounts are used from multiple threads in multiple ways", "remainder of an integer division"),
+        ("The word is made up of one or more letters", "guards in a case expression"),
         ("A bit of background: nobody else knows it", "if, else if and else"),
         ("I have already told you", "check if a value is in a set"),
         ("It says 'attempt to raise an invalid signal', why?", "return an error"),

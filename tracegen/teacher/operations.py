@@ -85,7 +85,7 @@ parse a string as an integer | number 1.1 | digits + string, parse + number, num
 parse hexadecimal or octal numbers | number 1.3 | hex, octal, hexadecimal
 convert an integer to a string | number 1.1 | number + string, as string, as strings, digits, numerals, values + strings,
     key + strings, int->string
-remainder of an integer division | number 1.1 | divisible, remainder, modulo, mod, multiples, multiple of, prime, primes,
+remainder of an integer division | number 1.1 | divisible, remainder, modulo, mod, multiples of, prime, primes,
     factors, leap, evenly, gcd, fizzbuzz, wrapping around, wrapping, round robin, factor, n odd
 divide two numbers | number 0.7 | average, ratio, divide, quotient, half, percentage, percent, avg, divided, per second
 average of a {list} of numbers | number | avg, average, mean value, the mean
@@ -230,7 +230,7 @@ generic types | record 0.8 | generic + type, generics, any type, type parameter,
 tuples | record | tuple, tuples
 match on several cases | | cases, pattern matching, pattern match, depending on, rules, variants, enum, match + on
 if, else if and else | 0.9 | ternary, if/else, depending on, otherwise, if else, else branch, kind
-guards in a case expression | 0.8 | greater than, less than, or more, at least
+guards in a case expression | 0.8 | greater than, less than, at least
 combine boolean conditions | 0.8 | true if, both + true, neither, boolean, unless, xor, false, touching
 recursive function | function 1.1 | recursion, recursive, steps, recursively, tail-recursive, tree, at every depth, nested
     objects, keep + until, repeat + until, process + until
