@@ -1,5 +1,11 @@
 """HTML: main content, code with its language, tables, lists, fragments, lines."""
 
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from tracegen.corpus import webpage
 from tracegen.corpus.webpage import read_webpage
 from tracegen.records import Block
 
@@ -196,6 +202,18 @@ def test_the_title_of_a_page_of_many_first_headings_is_declared() -> None:
     assert headed("<title>GHC.Prim</title><h1>Char</h1><p>a<h1>Int</h1><h3>b</h3>") == [
         "# GHC.Prim", "## Char", "a", "## Int", "#### b"
     ]  # fmt: skip
+
+
+def test_the_headings_of_a_long_page_are_compared_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[object] = []
+
+    def least(them: Iterable[Any]) -> Any:
+        compared.append(them)
+        return min(them)
+
+    monkeypatch.setattr(webpage, "min", least, raising=False)
+    assert read_webpage("<title>T</title>" + "".join(f"<h2>{number}</h2><p>b</p>" for number in range(100))).title == "T"
+    assert len(compared) < 10
 
 
 def test_code_within_code_is_one_piece_of_code() -> None:

@@ -82,7 +82,8 @@ def read_webpage(text: str) -> Page:
 def _needs_title(blocks: tuple[Block, ...]) -> bool:
     """Tell whether the page's first heading is not its title: others are beside it, or it says nothing."""
     headings = [(block.level, block.text) for block in blocks if block.kind == "heading"]
-    top = {text for level, text in headings if level == min(headings)[0]}
+    first_level = min(level for level, _ in headings) if headings else 0  # once: a page may have a hundred thousand headings
+    top = {text for level, text in headings if level == first_level}
     return bool(headings) and (headings[0][1].casefold() in WORDLESS_TITLES or (len(top) > 1 and headings[0][1] in top))
 
 
