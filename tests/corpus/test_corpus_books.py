@@ -109,6 +109,11 @@ def test_chapters_of_an_epub_in_the_order_of_the_book() -> None:
     assert [(each.text, each.start_line) for each in page.blocks] == [("One", 2), ("first", 3), ("Two", 4), ("second", 4)]
 
 
+def test_a_chapter_that_is_named_many_times_is_read_once() -> None:
+    book = BOOK | {"OPS/book.opf": PACKAGE.replace('<itemref idref="b"/>', '<itemref idref="b"/>' * 1000)}
+    assert [block.text for block in read_epub(epub(book)).blocks] == ["One", "first", "Two", "second"]
+
+
 def test_bombs_and_broken_epubs_have_a_reason() -> None:
     assert read_epub(epub({**BOOK, "OPS/b.xhtml": "0" * 50_000_000})).problem == "archive that unpacks to too much"
     whole = epub(BOOK)

@@ -43,7 +43,8 @@ def _read(book: zipfile.ZipFile) -> Page:
     title = next((" ".join("".join(each.itertext()).split()) for each in _all(package, "title")), "")
     blocks: list[Block] = []
     line = 0
-    for path in _chapters(package, posixpath.dirname(package_path)):
+    # Each once, however often it is named: a book of 2 kB can name a chapter a million times.
+    for path in dict.fromkeys(_chapters(package, posixpath.dirname(package_path))):
         text = decode(_bytes(book, path), webpage=True) or ""
         last = text.count("\n") + 1
         for block in read_webpage(text).blocks:
