@@ -22,6 +22,11 @@ def test_headings_and_listings_with_their_lines() -> None:
     ]
 
 
+def test_attributes_below_the_author_and_the_version_of_a_book() -> None:
+    text = "= Book\nAda Who <ada@example.org>\nv1.0, 2024-01-01\n:toc:\n:name: Red\n\nThe {name} one.\n:not: this\n"
+    assert texts(text) == ["# Book", "Ada Who <ada@example.org>\nv1.0, 2024-01-01", "The Red one.\n:not: this"]
+
+
 def test_attributes_links_and_what_is_dropped() -> None:
     text = """\
 = The {name} Book

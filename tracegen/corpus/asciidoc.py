@@ -140,7 +140,7 @@ class _Reader:
         elif not self.paragraph and self._is_underlined(line):
             self.number += 1
             self._heading(line, _UNDERLINES.index(self.lines[self.number][0]) + 1, 2)
-        elif attribute and not self.paragraph:
+        elif attribute and (not self.paragraph or self._is_in_header()):
             self.attributes[attribute.group(1)] = attribute.group(2) or ""
         elif _DROPPED.fullmatch(line):
             if line == "+":
@@ -155,6 +155,10 @@ class _Reader:
         else:
             return False
         return True
+
+    def _is_in_header(self) -> bool:
+        """Tell whether the lines being read stand right below the document's title: author and version, then attributes."""
+        return len(self.blocks) == 1 and self.blocks[0].kind == "heading" and self.start == self.blocks[0].end_line
 
     def _is_underlined(self, line: str) -> bool:
         """Tell whether the next line makes a heading of this one: as long as it, give or take one."""
