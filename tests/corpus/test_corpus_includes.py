@@ -46,6 +46,18 @@ def test_an_example_stands_where_its_page_shows_it(tmp_path: Path, name: str, te
     assert all(1 <= block.start_line <= block.end_line <= len(lines) for block in page.blocks)
 
 
+def test_what_one_directive_takes_in_ends_before_the_next(tmp_path: Path) -> None:
+    page = "T\n=\n\n.. include:: b.txt\n.. literalinclude:: x.py\n.. include:: b.txt\n   :start-line: 1\n"
+    blocks = pages(tmp_path, {"a.rst": page, "b.txt": "Words.\n\nMore.\n", "x.py": "go()\n"})["a.rst"].blocks
+    assert [(block.text, block.start_line) for block in blocks[1:]] == [
+        ("Words.", 4),
+        ("More.", 4),
+        ("```python\ngo()\n```", 5),
+        ("Words.", 6),
+        ("More.", 6),
+    ]
+
+
 def test_text_is_taken_in_and_what_is_in_that_as_well(tmp_path: Path) -> None:
     files = {"a.rst": "T\n=\n\n.. include:: b.txt\n", "b.txt": "Words.\n\n.. include:: c.txt\n", "c.txt": "More words.\n"}
     assert [block.text for block in pages(tmp_path, files)["a.rst"].blocks] == ["T", "Words.", "More words."]

@@ -170,6 +170,12 @@ def test_what_changed_is_read_with_its_version(directive: str, expected: str) ->
     assert texts(directive + "\n") == [expected]
 
 
+def test_a_condition_is_no_word_of_the_page() -> None:
+    assert texts(".. only:: html and not epub\n\n   Shown.\n\n.. container:: wide\n\n   Seen.\n") == ["Shown.", "Seen."]
+    assert texts(".. only:: html\n   Shown.\n\n.. container::\n\n   Seen.\n") == ["Shown.", "Seen."]
+    assert shown("T\n=\n\n.. only:: html\n\n   Shown.\n")[1][-2:] == (6, 6)
+
+
 def test_tables_are_rows() -> None:
     grid = "====  ====\na     b\n====  ====\n1     ``|``\n====  ====\n"
     listed = ".. list-table:: Names\n   :header-rows: 1\n\n   * - a\n     - b\n   * - 1\n     - ``2``\n"

@@ -52,6 +52,7 @@ class _Wanted(NamedTuple):
     style: str  # "text", "rst" or "fence": what its lines are put into
     language: str
     options: dict[str, str]
+    apart: bool  # whether its lines are no part of the paragraph above or below, whatever they are
 
 
 def includes_of(data: bytes, place: Path, root: Path) -> bytes:
@@ -127,12 +128,16 @@ def _expanded(source: list[str], place: Path, root: Path, depth: int) -> Iterato
             number += 1
             continue
         inner = _selected(_lines_of(wanted.place), wanted.options)
+        if wanted.apart:
+            yield "", number + 1
         nested = wanted.style == "text" and depth > 1
         # A line at a time: files that take in one another often have more lines than anybody waits for.
         for line in (
             (line for line, _ in _expanded(inner, wanted.place, root, depth - 1)) if nested else _wrapped(inner, wanted)
         ):
             yield (wanted.indent + line if line else ""), number + 1
+        if wanted.apart:
+            yield "", wanted.end
         number = wanted.end
 
 
@@ -158,7 +163,7 @@ def _wanted(source: list[str], number: int, place: Path, root: Path) -> _Wanted 
         options["part"] = parts[0] if parts else match["vitepress_part"] or match["docfx_part"]
     options |= _attributes(match["adoc_options"] or "", ",") | _attributes(match["docfx_options"] or "", "&")
     language = options.get("language") or match["docfx_language"] or LANGUAGES.get(PurePosixPath(path).suffix[1:].lower(), "")
-    return _Wanted(file, match["indent"], end, _style(match, options), language, options)
+    return _Wanted(file, match["indent"], end, _style(match, options), language, options, bool(match["rst"]))
 
 
 def _style(match: re.Match[str], options: dict[str, str]) -> str:
@@ -278,5 +283,4 @@ def _wrapped(lines: list[str], wanted: _Wanted) -> list[str]:
         return lines
     if wanted.style == "fence":
         return fenced("\n".join(lines), wanted.language).split("\n")
-    # What is not indented ends a directive.
-    return [f".. code-block:: {wanted.language}".rstrip(), "", *(f"   {line}" if line else "" for line in lines), ""]
+    return [f".. code-block:: {wanted.language}".rstrip(), "", *(f"   {line}" if line else "" for line in lines)]

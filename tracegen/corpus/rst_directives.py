@@ -35,9 +35,10 @@ _CODE = frozenset([
 _LANGUAGES = {"testcode": "python", "doctest": "python", "ipython": "python", "plot": "python", "jupyter-execute": "python"}
 _EXAMPLES = frozenset(["example", "run", "repl", "shell", "session"])  # of a domain
 _CONTENT = frozenset([
-    "only", "ifconfig", "glossary", "hlist", "acks", "container", "compound", "class", "rst-class", "cssclass",
-    "epigraph", "highlights", "pull-quote", "centered", "tab-set", "tabs", "grid", "line-block",
+    "glossary", "hlist", "acks", "compound", "class", "rst-class", "cssclass", "epigraph", "highlights", "pull-quote",
+    "centered", "tab-set", "tabs", "grid", "line-block",
 ])  # fmt: skip
+_CONDITIONS = frozenset(["only", "ifconfig", "container"])
 _OBJECTS = frozenset([
     "function", "class", "method", "classmethod", "staticmethod", "attribute", "data", "exception", "decorator",
     "decoratormethod", "property", "type", "macro", "struct", "enum", "enumerator", "union", "var", "member", "concept",
@@ -95,6 +96,16 @@ class _Words(_Tolerant):
 
     def run(self) -> list[nodes.Node]:
         return self.inside(nodes.container(label=LABELS.get(self.kind, "")))
+
+
+class _Conditional(_Tolerant):
+    """Content under a condition, `only:: html`, or of a style: what it is under is no word of the page."""
+
+    def run(self) -> list[nodes.Node]:
+        if self.block_text.partition("\n")[0].partition("::")[2].strip():
+            self.content.trim_start(1)
+            self.content_offset += 1
+        return self.inside(nodes.container())
 
 
 class _Version(_Tolerant):
@@ -217,6 +228,7 @@ _GROUPS: list[tuple[Collection[str], type[Directive]]] = [
     (_IGNORED, _Ignored),
     (_CODE, _Code),
     (_CONTENT, _Words),
+    (_CONDITIONS, _Conditional),
     (("figure",), _Figure),
     (("math",), _Math),
 ]
