@@ -111,6 +111,32 @@ def test_dialects(text: str, kept: list[str]) -> None:
     assert texts(text) == kept
 
 
+def test_attributes_of_kramdown_are_no_words_and_tuples_are() -> None:
+    text = """\
+## A
+{: #a .b}
+
+One.
+{: .x lang="en" }
+
+{:.note}
+> Two.
+
+    {:ok, three}
+
+{:error, :four}
+
+1. Contents
+{:toc}
+"""
+    assert texts(text) == ["## A", "One.", "> Two.", "    {:ok, three}", "{:error, :four}", "1. Contents"]
+
+
+def test_a_component_may_end_right_behind_a_word() -> None:
+    text = 'Use <Tip title="So">the `x`</Tip> of a List<String>, <Badge>new</Badge>.\n'
+    assert texts(text) == ["Use **So**the `x` of a List<String>, new."]
+
+
 @given(st.lists(st.sampled_from(["words", ":::note", ":::",
                                  "!!! note", "    words", "```", "```{note}", "```{toctree}",
                                  "<Tab>",

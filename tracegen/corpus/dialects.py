@@ -20,7 +20,10 @@ _LONGEST_MARK = 300
 _BLOCK = re.compile(r"(\s*)/{3,}(?:\s*([a-z][\w-]*)(?:\s*\|\s*(.*?))?)?\s*")  # of PyMdown
 _ALERT = re.compile(r"^(\s*(?:>\s*)+)\[!(\w+)\][+-]?\s*(.*)$")
 _DROPPED = re.compile(
-    r"\s*(?:>\s*)*(?:\[!(?:include|code|video|div|image)\b.*\]\)?.*|\([\w.:/-]+\)=|\{/\*.*\*/\}|\[\[?_?toc_?\]?\])\s*", re.I
+    r"\s*(?:>\s*)*(?:\[!(?:include|code|video|div|image)\b.*\]\)?.*|\([\w.:/-]+\)=|\{/\*.*\*/\}|\[\[?_?toc_?\]?\]"
+    # of kramdown, and no tuple of Elixir
+    r"|\{:(?:\s*(?:[.#][\w:-]++|[\w-]++=(?:\"[^\"\n]*\"|'[^'\n]*')|toc\b))+\s*\})\s*",
+    re.I,
 )
 _INCLUDE = re.compile(r"\[!INCLUDE\s*(?:\[[^\]]*\])?\([^)]*\)\]|\{/\*.*?\*/\}|<a\s+(?:name|id)=[^<>]*>([^<>]*)</a>", re.I)
 _TAB = re.compile(r"\s*#+\s*\[([^\]]+)\]\(#tab/[^)]*\)\s*")
@@ -48,7 +51,7 @@ _ICON = re.compile(
     r"(?P<code>(?<!`)(`+)(?!`)[^\n]*?(?<!`)\2(?!`))|:(?:material|octicons|fontawesome|simple)-[\w-]+:(?:\{[^{}\n]*\})?[ \t]*"
 )
 _LINK_ATTRIBUTES = re.compile(r"(\]\([^()\n]*\)|\]\[[^\]\n]*\])\{:?\s*[.#][^{}\n]*\}")
-_COMPONENT = re.compile(r"`[^`\n]+`|(?<![\w`])<(/?)([A-Z][\w.]*)((?:\s[^<>]{0,2000})?)(/?)>")
+_COMPONENT = re.compile(r"`[^`\n]+`|(?:(?<![\w`])<|<(?=/))(/?)([A-Z][\w.]*)((?:\s[^<>]{0,2000})?)(/?)>")
 _CLOSED = re.compile(r"</([A-Z][\w.]*)\s*>|<([A-Z][\w.]*)(?:\s[^<>]{0,2000})?/>")
 _LABEL = re.compile(r"""\b(?:label|title|header|name)=(?:\{\s*)?["']([^"'\n]{1,100})["']""")
 _CODE_DIRECTIVES = {"code-block", "code", "sourcecode", "code-cell", "testcode", "doctest", "prompt", "parsed-literal"}
@@ -69,6 +72,7 @@ _TRIGGERS = (
     "}`",
     ")=",
     "{/*",
+    "{:",
     "<a ",
     "\n///",
     "\n    ///",
