@@ -14,7 +14,7 @@ from tests.index.conftest import FakeEmbedder
 from tracegen.corpus import embedded_text
 from tracegen.errors import EmbedderError
 from tracegen.index import build_index, open_index
-from tracegen.index.reranker import RERANKED, Reranker
+from tracegen.index.reranker import RERANKED, Reranker, load_reranker
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *(f"w{number}" for number in range(100))]
 
@@ -95,6 +95,16 @@ def test_a_model_that_cannot_be_had_is_a_sentence(tmp_path: Path, model: Path, i
         pytest.raises(EmbedderError, match="cannot load the reranking model in"),
     ):
         index.search("topic")
+
+
+def test_no_embedding_model_is_advised_in_the_place_of_a_reranker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    for name in ("owner/nowhere", "no good name", str(tmp_path / "missing")):
+        with pytest.raises(EmbedderError, match=r"reranking model .*--rerank.*: then nothing is reranked") as caught:
+            load_reranker(name)
+        assert "MiniLM" not in str(caught.value)
+    with pytest.raises(EmbedderError, match=r"is not a reranking model.* Give the folder of a cross-encoder\."):
+        load_reranker(str(tmp_path))
 
 
 def test_a_model_without_one_score_is_refused(model: Path, index_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

