@@ -2,6 +2,7 @@
 
 import base64
 import codecs
+import struct
 
 import pytest
 from hypothesis import given
@@ -36,6 +37,14 @@ def test_reads_encodings(text: str, encoding: str) -> None:
 def test_reads_utf16_of_both_byte_orders() -> None:
     assert decode(codecs.BOM_UTF16_LE + "größer".encode("utf-16-le")) == "größer"
     assert decode(codecs.BOM_UTF16_BE + "größer".encode("utf-16-be")) == "größer"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_reads_western_utf16_without_a_mark_and_no_numbers(encoding: str) -> None:
+    assert decode(FRENCH.encode(encoding)) == FRENCH
+    order = "<" if encoding == "utf-16-le" else ">"
+    assert decode(struct.pack(f"{order}200H", *range(200))) is None
+    assert decode(struct.pack(f"{order}135I", *range(65, 200))) is None
 
 
 def test_one_accent_in_much_ascii_is_latin() -> None:

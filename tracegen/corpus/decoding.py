@@ -40,6 +40,9 @@ def _decode(data: bytes, *, webpage: bool) -> str | None:
     for bom, encoding in _BOMS:
         if data.startswith(bom):
             return data.decode(encoding, errors="replace")
+    unmarked = _unmarked_utf16(data[:_SAMPLE])
+    if unmarked:
+        return data.decode(unmarked, errors="replace")
     if _is_binary(data):
         return None
     try:
@@ -53,6 +56,14 @@ def _decode(data: bytes, *, webpage: bool) -> str | None:
         return data.decode("utf-8", errors="replace")
     guessed = _guess(data, where)
     return None if guessed is None else data.decode(guessed, errors="replace")
+
+
+def _unmarked_utf16(head: bytes) -> str:
+    """Return which UTF-16 it is that has no byte-order mark, "" for none: of Western text nearly every other byte is zero."""
+    high, low = head[::2].count(0), head[1::2].count(0)
+    if min(high, low) or max(high, low) <= len(head) * 0.4:
+        return ""
+    return "utf-16-le" if low else "utf-16-be"
 
 
 def _is_binary(data: bytes) -> bool:
