@@ -37,6 +37,8 @@ class Block(Record):
     """Depth of a heading, 1 to 6; 0 for every other kind."""
     language: str = ""
     """Language of a code block as its fence names it, or "" where it names none."""
+    anchor: str = ""
+    """The id by which links lead to a heading, or "" where the file gives it none."""
 
 
 class Document(Record):
@@ -80,6 +82,8 @@ class Chunk(Record):
     """Last line in the file, inclusive."""
     duplicate_of: str | None = None
     """Id of the first chunk of the corpus that says the same, or nearly; None where there is none."""
+    anchor: str | None = None
+    """The id by which links lead to its section, or to the nearest one above it that has one; None where none has."""
     joint: str | None = None
     """What stood between it and the chunk before, where it goes on with the last block of that one; None where it does not."""
 
@@ -118,6 +122,7 @@ class Hit(Record):
             headings=chunk.headings,
             start_line=chunk.start_line,
             end_line=chunk.end_line,
+            anchor=chunk.anchor,
             rank=self.rank,
             score=self.score,
             parts=self.parts,
@@ -137,6 +142,8 @@ class Source(Record):
     """First line in the file, counted from 1."""
     end_line: int
     """Last line in the file, inclusive."""
+    anchor: str | None = None
+    """The id by which links lead there, where the file has one."""
     rank: int
     """Place in the return, counted from 1."""
     score: float

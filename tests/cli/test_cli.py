@@ -67,6 +67,16 @@ def test_search_prints_what_the_model_gets(tracegen: Run, sample_index: Path) ->
     assert [hit["rank"] for hit in hits] == list(range(1, len(hits) + 1))
 
 
+def test_search_shows_the_anchor_of_a_section_where_the_file_has_one(tracegen: Run, tmp_path: Path) -> None:
+    docs, index = tmp_path / "docs", tmp_path / "index"
+    docs.mkdir()
+    docs.joinpath("lists.md").write_text("# Lists\n\n## fold {#fold}\n\nFolds a list into one value.\n", encoding="utf-8")
+    assert tracegen("index", docs, "--index", index).code == 0
+    assert "lists.md#fold:" in tracegen("search", "fold", "--index", index, "--scores").err
+    [hit] = json.loads(tracegen("search", "fold", "--index", index, "--json").out)
+    assert hit["chunk"]["anchor"] == "fold"
+
+
 def test_search_without_an_index_or_a_query(tracegen: Run, tmp_path: Path, sample_index: Path) -> None:
     ended = tracegen("search", "x", "--index", tmp_path / "none")
     assert ended.code == 1

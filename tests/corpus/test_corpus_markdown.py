@@ -19,9 +19,9 @@ def texts(text: str) -> list[str]:
 def test_headings_have_levels_words_and_lines() -> None:
     text = "# A `b` *c* [d](e) <kbd>f</kbd> {#anchor}\n\nSetext\ntwo\n===\n\nUnder { #under }\n---\n#### Four ####\n#\ntext"
     assert read_markdown(text).blocks == (
-        Block(kind="heading", text="A b c d f", level=1, start_line=1, end_line=1),
+        Block(kind="heading", text="A b c d f", level=1, start_line=1, end_line=1, anchor="anchor"),
         Block(kind="heading", text="Setext two", level=1, start_line=3, end_line=5),
-        Block(kind="heading", text="Under", level=2, start_line=7, end_line=8),
+        Block(kind="heading", text="Under", level=2, start_line=7, end_line=8, anchor="under"),
         Block(kind="heading", text="Four", level=4, start_line=9, end_line=9),
         Block(kind="prose", text="text", start_line=11, end_line=11),
     )

@@ -68,7 +68,8 @@ def _scores_table(hits: "list[Hit]") -> str:
     for hit in hits:
         dense = _place(hit.dense_rank, hit.dense_score)
         lexical = _place(hit.lexical_rank, hit.lexical_score)
-        source = f"{hit.chunk.path}:{hit.chunk.start_line}-{hit.chunk.end_line}"
+        anchor = f"#{hit.chunk.anchor}" if hit.chunk.anchor else ""
+        source = f"{hit.chunk.path}{anchor}:{hit.chunk.start_line}-{hit.chunk.end_line}"
         name = "yes" if hit.named else "-"
         lines.append(f"{hit.rank:>4}  {hit.score:.4f}  {dense:<15}  {lexical:<15}  {name:<4}  {hit.chunk.id}  {source}")
     return "\n".join(lines)

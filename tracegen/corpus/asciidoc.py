@@ -30,6 +30,7 @@ _URL = re.compile(r"(https?://[^\s\[\]<>]+)\[([^\]]*)\]")
 _REFERENCE = re.compile(r"\{([\w-]+)\}")
 _MONOSPACE = re.compile(r"`\+([^`\n]+?)\+`|(?<![\w`+])\+([^\s+`][^+\n]*)\+(?![\w+])")
 _ANCHOR = re.compile(r"\[\[[^\]]*\]\]|\[#[^\]]*\](?=\S)|anchor:[\w-]+\[[^\]]*\]")
+_ID = re.compile(r"\[\[([^\],]+)[^\]]*\]\]|\[[^\]#\s]*#([^\],.%]+)[^\]]*\]")
 _KNOWN = {"nbsp": " ", "empty": "", "blank": "", "sp": " ", "plus": "+", "vbar": "|", "asterisk": "*", "backtick": "`",
           "lt": "<", "gt": ">", "amp": "&", "cpp": "C++"}  # fmt: skip
 
@@ -55,6 +56,7 @@ class _Reader:
         self.lead = ""  # what the next paragraph begins with: a block's title, `Note: `
         self.lead_line = 1
         self.language: str | None = None  # of the next listing, where it is said
+        self.anchor = ""  # of the next heading, where it is said
 
     def read(self) -> None:
         while self.number < len(self.lines):
@@ -133,6 +135,8 @@ class _Reader:
 
     def _single(self, line: str) -> bool:
         """Take in a line that stands for itself; False where it is text."""
+        if not self.paragraph and (named := _ID.fullmatch(line)):
+            self.anchor = named.group(1) or named.group(2)
         heading = _HEADING.fullmatch(line)
         attribute = _ATTRIBUTE.fullmatch(line)
         if heading:
@@ -172,8 +176,11 @@ class _Reader:
         self.end_paragraph()
         self._end_lead()
         words = self._inline(text).replace("`", "").strip()
+        named = _ID.match(text)
+        anchor = (named.group(1) or named.group(2)) if named else self.anchor
         if words:
-            self.blocks.append(heading_block(words, level, self.number + 2 - lines, self.number + 1))
+            self.blocks.append(heading_block(words, level, self.number + 2 - lines, self.number + 1, anchor))
+        self.anchor = ""
 
     def _block_attributes(self, line: str) -> None:
         line = _REFERENCE.sub(lambda match: self.attributes.get(match.group(1), _language_named(match.group(1))), line)
@@ -192,7 +199,7 @@ class _Reader:
             self._open_listing()
             return
         if not self.paragraph:
-            self.start = self.number
+            self.start, self.anchor = self.number, ""
         self.paragraph.append(line)
 
     def _open_listing(self) -> None:

@@ -53,6 +53,7 @@ def _chunk(document: Document, draft: Draft, headings: tuple[str, ...], text: st
         text=text,
         start_line=draft.pieces[0].start_line,
         end_line=max(piece.end_line for piece in draft.pieces),
+        anchor=next((each.heading.anchor for each in reversed(draft.path) if each.heading and each.heading.anchor), None),
         joint=draft.pieces[0].joint,
     )
 

@@ -2,12 +2,12 @@
 
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from tracegen.corpus.dialects import common_markdown
-from tracegen.corpus.pages import Page, code_block, first_heading
+from tracegen.corpus.pages import Page, code_block, first_heading, heading_block
 from tracegen.corpus.webpage import read_webpage
 from tracegen.records import Block
 
@@ -36,6 +36,13 @@ _HTML_BLOCK = re.compile(
     r"</?(?:table|tr|td|div|p|details|summary|ul|ol|li|dl|pre|h[1-6]|section|center|blockquote|figure)\b", re.I
 )
 _HTML_TAG = re.compile(r"<!--.*?(?:-->|\Z)|</?[a-zA-Z][^<>]*>", re.S)
+_ID = re.compile(
+    r"\{[^{}]*#([\w:.-]+)[^{}]*\}\s*$|"
+    r"<(?:a|h[1-6]|span|div)\b[^<>]*\s(?:id|name)\s*=\s*[\"']?([^\"'\s<>]+)[^<>]*>",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""The id of a heading, `## Title {#id}`, or of an element."""
+_EMPTY_ANCHOR = re.compile(r"\s*<(a|span|div)\b[^<>]*>\s*</\1\s*>\s*", re.I)
 _ATTRIBUTES = re.compile(r"\s*\{\s*[:#.][^{}]*\}\s*$")
 _PADDING = re.compile(r"(?<![ \t])[ \t]{2,}+(?=\|)|(?<=(?<!\\)\|)[ \t]{2,}")
 _DASHES = re.compile(r"-{4,}")
@@ -61,6 +68,7 @@ def read_markdown(text: str) -> Page:
 
     Lines that hold nothing but template tags (Jekyll, Hugo), comments, rules and HTML without words are left out.
     """
+    written = text.split("\n")
     text = common_markdown(_JEKYLL_END.sub("```", _JEKYLL_CODE.sub(r"```\1", text)))
     toml = _TOML_FRONT.match(text)
     if toml:
@@ -73,6 +81,7 @@ def read_markdown(text: str) -> Page:
     title, description = _front_matter(lines, tokens[0]) if tokens and tokens[0].type == "front_matter" else ("", [])
     title = title or named
     blocks = [block for region in _regions(tokens, len(lines)) for block in _blocks(lines, region)]
+    blocks = [_anchored(block, written) for block in blocks]
     if tokens and "{{" in text:  # of definitions of links alone there are none
         blocks = list(_interpolated(blocks, tokens[0]))
     if all(block.kind == "heading" for block in blocks):
@@ -281,9 +290,21 @@ def _shifted(block: Block, region: _Region, lines: int = 0) -> Block:
 
 def _heading(words: str, level: int, region: _Region) -> list[Block]:
     words = _ATTRIBUTES.sub("", words).strip()
-    if not words:
-        return []
-    return [Block(kind="heading", text=words, level=level, start_line=region.start + 1, end_line=region.end)]
+    return [heading_block(words, level, region.start + 1, region.end)] if words else []
+
+
+def _anchored(block: Block, lines: Sequence[str]) -> Block:
+    """Return a heading with the id that it has, or an empty element above it, or kramdown's mark below it."""
+    if block.kind != "heading" or block.anchor:
+        return block
+    above = block.start_line - 2
+    while above >= 0 and not lines[above].strip():
+        above -= 1
+    texts = ["\n".join(lines[block.start_line - 1 : block.end_line])]
+    texts += [lines[above]] if above >= 0 and _EMPTY_ANCHOR.fullmatch(lines[above]) else []
+    texts += [line for line in lines[block.end_line : block.end_line + 1] if line.startswith("{")]
+    found = next(filter(None, map(_ID.search, texts)), None)
+    return block.model_copy(update={"anchor": found.group(1) or found.group(2)}) if found else block
 
 
 def _language(token: "Token | None") -> str:

@@ -56,10 +56,10 @@ def prose_block(text: str, start_line: int, end_line: int) -> Block:
     return Block(kind="prose", text=text, start_line=start_line, end_line=end_line)
 
 
-def heading_block(words: str, level: int, start_line: int, end_line: int) -> Block:
+def heading_block(words: str, level: int, start_line: int, end_line: int, anchor: str = "") -> Block:
     """Return a heading as a block; what is deeper than the sixth level is on the sixth."""
     words = " ".join(words.split())
-    return Block(kind="heading", text=words, level=min(level, 6), start_line=start_line, end_line=end_line)
+    return Block(kind="heading", text=words, level=min(level, 6), start_line=start_line, end_line=end_line, anchor=anchor)
 
 
 def continued_heading(section: str, times: int, level: int, line: int) -> Block:

@@ -120,15 +120,15 @@ class _Writer:
         if title is not None and title.astext().strip():
             end = title.line or self.line
             overlined = end > 2 and self.lines[end - 3].rstrip() == self.lines[end - 1].rstrip() != ""
-            self._heading(self._words(title), level, end - (2 if overlined else 1), end)
+            self._heading(self._words(title), level, end - (2 if overlined else 1), end, _anchor(node))
         self.children(node, level)
 
-    def _heading(self, words: str, level: int, start: int, end: int) -> None:
+    def _heading(self, words: str, level: int, start: int, end: int, anchor: str = "") -> None:
         words = words.replace("`", "").replace("**", "").strip()
         if words:
             self.close()
             self.section, self.continued = words, 0
-            self.blocks.append(heading_block(words, level, *self._range(start, end)))
+            self.blocks.append(heading_block(words, level, *self._range(start, end), anchor))
 
     def _description(self, node: nodes.Element, level: int, line: int) -> None:
         """Take in the description of a function, an option ...: its signature is the heading."""
@@ -266,3 +266,12 @@ def _substitutions(document: nodes.document, names: frozenset[str]) -> dict[str,
 
 def _elements(node: nodes.Element) -> Iterable[nodes.Element]:
     return (child for child in node.children if isinstance(child, nodes.Element))
+
+
+def _anchor(section: nodes.Element) -> str:
+    """Return the label that stands before a section, or the id that docutils makes of its title."""
+    before: nodes.Node | None = section.previous_sibling()
+    while isinstance(before, nodes.Element) and isinstance(before, nodes.section) and before.children:
+        before = before.children[-1]  # a label at the end of the section before
+    ids = (before["names"] if isinstance(before, nodes.target) else []) or section["ids"]
+    return str(ids[0]) if ids else ""

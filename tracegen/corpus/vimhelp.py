@@ -83,7 +83,7 @@ class _Reader:
                 break
         heading = words if words and len(words) <= 100 else " ".join(dict.fromkeys(tags))[:100] or words[:100]
         if heading:
-            self.blocks.append(heading_block(heading.rstrip("~ "), level, start + 1, number))
+            self.blocks.append(heading_block(heading.rstrip("~ "), level, start + 1, number, next(iter(tags), "")))
         others = " ".join(f"`{tag}`" for tag in dict.fromkeys(tags) if tag.removesuffix("()") not in heading)
         said = "\n".join(part for part in (words if words != heading else "", others) if part)
         if said:

@@ -19,6 +19,7 @@ from tracegen.corpus.webpage_elements import (
     BLOCKS,
     DROPPED,
     HEADING,
+    anchor_of,
     boxed_signatures,
     code_of,
     holds_description,
@@ -90,7 +91,9 @@ def _needs_title(blocks: tuple[Block, ...]) -> bool:
 def _below(title: str, blocks: tuple[Block, ...]) -> tuple[Block, ...]:
     """Return the blocks with their headings below that of the title."""
     lowered = (
-        heading_block(block.text, block.level + 1, block.start_line, block.end_line) if block.kind == "heading" else block
+        heading_block(block.text, block.level + 1, block.start_line, block.end_line, block.anchor)
+        if block.kind == "heading"
+        else block
         for block in blocks
     )
     line = blocks[0].start_line if blocks else 1
@@ -137,6 +140,7 @@ class _Reader:
         self.section = ("", 0)  # words and level of the last heading that is no signature
         self.signatures: list[str] = []  # that are described next
         self.signatures_line = 0
+        self.signature_anchor = ""
         self.described_in: _Element | None = None  # what holds the last signature and all that describes it
         self.described = 0  # open definition lists whose terms are signatures
         self.continues = 0  # how often this section went on behind descriptions
@@ -209,7 +213,7 @@ class _Reader:
         if lines := boxed_signatures(element, tag):
             self._flush()
             self._end_lead()
-            self.signatures, self.signatures_line = lines, self.line
+            self.signatures, self.signatures_line, self.signature_anchor = lines, self.line, anchor_of(element)
             self._describe(1)
             return True
         if is_label(element):
@@ -286,6 +290,7 @@ class _Reader:
             if not self.signatures:
                 self._end_lead()
                 self.signatures_line = self.line
+                self.signature_anchor = anchor_of(element)
                 if tag == "dt" and self.described == self._open_lists(element) - 1:
                     self.described += 1
             code = next(element.iter("pre"), None)
@@ -312,12 +317,13 @@ class _Reader:
         self.is_behind = False
         first, line, level = " ".join(signatures[0].split()), self.signatures_line, max(self.section[1], 1) + depth
         if len(signatures) == 1 and len(first) <= _LONGEST_SIGNATURE:
-            self._append(heading_block(first, level, line, line))
+            self._append(heading_block(first, level, line, line, self.signature_anchor))
             return
         first = without_results(first)
         match = _SIGNATURE_NAME.match(first)
         name = ((match.group().strip() if match else "") or first)[:_LONGEST_SIGNATURE]
-        self._append(heading_block(f"{name}(...)" if "(" in first and name != first else name, level, line, line))
+        shown = f"{name}(...)" if "(" in first and name != first else name
+        self._append(heading_block(shown, level, line, line, self.signature_anchor))
         self._append(code_block("\n".join(signatures), "", line, max(line, self.line)))
 
     def _end_definitions(self, element: "_Element") -> None:
@@ -352,10 +358,10 @@ class _Reader:
             heading = text.replace("`", "").replace("\n", " ").strip()
             if within is not None and any(each is self.described_in for each in within.iterancestors()):
                 level = min(max(level, self.section[1] + 2), 6)
-                self._append(Block(kind="heading", text=heading, level=level, start_line=start, end_line=end))
-                return
-            self.section, self.continues, self.is_behind = (heading, level), 0, False
-            self._append(Block(kind="heading", text=heading, level=level, start_line=start, end_line=end))
+            else:
+                self.section, self.continues, self.is_behind = (heading, level), 0, False
+            anchor = anchor_of(within) if within is not None else ""
+            self._append(heading_block(heading, level, start, end, anchor))
             return
         text, self.lead = self.lead + text, ""
         self._say(text, start, end)

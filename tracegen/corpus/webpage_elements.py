@@ -149,6 +149,22 @@ def _is_printed_index(element: "_Element") -> bool:
     return first is not None and bool(_PRINTED_INDEX.search(_classes(first)))
 
 
+def anchor_of(element: "_Element") -> str:
+    """Return the id by which links lead to a heading: its own, that of an element in it, before it, or of what it begins."""
+    for each in element.iter("h1", "h2", "h3", "h4", "h5", "h6", "dt", "div", "section", "a", "span", "code"):
+        if found := _id(each):
+            return found
+    before, parent = element.getprevious(), element.getparent()
+    if before is not None and before.tag in ("a", "span") and not (before.tail or "").strip() and _id(before):
+        return _id(before)
+    begins = before is None and parent is not None and not (parent.text or "").strip()
+    return _id(parent) if begins and parent is not None and parent.tag in ("section", "div", "article") else ""
+
+
+def _id(element: "_Element") -> str:
+    return element.get("id") or (element.get("name") if element.tag == "a" else None) or ""
+
+
 def is_title(element: "_Element") -> bool:
     """Tell whether an element that is no heading by its tag is the page's title: Doxygen's."""
     above = element.getparent()

@@ -5,8 +5,8 @@
     collection = client.get_collection("chunks", embedding_function=None)
 
 Ids are those of the chunks, documents their texts, embeddings those of the index's model. Metadatas are their path, title,
-headings (joined by " > ", and as JSON in `headings_json`), lines, and the number of the chunk in its document, `part`. The
-space is cosine. Opening it writes into the folder; searches of tracegen do not open it.
+headings (joined by " > ", and as JSON in `headings_json`), anchor, lines, and the number of the chunk in its document, `part`.
+The space is cosine. Opening it writes into the folder; searches of tracegen do not open it.
 """
 
 import json

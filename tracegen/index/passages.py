@@ -220,6 +220,7 @@ def _hit(rank: int, passage: Passage, reader: Reader) -> Hit:
         update={
             # Of another section, where one before the best was joined: the line above a passage is about its beginning.
             "headings": chunks[0].headings,
+            "anchor": chunks[0].anchor,
             "text": join_texts(chunks),
             "start_line": chunks[0].start_line,
             "end_line": max(one.end_line for one in chunks),
