@@ -205,8 +205,14 @@ class BatchServer(Server):
                 errors.append({"id": f"batch_req_{number}", "custom_id": request["custom_id"], **why})
                 continue
             body = request["body"] | ({"tools": [], "tool_choice": "none"} if fault == "no_calls" else {})
-            completion = json.loads(self.reply(json.dumps(body).encode()).body)
-            response = {"status_code": 200, "request_id": f"req_{number}", "body": completion}
+            reply = self.reply(json.dumps(body).encode())
+            completion = json.loads(reply.body)
+            response = {"status_code": reply.status, "request_id": f"req_{number}", "body": completion}
+            if reply.status >= 400:
+                errors.append(
+                    {"id": f"batch_req_{number}", "custom_id": request["custom_id"], "response": response, "error": None}
+                )
+                continue
             given = completion if fault == "old_shape" else response
             output.append({"id": f"batch_req_{number}", "custom_id": request["custom_id"], "response": given, "error": None})
         if fault == "missing":

@@ -51,12 +51,14 @@ class Run:
         self.path, self.dataset, self.endpoint = path, dataset, endpoint
         self.http_client = http_client or openai.DefaultAioHttpClient()
         self.max_hops = 8
+        self.returned_chars = 0
+        """A return has at least so many characters."""
         self.said: list[str] = []
         self.searched: list[str] = []
 
     async def search(self, query: str) -> ToolReturn:
         self.searched.append(query)
-        return ToolReturn(text=f"[1] about {query}")
+        return ToolReturn(text=f"[1] about {query}".ljust(self.returned_chars, "."))
 
     @contextlib.contextmanager
     def opened(self, redo: str | None = None) -> Iterator[RunFile]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bench.batch_endpoint import BatchEndpoint
+from bench.batch_endpoint import BatchEndpoint, start_batch
 from tests.waves.conftest import ROWS, Run
 from tracegen.errors import AnswersPending, SettingsError, TeacherError
 from tracegen.teacher.batch import Passing
@@ -133,6 +133,32 @@ async def test_a_refused_request_is_its_rows_failure(run: Run) -> None:
     run.endpoint.batch_fault("refuse_lines", times=1)
     await run.start()
     assert run.endings() == ["answered", "error"] * (ROWS // 2)
+
+
+async def test_a_conversation_that_is_too_long_goes_on_without_old_returns_in_the_request(
+    tmp_path: Path, dataset: Path
+) -> None:
+    with start_batch(hops=5) as endpoint:
+        run = Run(tmp_path / "out.run.db", dataset, endpoint)
+        run.returned_chars = 2_500
+        endpoint.fault("context_small")
+        await run.start()
+        await run.http_client.aclose()
+    assert run.endings() == ["answered"] * ROWS
+    # Four returns are too long, and so are five, one of them left out.
+    assert [batch.answered for batch in run.batches()] == [ROWS, ROWS, ROWS, ROWS, 0, ROWS, 0, ROWS]
+    assert all(len(returned) == 2_500 for hops in run.hops() for _, returned in hops or ())
+    assert sum("8 requests were too long for the teacher; asked again" in sentence for sentence in run.said) == 2
+
+
+async def test_a_conversation_that_is_too_long_by_its_last_return_is_its_rows_failure(run: Run) -> None:
+    run.returned_chars = 12_000
+    run.endpoint.fault("context_small")
+    await run.start(batch_only=False)
+    assert run.endings() == ["error"] * ROWS
+    with RunFile.open_run(run.path) as file:
+        details = [result.trace.detail for result in file.results() if result.trace]
+    assert all(str(detail).startswith("The conversation is too long for the teacher: ") for detail in details)
 
 
 async def test_nothing_is_held_against_the_rows_where_every_request_is_refused(run: Run) -> None:

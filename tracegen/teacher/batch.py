@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from tracegen.records import Response
 from tracegen.teacher.chat import read_completion
-from tracegen.teacher.faults import is_filtered
+from tracegen.teacher.faults import Fault, is_filtered
 
 URL: Final = "/v1/chat/completions"
 _PASSING = (408, 409, 424, 425, 429, 499)
@@ -47,6 +47,11 @@ class Trouble(NamedTuple):
         if is_filtered(self.status, f"{self.code} {self.text}"):
             return False
         return self.status in _FOR_ALL or any(word in f"{self.code} {self.text}" for word in _QUOTA_WORDS)
+
+    @property
+    def context(self) -> bool:
+        """Whether the conversation is too long for the model."""
+        return Fault("refused", self.text, self.status, self.code).context
 
     @property
     def passing(self) -> bool:

@@ -40,6 +40,9 @@ LONGEST_PAUSE_S = 3600.0
 REMEMBERED = 4096
 """Conversations whose shortening is remembered."""
 
+TOO_LONG = "The conversation is too long for the teacher"
+"""What is said of a row whose conversation no leaving out makes short enough."""
+
 _AT_FIRST = " It has not answered once, so the run stops here."
 _KEPT = "What was answered is kept: run the same command again to go on."
 
@@ -118,7 +121,7 @@ class ChatTeacher:
         number, tries, failed_at, failed_last = next(self._numbers), 0, None, 0.0
         while True:
             fields = self.fields(tool_choice)
-            body = self.body(messages, tools, fields)
+            body = self.body(messages, tools, fields, self._left_out.get(_key(messages), 0) if self._left_out else 0)
             ticket = await self.gate.enter(
                 self._size.prompt_tokens(body), self._size.answer_tokens, again=failed_at is not None
             )
@@ -146,9 +149,14 @@ class ChatTeacher:
         # "auto" is always said: one server silently drops the tools where tool_choice is missing.
         return self.quirks.apply({"model": self.name, "tool_choice": tool_choice, **self.asking.fields})
 
-    def body(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]], fields: dict[str, Any]) -> bytes:
-        """Return the body of a request, the same on every path it takes to the model."""
-        left_out = self._left_out.get(_key(messages), 0) if self._left_out else 0
+    def body(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        tools: Sequence[Mapping[str, Any]],
+        fields: dict[str, Any],
+        left_out: int = 0,
+    ) -> bytes:
+        """Return the body of a request without the text of the oldest `left_out` returns, the same on every path it takes."""
         write = responses.write_body if self.asking.api == "responses" else completion.write_body
         formed, sent = in_form(messages, fields)
         return write(formed, self._tools_json(tools), sent, left_out)
@@ -245,7 +253,7 @@ class ChatTeacher:
                 f"No model {self.name!r}, or no {there} there: {said}. Check {self.option} and --base-url{check}."
             )
         if fault.context:
-            detail = f"The conversation is too long for the teacher: {fault.text[:300]}"
+            detail = f"{TOO_LONG}: {fault.text[:300]}"
             at_once = not any(message["role"] == "tool" for message in messages)
             # Said of a conversation that has hardly begun it may be the limit of a proxy, and so of every row.
             return self._for_this_row(detail) if at_once and fault.status == 413 else Failure(detail=detail)

@@ -82,7 +82,13 @@ class Judge(ChatTeacher):
         asked = {"model": self.name, "logprobs": True, "top_logprobs": TOP_LOGPROBS, **self.asking.fields}
         return self.quirks.apply(asked)
 
-    def body(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]], fields: dict[str, Any]) -> bytes:
+    def body(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        tools: Sequence[Mapping[str, Any]],
+        fields: dict[str, Any],
+        left_out: int = 0,
+    ) -> bytes:
         """Return the body of a request: no tools."""
         formed, sent = in_form(messages, fields)
         return to_json({**sent, "messages": list(formed)})

@@ -14,9 +14,11 @@ from tracegen.jsonl import dump
 from tracegen.traces.runfile import Event, RunFile, Statement, recording
 
 State = Literal["prepared", "uploaded", "submitted", "collected"]
-Outcome = Literal["answered", "refused", "failed", "expired", "missing", "not sent"]
+Outcome = Literal["answered", "refused", "failed", "expired", "missing", "not sent", "too long"]
 """What became of a request: `answered` and `refused` (for good, with a failure in the events) are final, the others are asked
-again. `set aside` in the file: its row was chosen to be researched anew."""
+again, `too long` in a shorter form. `set aside` in the file: its row was chosen to be researched anew."""
+MAY_LEAVE_OUT = "returns_to_leave_out"
+"""Name among a request's fields, never sent, of the number of returns whose text may still be left out of it."""
 
 _FIELDS = """key, wave, part, via, state, requests, bytes, file_id, batch_id, status, note, answered, failed,
              prepared_at, submitted_at, collected_at"""
@@ -107,6 +109,12 @@ def tries(run: RunFile, row_id: str, seq: int) -> int:
     """Return how many batches have not answered a request, though they were sent."""
     query = "SELECT count(*) FROM requests WHERE row_id = ? AND seq = ? AND outcome IN ('failed', 'expired', 'missing')"
     return int(run.fetch(query, row_id, seq)[0][0])
+
+
+def times_too_long(run: RunFile, row_id: str) -> int:
+    """Return how many requests of a row were refused because they were too long."""
+    query = "SELECT count(*) FROM requests WHERE row_id = ? AND outcome = 'too long'"
+    return int(run.fetch(query, row_id)[0][0])
 
 
 async def add_batch(run: RunFile, key: str, wave: int, part: int, via: str, size: int, requests: Iterable[Request]) -> None:

@@ -10,7 +10,7 @@ from tracegen.records import Response, Usage
 from tracegen.research import REFUSED_ROWS
 from tracegen.teacher import Failure
 from tracegen.teacher.batch import Answer, Status, Trouble, read_answer
-from tracegen.teacher.chat import ChatTeacher
+from tracegen.teacher.chat import TOO_LONG, ChatTeacher
 from tracegen.teacher.leaked import calls_of
 from tracegen.teacher.size import BYTES_PER_TOKEN, with_estimate
 from tracegen.traces import batches
@@ -81,7 +81,8 @@ class Collector:
         await batches.set_collected(self._run, batch.key, rest=rest, note=status.problem or taker.note())
         self._report(batch, status, taker)
         answered = taker.answered + (len(taker.refused) if proven else 0)
-        nothing = answered + done == 0 and not (taker.learned or status.problem or status.said == "cancelled")
+        changed = taker.learned or taker.too_long or any(request.outcome == "too long" for request in requests.values())
+        nothing = answered + done == 0 and not (changed or status.problem or status.said == "cancelled")
         return Collected(
             answered=answered,
             usage=taker.usage,
@@ -123,7 +124,7 @@ class _Taker:
         self._key, self._requests, self._teacher, self._prompt_tokens = key, requests, teacher, prompt_tokens
         self._seen: set[str] = set()
         self.refused: list[tuple[Request, Trouble]] = []
-        self.answered = self.calls = self.unreadable = self.repeated = self.late = 0
+        self.answered = self.calls = self.unreadable = self.repeated = self.late = self.too_long = 0
         self.learned = False
         self.for_all: Trouble | None = None
         self.usage = Usage()
@@ -150,7 +151,8 @@ class _Taker:
         """Return what to write for the requests that were refused."""
         found: list[Statement] = []
         for request, trouble in self.refused:
-            detail = f"The request failed: the batch service said {trouble.status}: {trouble.text}"
+            what = TOO_LONG if trouble.context else "The request failed"
+            detail = f"{what}: the batch service said {trouble.status}: {trouble.text}"
             event = Event("failure", Failure(detail=detail).model_dump_json()) if for_good else None
             found += batches.taking(self._key, request, "refused" if for_good else "failed", event, trouble.text)
         return found
@@ -160,7 +162,10 @@ class _Taker:
         return self._reasons.most_common(1)[0][0] if self._reasons else None
 
     def oddities(self) -> Iterator[str]:
-        """Yield sentences about lines that should not be there."""
+        """Yield sentences about lines that are no answers, or should not be there."""
+        if self.too_long:
+            requests = f"{counted(self.too_long, 'request')} {were(self.too_long)}"
+            yield f"{requests} too long for the teacher; asked again without the text of the oldest returns"
         if self.unknown:
             example = self.unknown[0][:80]
             answers = f"{counted(len(self.unknown), 'answer')} {have(len(self.unknown))}"
@@ -192,6 +197,13 @@ class _Taker:
         if trouble.for_all:
             self.for_all = trouble
             return batches.taking(self._key, request, "not sent", None, trouble.text)
+        if trouble.context:
+            # Without returns that may be left out it may be the limit of a proxy, and so of every row: a refusal like others.
+            if not request.sent.get(batches.MAY_LEAVE_OUT):
+                self.refused.append((request, trouble))
+                return []
+            self.too_long += 1
+            return batches.taking(self._key, request, "too long", None, trouble.text)
         if trouble.passing:
             return batches.taking(self._key, request, "failed", None, trouble.text)
         if self._teacher.learn(trouble.text, request.sent):

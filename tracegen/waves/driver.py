@@ -22,6 +22,7 @@ from tracegen.teacher.batch import Passing, Service, Status
 from tracegen.teacher.chat import ChatTeacher
 from tracegen.teacher.loop import Ask, Loop
 from tracegen.teacher.size import ANSWER_TOKENS, BYTES_PER_TOKEN
+from tracegen.teacher.wire import returns
 from tracegen.traces import batches
 from tracegen.traces.batches import Batch, Request
 from tracegen.traces.passes import Passes
@@ -339,8 +340,7 @@ class Waves(Research):
                 if not isinstance(step, Ask):
                     break
                 if batches.tries(self._run, row.id, seq) < MAX_TRIES:
-                    fields = self._chat.fields(step.tool_choice)
-                    return Request(row.id, seq, fields), self._chat.body(step.messages, [self._tool.definition], fields)
+                    return self._request(row.id, seq, step)
                 given = Failure(detail=f"{MAX_TRIES} batches ended without an answer to the request")
             event = event_of(given)
             await self._run.record(row.id, seq, event)
@@ -350,6 +350,21 @@ class Waves(Research):
         self.finished += 1
         self._report()
         return None
+
+    def _request(self, row_id: str, seq: int, step: Ask) -> tuple[Request, bytes]:
+        """Return the request for a question, shorter where the conversation was too long before."""
+        fields, returned = self._chat.fields(step.tool_choice), len(returns(step.messages))
+        left_out = _left_out(batches.times_too_long(self._run, row_id), returned)
+        body = self._chat.body(step.messages, [self._tool.definition], fields, left_out)
+        return Request(row_id, seq, {**fields, batches.MAY_LEAVE_OUT: returned - left_out}), body
+
+
+def _left_out(times_too_long: int, returned: int) -> int:
+    """Return how many of the returns that may be left out are, after a conversation was too long so many times.
+
+    On the normal path it is one more each time. Here each time is a wave, which may take a day, so they are 1, 3, 7, ...
+    """
+    return int(min(2**times_too_long - 1, returned))
 
 
 def _pending(out: list[Batch], where: Callable[[str], str]) -> str:
