@@ -144,6 +144,38 @@ def test_a_refusal_of_every_conversation_stops_the_run_and_no_answer_is_paid_twi
     assert endpoint.counts().requests == ROWS * 4 - answered
 
 
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [("broken_arguments", "the arguments are not JSON"), ("unknown_tool", "there is no function 'no_such_tool'")],
+)
+def test_calls_that_can_never_be_made_stop_the_run_and_are_held_against_no_row(
+    research: Generate, endpoint: Endpoint, fault: str, said: str
+) -> None:
+    endpoint.fault(fault)
+    with pytest.raises(TeacherError, match=f"3 rows without calling the function.*; of the last: {said}"):
+        research(concurrency=8)
+    assert endpoint.counts().requests == 3 * 8
+    endpoint.fault(None)
+    assert research().examples == ROWS
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [("length", "cut off at its token"), ("refusal", "refused: "), ("context_length", "too long for the teacher")],
+)
+def test_rows_that_all_end_before_a_search_stop_the_run(
+    research: Generate, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, fault: str, said: str
+) -> None:
+    monkeypatch.setattr("tracegen.research.REFUSED_ROWS", 3)
+    endpoint.fault(fault)
+    for asked in (3, 6):
+        with pytest.raises(TeacherError, match=f"3 rows have ended, and none with a search.*{said}.*--retry failed"):
+            research(concurrency=8)
+        assert endpoint.counts().requests == asked
+    endpoint.fault(None)
+    assert research(retry="failed").examples == ROWS
+
+
 def test_a_spent_quota_stops_at_once_and_what_is_in_flight_is_kept(research: Generate, endpoint: Endpoint) -> None:
     research(limit=1)
     endpoint.reset()

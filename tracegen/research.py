@@ -10,7 +10,6 @@ from tracegen.errors import BudgetError, InputError, StoreError, TeacherError, T
 from tracegen.garbage import rarely_collected
 from tracegen.records import Enough, Further, Response, Row, Tool, ToolReturn, Trace, Usage
 from tracegen.teacher import Failure, Teacher
-from tracegen.teacher.leaked import calls_of
 from tracegen.teacher.loop import GOES_ON, Ask, Finish, Loop, Search
 from tracegen.traces.leaks import REFUSAL
 from tracegen.traces.passes import Passes
@@ -28,7 +27,8 @@ REPORT_S = 0.1
 BROKEN_ROWS = 5
 """So many rows in a row that the endpoint fails for are not the rows' fault."""
 REFUSED_ROWS = 20
-"""So many that it refuses, whether or not it answers others between, are not either, where none comes to a good end."""
+"""So many that it refuses, whether or not it answers others between, are not either, where none comes to a good end; nor are
+the first so many of a start, where they end in whatever way before a search could be made."""
 
 _OTHER_VERSION = "The run file does not fit this version of tracegen. Use the version that made it, or another -o."
 
@@ -99,11 +99,12 @@ class Research:
         self.usage = Usage()
         self.usage_in_batches = Usage()
         """The part of `usage` at a batch service's price."""
-        # Until the teacher has made its first call, rows go one by one: what is wrong with it then costs a request or two.
+        # Until the teacher's first search, rows go one by one: what is wrong with it then costs a few requests.
         self._proven = asyncio.Event()
         if run.has_hops():
             self._proven.set()
         self._without_calls: list[str] = []
+        self._without_search = 0
         self._broken: list[str] = []
         self._refused: list[str] = []
         self._stopped: TracegenError | None = None
@@ -184,8 +185,8 @@ class Research:
                     return
                 if trace.ended in GOES_ON and trace.hops:
                     self._refused.clear()
-                if not self._proven.is_set() and trace.ended == "no_calls":
-                    await self._count_without_calls(row.id)
+                if not self._proven.is_set() and trace.ended not in GOES_ON:
+                    await self._count_without_search(row.id, trace)
                 self.finished += 1
                 self._report()
         except (TeacherError, BudgetError, StoreError) as error:
@@ -259,6 +260,8 @@ class Research:
             return REFUSAL
         if self._stopped is not None:
             raise self._stopped
+        # Not before: a server whose parser does not fit its model makes calls, too, but none that can be looked up.
+        self._proven.set()
         self.calls += 1
         try:
             return await self._search(query)
@@ -281,20 +284,30 @@ class Research:
             return reply
         self._broken.clear()
         self.usage += reply.usage
-        if calls_of(reply, self._tool.name)[0]:
-            self._proven.set()
         return reply
 
-    async def _count_without_calls(self, row_id: str) -> None:
-        """Count a row without any call; after a few, give up and forget them, so that the next start asks again."""
-        self._without_calls.append(row_id)
-        if len(self._without_calls) < ROWS_WITHOUT_CALLS:
-            return
-        await self._forget(self._without_calls)
-        raise TeacherError(
-            f"{self._teacher.name!r} answered {len(self._without_calls)} rows without calling the function it must call. "
-            "Choose a model that can call functions, and a server that is started with tool calling on."
-        )
+    async def _count_without_search(self, row_id: str, trace: Trace) -> None:
+        """Count a row that ended before any row had a search; after a few, give up.
+
+        Those without a call are forgotten, so that the next start asks again; the others it leaves as they are, so that it gets
+        beyond rows that a teacher refuses.
+        """
+        self._without_search += 1
+        said = trace.detail.rstrip(".")
+        if trace.ended == "no_calls":
+            self._without_calls.append(row_id)
+        if len(self._without_calls) >= ROWS_WITHOUT_CALLS:
+            await self._forget(self._without_calls)
+            raise TeacherError(
+                f"{self._teacher.name!r} answered {len(self._without_calls)} rows without calling the function it must call. "
+                f"Of the last it is said: {said}. Choose a model that can call functions, and a server that is started "
+                "with tool calling on."
+            )
+        if self._without_search >= REFUSED_ROWS:
+            raise TeacherError(
+                f"{self._without_search} rows have ended, and none with a search. Of the last it is said: {said}. "
+                "Mend that, and run the same command again with --retry failed; without, it goes on with the rows after these."
+            )
 
     async def _forget(self, row_ids: list[str]) -> None:
         for row_id in row_ids:

@@ -315,7 +315,10 @@ def test_the_limit_without_any_good_hop_is_no_calls() -> None:
     ask(loop)
     loop.take_response(calling(RawCall(name="google", arguments="{}")))
     trace = finish(loop)
-    assert (trace.ended, trace.detail) == ("no_calls", "All 2 calls of the teacher were malformed")
+    assert (trace.ended, trace.detail) == (
+        "no_calls",
+        "All 2 calls of the teacher were malformed; of the last: there is no function 'google'",
+    )
     assert len(trace.hops) == 2
 
 

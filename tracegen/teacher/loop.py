@@ -218,7 +218,8 @@ class Loop:
         if self.searched:
             self._ended = ("max_hops", "")
         else:
-            self._ended = ("no_calls", f"All {len(self._hops)} calls of the teacher were malformed")
+            why = self._hops[-1].returned.text.removeprefix("Error: ").partition(". ")[0]
+            self._ended = ("no_calls", f"All {len(self._hops)} calls of the teacher were malformed; of the last: {why}")
 
     def _trace(self, ended: Ending, detail: str) -> Trace:
         return Trace(
