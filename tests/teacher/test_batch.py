@@ -81,6 +81,17 @@ def test_a_status_200_without_a_completion_may_pass() -> None:
     assert "no chat completion" in outcome.text
 
 
+def test_an_error_in_the_place_of_a_message_is_what_its_code_says() -> None:
+    outcome = answer(
+        response={"status_code": 200, "body": {"error": {"code": 400, "message": "The context size is exceeded."}}}
+    )
+    assert isinstance(outcome, Trouble)
+    assert (outcome.context, outcome.passing) == (True, False)
+    outcome = answer(response={"status_code": 200, "body": {"error": {"code": 401, "message": "No such key."}}})
+    assert isinstance(outcome, Trouble)
+    assert outcome.for_all
+
+
 def test_what_is_the_same_for_all() -> None:
     assert Trouble("Incorrect API key", 401, "").for_all
     assert Trouble("You exceeded your quota", 429, "insufficient_quota").for_all

@@ -694,7 +694,7 @@ async def test_an_endpoint_that_has_worked_is_given_up_when_it_has_failed_for_as
     [
         (httpx2.Response(200, html="<html>Welcome</html>"), "not JSON ('<html>Welcome</html>')"),
         (httpx2.Response(200), "not JSON ('')"),
-        (httpx2.Response(200, text='{"choices": [{"mess'), "not JSON ("),
+        (httpx2.Response(200, text='{"choices": [{"mess'), "JSON that breaks off, or is none ("),
         (httpx2.Response(200, content=b"\xff\xfe\xfd"), "not JSON ("),
         (httpx2.Response(200, content=b"[" * 100_000), "not JSON ('[[["),
         (httpx2.Response(200, json=[]), "no choice with a message in it"),
@@ -915,5 +915,5 @@ def test_any_json_is_a_response_that_can_be_kept_or_a_value_error(value: Any) ->
 
 @given(st.binary(max_size=40))
 def test_any_bytes_are_a_response_or_a_value_error(body: bytes) -> None:
-    with pytest.raises(ValueError, match=r"not JSON|no choice|a stream of events"):
+    with pytest.raises(ValueError, match=r"not JSON|JSON that breaks off|no choice|a stream of events"):
         read_completion(body)

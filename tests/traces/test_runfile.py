@@ -16,7 +16,7 @@ import pytest
 from tests.conftest import Ended, database
 from tracegen.errors import BusyError, InputError, OutputError, SettingsError
 from tracegen.records import Message, Rejected, Response, Row, Trace, Usage
-from tracegen.traces.database import FORMAT
+from tracegen.traces.database import FORMAT, explained
 from tracegen.traces.runfile import Event, RunFile
 from tracegen.traces.status import run_status
 
@@ -177,6 +177,11 @@ def test_a_full_disk_is_a_sentence_and_leaves_the_file_good(tmp_path: Path) -> N
     with open_run(path) as run:
         assert len(run.events("row1-1")) == before > 0
         asyncio.run(run.record("row1-1", before, Event("return", "x")))
+
+
+def test_a_disk_or_a_limit_that_takes_no_more_is_named(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"a.run.db: disk I/O error.*ulimit -f"), explained(tmp_path / "a.run.db"):
+        raise sqlite3.OperationalError("disk I/O error")
 
 
 def test_asyncio_has_nothing_to_add_to_the_sentence_about_a_full_disk(tmp_path: Path) -> None:

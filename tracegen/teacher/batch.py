@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from tracegen.records import Response
 from tracegen.teacher.chat import read_completion
-from tracegen.teacher.faults import Fault, is_filtered
+from tracegen.teacher.faults import ErrorAnswer, Fault, is_filtered
 
 URL: Final = "/v1/chat/completions"
 _PASSING = (408, 409, 424, 425, 429, 499)
@@ -86,6 +86,10 @@ def read_answer(value: Any) -> Answer | None:
     if error is None and (status is None or status < 300) and body is not None:
         try:
             return Answer(custom_id, read_completion(json.dumps(body).encode()))
+        except ErrorAnswer as problem:
+            return Answer(
+                custom_id, Trouble(f"an error in the place of a message: {problem}"[:300], problem.status, problem.code)
+            )
         except ValueError as problem:
             return Answer(custom_id, Trouble(f"no chat completion: {problem}"[:300], None, ""))
     return Answer(custom_id, _trouble(status, error, body))

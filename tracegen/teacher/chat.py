@@ -319,7 +319,7 @@ def _hint(fault: Fault) -> str:
         if names := proxies():
             hint = f"{hint} It is asked through a proxy, as {names} says, unless NO_PROXY names it."
         return hint
-    return " Does the URL end in /v1?" if fault.status == 200 and "not JSON" in fault.text else _AT_FIRST
+    return " Is it the address of an API? Most end in /v1." if fault.status == 200 and "not JSON" in fault.text else _AT_FIRST
 
 
 def _key(messages: Sequence[Mapping[str, Any]]) -> str:

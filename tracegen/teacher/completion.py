@@ -70,6 +70,8 @@ def not_json(body: bytes) -> str:
     """Return what to say of a body that is not JSON."""
     if body.lstrip().startswith((b"data:", b"event:")):
         return "a stream of events, though none was asked for"
+    if body.lstrip().startswith(b"{"):
+        return f"JSON that breaks off, or is none ({body[:60].decode(errors='replace')!r})"
     return f"not JSON ({body[:60].decode(errors='replace')!r})"
 
 

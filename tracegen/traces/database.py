@@ -155,6 +155,11 @@ def explained(path: Path) -> Iterator[None]:
             reason = f"{text}. Check the folder and its permissions, or choose another place with -o."
         elif "Could not decode" in text:
             raise damaged(path, error) from None
+        elif "I/O" in text:
+            advice = (
+                "What was answered before is kept: look after the disk, or a limit of file sizes (ulimit -f), and run again."
+            )
+            reason = f"{text}. {advice}"
         elif "not a database" in text or "malformed" in text:
             advice = "Give the .run.db file beside an output or, where that is damaged, start anew with another -o."
             raise InputError(f"{path} is not a run file, or a damaged one ({text}). {advice}") from None
