@@ -12,6 +12,7 @@ import pytest
 
 from bench.endpoint import Endpoint
 from tests.conftest import Ended, read_jsonl
+from tracegen.cli.generate import _progress_note
 from tracegen.errors import TeacherError
 from tracegen.jsonl import dump
 from tracegen.pipeline import Summary
@@ -187,6 +188,14 @@ def test_a_spent_quota_stops_at_once_and_what_is_in_flight_is_kept(research: Gen
     endpoint.fault(None)
     assert research().examples == ROWS
     assert endpoint.counts().requests == 7 * 4 - answered
+
+
+def test_the_requests_in_flight_are_shown(research: Generate) -> None:
+    states = list[Progress]()
+    research(concurrency=3, progress=states.append)
+    assert 1 <= max(state.in_flight for state in states) <= 3
+    assert states[-1].in_flight == 0
+    assert _progress_note(states[-1]._replace(in_flight=3)).endswith("tokens, 3 in flight")
 
 
 def test_a_rate_of_requests_is_kept(research: Generate) -> None:

@@ -327,7 +327,7 @@ def remembering(run: RunFile, teacher: Teacher, research: Research) -> Iterator[
         return
     teacher.quirks = Quirks(run.meta().get(QUIRKS, ()))
     teacher.gate.notice, teacher.gate.news = research.say, research.tell
-    research.hold_back = teacher.gate.stop
+    research.hold_back, research.in_flight = teacher.gate.stop, lambda: teacher.gate.pacer.active
     teacher.known = run.has_hops()
     try:
         yield

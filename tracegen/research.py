@@ -60,6 +60,8 @@ class Progress(NamedTuple):
     """A sentence that is to be told once, bar or no bar, such as that the endpoint does not answer any more."""
     stopping: bool = False
     """Whether the run was interrupted, and only waits for the answers that are on their way."""
+    in_flight: int = 0
+    """Requests on their way just now."""
 
 
 class Research:
@@ -110,6 +112,8 @@ class Research:
         self._stopped: TracegenError | None = None
         self.hold_back: Callable[[TracegenError], None] = lambda _: None
         """Called with what the run stops with: keeps back requests that wait to be sent."""
+        self.in_flight: Callable[[], int] = lambda: 0
+        """Returns how many requests are on their way."""
         self.stop_searching: Callable[[], None] = lambda: None
         """Called when the run stops: ends searches, which the next start can make as well."""
         self._stopping = False
@@ -327,9 +331,18 @@ class Research:
         if not at_once and now - self._reported_at < REPORT_S:
             return
         self._reported_at = now
-        counts = self._counts
         self._progress(
-            Progress(counts["rows"], self.finished, counts["rejected"], self.calls, self.usage, note, news, self._stopping)
+            Progress(
+                self._counts["rows"],
+                self.finished,
+                self._counts["rejected"],
+                self.calls,
+                self.usage,
+                note,
+                news,
+                self._stopping,
+                self.in_flight(),
+            )
         )
 
 

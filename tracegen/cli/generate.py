@@ -149,6 +149,7 @@ def _progress_note(state: "Progress") -> str:
     tokens = sum(state.usage.tokens)
     about = "about " if state.usage.is_estimated else ""
     note = counted(state.calls, "call") + (f", {about}{counted(tokens, 'token')}" if tokens else "")
+    note += f", {state.in_flight} in flight" if state.in_flight else ""
     return f"{note}, {state.note}" if state.note else note
 
 
