@@ -56,7 +56,9 @@ def test_further_passes_are_measured_on_sampled_rows(
         told = dict(run.fetch("SELECT json_extract(body, '$.kind'), count(*) FROM events WHERE kind = 'further' GROUP BY 1"))
     assert told["nudge"] >= told["guide"] > 0
     assert (estimate.rows, estimate.nudged, estimate.guided) == (4, told["nudge"], told["guide"])
-    assert estimate.requests == 4 * REQUESTS + (told["nudge"] + told["guide"]) * REQUESTS == endpoint.counts().requests
+    # A pass ends early where a search brings all that was short.
+    most = 4 * REQUESTS + (told["nudge"] + told["guide"]) * REQUESTS
+    assert 4 * REQUESTS < estimate.requests == endpoint.counts().requests <= most
     assert f"{told['nudge']} of 4 researched rows were short" in estimate.basis
     assert "Assumed" not in estimate.basis
     # What the passes came to is no part of an estimate without them.
