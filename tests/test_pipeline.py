@@ -167,7 +167,7 @@ def test_harmless_differences_change_nothing(research: Generate, endpoint: Endpo
     summary = research()
     assert summary.hops == {3: 8}
     trained = summary.output.read_text(encoding="utf-8")
-    assert "reasoning" not in read_jsonl(summary.output)[0]
+    assert "I should search" not in trained
     assert '"role": "assistant", "content": null' not in trained
 
 

@@ -334,7 +334,7 @@ class Response(Record):
     refusal: str | None = None
     """Refusal text, where the server gives one."""
     reasoning: str | None = None
-    """Reasoning text, where the server gives one; kept in the run, never part of an example."""
+    """Reasoning text, where the server gives one; kept in the run, part of an example only where that is asked for."""
     model: str | None = None
     """Model that answered, as the server names it."""
     usage: Usage = Usage(requests=1)
@@ -350,6 +350,8 @@ class Hop(Record):
     """The return."""
     content: str | None = None
     """Text the teacher wrote beside the call; kept in the run, left out of examples."""
+    reasoning: str | None = None
+    """What the teacher thought before the call, where the server tells; of several calls at once the first has it."""
 
 
 class Further(Record):

@@ -167,6 +167,19 @@ def test_export_writes_both_formats_from_the_run_file_alone(
     assert tracegen("export", run_file, "-o", tmp_path / "no" / "folder.jsonl").code == 1
 
 
+def test_export_writes_what_the_teacher_thought_where_that_is_asked_for(
+    tracegen: Run, dataset: Path, tmp_path: Path, sample_index: Path, endpoint: Endpoint
+) -> None:
+    endpoint.fault("reasoning")
+    run_file, output = tmp_path / "out.run.db", tmp_path / "thought.jsonl"
+    words = ["--teacher", "scripted", "--base-url", endpoint.base_url]
+    assert tracegen("generate", dataset, "-o", tmp_path / "out.jsonl", "--index", sample_index, *words).code == 0
+    ended = tracegen("export", run_file, "--target", "hf", "--reasoning", "-o", output)
+    assert "with what the teacher thought: 24 calls" in ended.err
+    calling = [message for message in json.loads(output.read_text().splitlines()[0])["messages"] if "tool_calls" in message]
+    assert [message["reasoning_content"] for message in calling] == ["The user wants to know; I should search."] * 3
+
+
 def test_export_of_an_unfinished_run_says_so(tracegen: Run, dataset: Path, tmp_path: Path, sample_index: Path) -> None:
     run_file = tmp_path / "out.run.db"
     tracegen("generate", dataset, "-o", tmp_path / "out.jsonl", "--index", sample_index)

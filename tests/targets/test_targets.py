@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tracegen.jsonl import dump
 from tracegen.records import Example, Hop, Message, Row, ToolCall, ToolReturn
-from tracegen.targets import TARGETS, write_hf, write_openai
+from tracegen.targets import TARGETS, WithReasoning, write_hf, write_openai
 
 DEFINITION: dict[str, Any] = {
     "type": "function",
@@ -35,9 +35,9 @@ ROW = Row(
 )
 
 
-def make_hop(number: int, query: str, text: str, content: str | None = None) -> Hop:
+def make_hop(number: int, query: str, text: str, content: str | None = None, reasoning: str | None = None) -> Hop:
     call = ToolCall(id=f"call_{number}", name="search_docs", arguments={"query": query})
-    return Hop(call=call, returned=ToolReturn(text=text), content=content)
+    return Hop(call=call, returned=ToolReturn(text=text), content=content, reasoning=reasoning)
 
 
 EXAMPLE = Example(
@@ -52,7 +52,7 @@ def examples(draw: st.DrawFn) -> Example:
     """Draw an example with any texts, roles and number of hops."""
     prompt = draw(st.lists(st.tuples(st.sampled_from(["system", "developer", "user", "assistant"]), st.text()), min_size=1))
     turns = (Message(role=role, content=content) for role, content in [*prompt, ("assistant", draw(st.text()))])
-    hops = draw(st.lists(st.tuples(st.text(), st.text(), st.none() | st.text()), max_size=4))
+    hops = draw(st.lists(st.tuples(st.text(), st.text(), st.none() | st.text(), st.none() | st.text()), max_size=4))
     return Example(
         row=Row(id="r-1", line=1, messages=tuple(turns)),
         hops=tuple(make_hop(number, *hop) for number, hop in enumerate(hops)),
@@ -116,6 +116,18 @@ def test_the_hf_line_in_full() -> None:
         ],
         "tools": [DEFINITION],
     }
+
+
+@pytest.mark.parametrize("target", sorted(TARGETS))
+@given(example=examples())
+def test_what_the_teacher_thought_is_there_only_where_it_is_asked_for(target: str, example: Example) -> None:
+    bare, write = written(target, example), WithReasoning(TARGETS[target])
+    asked = json.loads(dump(write(example)))
+    assert all("reasoning_content" not in message for message in bare["messages"])
+    thought = [message.pop("reasoning_content", "") for message in asked["messages"] if "tool_calls" in message]
+    assert thought == [hop.reasoning or "" for hop in example.hops]
+    assert write.calls == sum(map(bool, thought))
+    assert asked == bare
 
 
 @pytest.mark.parametrize("target", sorted(TARGETS))

@@ -22,12 +22,24 @@ if TYPE_CHECKING:
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, allow_dash=True), required=True, help="File to write, or - for stdout."
 )
+@click.option(
+    "--reasoning",
+    is_flag=True,
+    help="Write what a thinking teacher thought before a call, too, as reasoning_content; left out without.",
+)
 @min_support_option
 @below_option
 @choice_options
 @quiet_option
 def command(
-    run: Path, target: str, output: Path, min_support: float | None, below: "Below", quiet: bool, **options: Any
+    run: Path,
+    target: str,
+    output: Path,
+    reasoning: bool,
+    min_support: float | None,
+    below: "Below",
+    quiet: bool,
+    **options: Any,
 ) -> None:
     """Write the examples of RUN, a run file, in the format of a trainer. Asks nothing and costs nothing.
 
@@ -37,23 +49,26 @@ def command(
     from tracegen.exporting import chosen_outcomes, export, judge_examples
     from tracegen.jsonl import dump
     from tracegen.pipeline import rejected_path
-    from tracegen.targets import TARGETS
+    from tracegen.targets import TARGETS, WithReasoning
     from tracegen.traces.below import choose_floor
     from tracegen.traces.runfile import RunFile
 
     floor, choice = choose_floor(min_support, below), read_choice(options)
+    write = WithReasoning(TARGETS[target]) if reasoning else TARGETS[target]
     with RunFile.open_run(run) as opened:
         if str(output) == "-":
             for outcome in chosen_outcomes(opened, judge_examples(opened, choice, floor), floor):
                 if outcome.example is not None:
-                    click.echo(dump(TARGETS[target](outcome.example)))
+                    click.echo(dump(write(outcome.example)))
             return
-        exported = export(opened, TARGETS[target], output, rejected_path(output), choice, floor)
+        exported = export(opened, write, output, rejected_path(output), choice, floor)
     if not quiet:
         unfinished = f", {exported.unfinished:,} not finished yet" if exported.unfinished else ""
         dropped = f", {exported.dropped:,} dropped because of their support" if exported.dropped else ""
         note = f"{output}: {counted(exported.examples, 'example')} for {target}; {exported.rejected:,} rejected"
         click.echo(note + dropped + unfinished, err=True)
+        if isinstance(write, WithReasoning):
+            click.echo(f"  with what the teacher thought: {counted(write.calls, 'call')}", err=True)
         for reason, count in exported.reasons.most_common():
             click.echo(f"  rejected because of {reason}: {count}", err=True)
         if choice.keep_failed_searches is not None:

@@ -60,6 +60,14 @@ class Finish(NamedTuple):
     """The research of the row."""
 
 
+class _Made(NamedTuple):
+    """A call as the teacher made it, with what it said and thought before it."""
+
+    call: RawCall
+    content: str | None = None
+    reasoning: str | None = None
+
+
 class Loop:
     """The research of one row."""
 
@@ -70,8 +78,8 @@ class Loop:
         self._max_hops = max_hops
         self._messages = Conversation(opening(row, prompt))
         self._hops: list[Hop] = []
-        self._pending: deque[tuple[RawCall, str | None]] = deque()
-        self._current: tuple[ToolCall, RawCall, str | None] | None = None
+        self._pending: deque[_Made] = deque()
+        self._current: tuple[ToolCall, _Made] | None = None
         self._nudged = False
         self._usage = Usage()
         self._model: str | None = None
@@ -106,7 +114,7 @@ class Loop:
     def step(self) -> Ask | Search | Finish:
         """Return what to do next; the same answer until something is given back."""
         while self._ended is None and self._current is None and self._pending:
-            self._begin(*self._pending.popleft())
+            self._begin(self._pending.popleft())
         if self._current is not None:
             return Search(str(self._current[0].arguments["query"]))
         if self._ended is None and len(self._hops) >= self._max_hops:
@@ -126,7 +134,7 @@ class Loop:
             # Calls beyond the limit are left out here; the run keeps the whole response.
             room = self._max_hops - len(self._hops)
             for number, call in enumerate(calls[:room]):
-                self._pending.append((call, content if number == 0 else None))
+                self._pending.append(_Made(call, content, response.reasoning) if number == 0 else _Made(call))
         elif response.refusal or response.finish_reason == "content_filter":
             self._end("refused", f"The teacher refused: {response.refusal or 'its answer was filtered'}")
         elif response.finish_reason == "length" and self._searched_after(self._further[-1].after if self._further else 0):
@@ -169,8 +177,8 @@ class Loop:
         """Take the return of the search that `step` asked for."""
         if self._current is None:
             raise RuntimeError("a return was given that no search asked for")
-        (call, raw, content), self._current = self._current, None
-        self._add_hop(call, raw, returned, content)
+        (call, made), self._current = self._current, None
+        self._add_hop(call, made, returned)
 
     def _searched_after(self, hops: int) -> bool:
         return any(not hop.returned.error for hop in self._hops[hops:])
@@ -179,8 +187,9 @@ class Loop:
         """End the research; where the teacher was only searching on, what it had found before stays good."""
         self._ended = (self._before, f"Searching on failed: {detail}") if self._further else (ended, detail)
 
-    def _begin(self, raw: RawCall, content: str | None) -> None:
+    def _begin(self, made: "_Made") -> None:
         """Make the next call the current one, or answer a malformed one with an error right away."""
+        raw = made.call
         query, error = read_call(raw, self._tool)
         # Some servers refuse a history with arguments that are no JSON object, so malformed ones are repaired in it.
         call = ToolCall(
@@ -189,18 +198,18 @@ class Loop:
             arguments={"query": query},
         )
         if error is None:
-            self._current = (call, raw, content)
+            self._current = (call, made)
         else:
-            self._add_hop(call, raw, error, content)
+            self._add_hop(call, made, error)
 
-    def _add_hop(self, call: ToolCall, raw: RawCall, returned: ToolReturn, content: str | None) -> None:
-        self._hops.append(Hop(call=call, returned=returned, content=content))
+    def _add_hop(self, call: ToolCall, made: "_Made", returned: ToolReturn) -> None:
+        self._hops.append(Hop(call=call, returned=returned, content=made.content, reasoning=made.reasoning))
         function = {"name": call.name, "arguments": json.dumps(call.arguments, ensure_ascii=False)}
         wire_call: dict[str, Any] = {"id": call.id, "type": "function", "function": function}
-        if raw.signature:
-            wire_call["extra_content"] = signed(raw.signature)
+        if made.call.signature:
+            wire_call["extra_content"] = signed(made.call.signature)
         # "" beside calls is what every server measured takes back; null or a missing content is refused by some.
-        self._messages.say({"role": "assistant", "content": content or "", "tool_calls": [wire_call]}, self._thought)
+        self._messages.say({"role": "assistant", "content": made.content or "", "tool_calls": [wire_call]}, self._thought)
         self._messages.append({"role": "tool", "tool_call_id": call.id, "content": returned.text})
 
     def _take_answer(self, answer: str) -> None:
