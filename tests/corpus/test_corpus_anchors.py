@@ -21,7 +21,7 @@ FILLER = "<p>" + "Words of a page that say something. " * 20 + "</p>"
     [
         (read_markdown, "# A {#a}\n\n## B\n\n## C {: .x #c }\n\ntext {#no}\n", ["a", "", "c"]),
         (read_markdown, '<a id="a"></a>\n\n# A\n\n## <a name="b"></a>B\n\n<h3 id="c">C</h3>\n\n## D\n', ["a", "b", "c", ""]),
-        (read_markdown, "## A\n{: #a}\n\ntext\n", ["a"]),
+        (read_markdown, "## A\n{: #a}\n\n(b)=\n\n## B\n\ntext\n", ["a", "b"]),
         (read_markdown, '## Use `<input name="x">`\n\ntext\n', [""]),
         (read_webpage, f'{FILLER}<h1 id="a">A</h1>x<h2><a name="b"></a>B</h2>y<h2>C</h2>z', ["a", "b", ""]),
         (read_webpage, f'{FILLER}<section id="a"><h2>A</h2><p>x<h3>B</h3>y</section><a id="c"></a><h2>C</h2>z', ["a", "", "c"]),

@@ -38,11 +38,13 @@ _HTML_BLOCK = re.compile(
 _HTML_TAG = re.compile(r"<!--.*?(?:-->|\Z)|</?[a-zA-Z][^<>]*>", re.S)
 _ID = re.compile(
     r"\{[^{}]*#([\w:.-]+)[^{}]*\}\s*$|"
-    r"<(?:a|h[1-6]|span|div)\b[^<>]*\s(?:id|name)\s*=\s*[\"']?([^\"'\s<>]+)[^<>]*>",
+    r"<(?:a|h[1-6]|span|div)\b[^<>]*\s(?:id|name)\s*=\s*[\"']?([^\"'\s<>]+)[^<>]*>|"
+    r"\A\(([\w.:/-]+)\)=\s*\Z",
     re.IGNORECASE | re.MULTILINE,
 )
 """The id of a heading, `## Title {#id}`, or of an element."""
-_EMPTY_ANCHOR = re.compile(r"\s*<(a|span|div)\b[^<>]*>\s*</\1\s*>\s*", re.I)
+_EMPTY_ANCHOR = re.compile(r"\s*<(a|span|div)\b[^<>]*>\s*</\1\s*>\s*|\([\w.:/-]+\)=\s*", re.I)
+"""An element without words, or MyST's `(id)=`."""
 _ATTRIBUTES = re.compile(r"\s*\{\s*[:#.][^{}]*\}\s*$")
 _PADDING = re.compile(r"(?<![ \t])[ \t]{2,}+(?=\|)|(?<=(?<!\\)\|)[ \t]{2,}")
 _DASHES = re.compile(r"-{4,}")
@@ -294,7 +296,7 @@ def _heading(words: str, level: int, region: _Region) -> list[Block]:
 
 
 def _anchored(block: Block, lines: Sequence[str]) -> Block:
-    """Return a heading with the id that it has, or an empty element above it, or kramdown's mark below it."""
+    """Return a heading with the id that it has, or that stands above it, or below it as kramdown's mark."""
     if block.kind != "heading" or block.anchor:
         return block
     above = block.start_line - 2
@@ -304,7 +306,7 @@ def _anchored(block: Block, lines: Sequence[str]) -> Block:
     texts += [lines[above]] if above >= 0 and _EMPTY_ANCHOR.fullmatch(lines[above]) else []
     texts += [line for line in lines[block.end_line : block.end_line + 1] if line.startswith("{")]
     found = next(filter(None, map(_ID.search, texts)), None)
-    return block.model_copy(update={"anchor": found.group(1) or found.group(2)}) if found else block
+    return block.model_copy(update={"anchor": found[found.lastindex or 0]}) if found else block
 
 
 def _language(token: "Token | None") -> str:
