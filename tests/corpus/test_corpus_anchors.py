@@ -23,11 +23,13 @@ FILLER = "<p>" + "Words of a page that say something. " * 20 + "</p>"
         (read_markdown, '<a id="a"></a>\n\n# A\n\n## <a name="b"></a>B\n\n<h3 id="c">C</h3>\n\n## D\n', ["a", "b", "c", ""]),
         (read_markdown, "## A\n{: #a}\n\n(b)=\n\n## B\n\ntext\n", ["a", "b"]),
         (read_markdown, '## Use `<input name="x">`\n\ntext\n', [""]),
+        (read_markdown, '# A {color="#fff"}\n\n## B {.x #b key="#c"}\n\ntext\n', ["", "b"]),
         (read_webpage, f'{FILLER}<h1 id="a">A</h1>x<h2><a name="b"></a>B</h2>y<h2>C</h2>z', ["a", "b", ""]),
         (read_webpage, f'{FILLER}<section id="a"><h2>A</h2><p>x<h3>B</h3>y</section><a id="c"></a><h2>C</h2>z', ["a", "", "c"]),
         (read_webpage, f'{FILLER}<dl><dt id="lib.f"><code>lib.f(x)</code></dt><dd>What it does.</dd></dl>', ["lib.f"]),
         (read_rst, "A b\n===\n\nx\n\n.. _c d:\n\nB\n-\n\ny\n\n.. _e:\n\nC\n-\n\nz\n", ["a-b", "c d", "e"]),
         (read_asciidoc, "= A\n\n[[b]]\n== B\n\n[#c]\n== C\n\n== [[d]]D\n\n[[no]]\ntext\n\n== E\n", ["", "b", "c", "d", ""]),
+        (read_asciidoc, "= A\n\n[[no]]\n----\ncode\n----\n\n== B\n\ntext\n", ["", ""]),
         (read_vimhelp, f"*a.txt* A\n\n{'=' * 78}\nFOLD{' ' * 40}*a-fold* *a-f*\n\nFolds.\n", ["", "a-fold"]),
     ],
 )

@@ -63,7 +63,9 @@ class _Reader:
             line = self.lines[self.number].rstrip()
             if not line:
                 self.end_paragraph()
-            elif not (self._delimited(line) or self._single(line)):
+            elif self._delimited(line):
+                self.anchor = ""  # was this block's
+            elif not self._single(line):
                 self._text(line)
             self.number += 1
         self.end_paragraph()
@@ -136,7 +138,7 @@ class _Reader:
     def _single(self, line: str) -> bool:
         """Take in a line that stands for itself; False where it is text."""
         if not self.paragraph and (named := _ID.fullmatch(line)):
-            self.anchor = named.group(1) or named.group(2)
+            self.anchor = named[named.lastindex or 0]
         heading = _HEADING.fullmatch(line)
         attribute = _ATTRIBUTE.fullmatch(line)
         if heading:
@@ -177,7 +179,7 @@ class _Reader:
         self._end_lead()
         words = self._inline(text).replace("`", "").strip()
         named = _ID.match(text)
-        anchor = (named.group(1) or named.group(2)) if named else self.anchor
+        anchor = named[named.lastindex or 0] if named else self.anchor
         if words:
             self.blocks.append(heading_block(words, level, self.number + 2 - lines, self.number + 1, anchor))
         self.anchor = ""

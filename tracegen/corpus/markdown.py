@@ -37,8 +37,8 @@ _HTML_BLOCK = re.compile(
 )
 _HTML_TAG = re.compile(r"<!--.*?(?:-->|\Z)|</?[a-zA-Z][^<>]*>", re.S)
 _ID = re.compile(
-    r"\{[^{}]*#([\w:.-]+)[^{}]*\}\s*$|"
-    r"<(?:a|h[1-6]|span|div)\b[^<>]*\s(?:id|name)\s*=\s*[\"']?([^\"'\s<>]+)[^<>]*>|"
+    r"\{:?(?:[^{}#]*\s)?#([\w:.-]++)[^{}]*\}\s*$|"
+    r"<(?:a|h[1-6]|span|div)\b[^<>]*?\s(?:id|name)\s*=\s*[\"']?([^\"'\s<>]+)|"
     r"\A\(([\w.:/-]+)\)=\s*\Z",
     re.IGNORECASE | re.MULTILINE,
 )
