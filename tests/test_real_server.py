@@ -29,7 +29,11 @@ ROWS = int(os.environ.get("TRACEGEN_TEST_ROWS", "100"))
 API = os.environ.get("TRACEGEN_TEST_API", "chat")
 LIMIT_S = 7200
 
-pytestmark = [pytest.mark.real_server, pytest.mark.skipif(not BASE_URL, reason="TRACEGEN_TEST_BASE_URL is not set")]
+pytestmark = [
+    pytest.mark.real_server,
+    pytest.mark.timeout(0),
+    pytest.mark.skipif(not BASE_URL, reason="TRACEGEN_TEST_BASE_URL is not set"),
+]
 
 
 def run(*words: object) -> subprocess.CompletedProcess[str]:
