@@ -20,7 +20,8 @@ from tracegen.errors import BusyError, SettingsError, StoreError
 from tracegen.index import build_index, open_index, store
 from tracegen.index import remote as remote_module
 from tracegen.index.copies import local_copy
-from tracegen.index.remote import MANIFEST, WRITING, collection_name, publish
+from tracegen.index.remote import LENGTHS, MANIFEST, WRITING, collection_name, publish
+from tracegen.index.status import read_remote_status, read_status
 
 
 def _free_port() -> int:
@@ -242,6 +243,21 @@ def test_the_status_of_a_collection_that_lacks_rows_is_a_sentence(
     assert "is not whole" in ended.err
 
 
+def test_a_collection_of_an_older_version_gets_its_lengths(
+    docs: Path, tmp_path: Path, embedder: FakeEmbedder, server: str, client: Any
+) -> None:
+    build_index([docs], tmp_path / "index", embedder=embedder)
+    publish(tmp_path / "index", server, "docs")
+    _, whole = read_remote_status(server, "docs")
+    assert whole.lengths == tuple(sorted(read_status(tmp_path / "index").lengths or ()))
+    kept = _collection(client).metadata
+    _collection(client).modify(metadata={name: value for name, value in kept.items() if name != LENGTHS})
+    assert read_remote_status(server, "docs")[1].lengths is None
+    again = publish(tmp_path / "index", server, "docs")
+    assert (again.written, again.deleted) == (0, 0)
+    assert read_remote_status(server, "docs")[1] == whole
+
+
 def test_no_server_is_a_sentence(docs: Path, tmp_path: Path, embedder: FakeEmbedder) -> None:
     build_index([docs], tmp_path / "index", embedder=embedder)
     url = f"http://127.0.0.1:{_free_port()}"
@@ -275,10 +291,12 @@ def test_the_commands_take_the_server(
         status = tracegen("index", "--status", "--chroma-url", server, "--index", tmp_path / "none", *words)
         assert status.code == 0, status.err
         assert status.out.startswith(f"Collection zorp on {server}: ")
+        assert "tokens per chunk" in status.out
     local = json.loads(tracegen("index", "--status", "--json", "--index", tmp_path / "index").out)
     on_server = json.loads(tracegen("index", "--status", "--json", "--chroma-url", server).out)
-    # How long the texts are, and what they take, is not known there.
-    assert on_server == local | dict.fromkeys(("tokens", "tokens_histogram", "bytes"))
+    # What it takes is not known there.
+    assert on_server == local | {"bytes": None}
+    assert local["tokens_histogram"]
     data = tmp_path / "rows.jsonl"
     messages = [
         {"role": "user", "content": "Write a loop in Zorp."},

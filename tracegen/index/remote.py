@@ -4,8 +4,8 @@
     publish(Path("docs.index"), "http://host:8000", "docs")     after building: sends what changed, deletes what is gone
     path = local_copy("http://host:8000", "docs")               anywhere else: an index for searching, made from the collection
 
-The collection's metadata holds the manifest, which is taken out before anything is written and put back last: a collection
-without one was not written whole. A copy is checked against the id in the manifest.
+The collection's metadata holds the manifest, which is taken out before anything is written and put back last, and how long the
+chunks are: a collection without a manifest was not written whole. A copy is checked against the id in the manifest.
 """
 
 import contextlib
@@ -32,6 +32,8 @@ from tracegen.wording import are, counted
 MANIFEST = "tracegen_manifest"
 MAKER = "tracegen_maker"
 WRITING = "tracegen_writing"
+LENGTHS = "tracegen_lengths"
+"""How many texts have how many tokens, as JSON, for `tracegen index --status`."""
 LISTED = 2000
 """Rows listed at once."""
 SHOWN = 10
@@ -136,16 +138,17 @@ def publish(index: Path, url: str, name: str, progress: Callable[[int, int], Non
         kept = remote.collection.metadata or {}
         listed = _their_rows(remote)
         theirs = listed if kept.get(MAKER) == _maker(manifest) else {}
-        token = uuid.uuid4().hex
+        token, built = uuid.uuid4().hex, Previous(folder, manifest)
+        done = {MANIFEST: _portable(manifest), LENGTHS: _counted_lengths(built), MAKER: _maker(manifest)}
         ours = {part.chunk.id: _digest(chroma.metadata(part)) for part in _parts(folder)}
         changed = {chunk_id for chunk_id, digest in ours.items() if theirs.get(chunk_id) != digest}
         gone = [chunk_id for chunk_id in listed if chunk_id not in ours]
-        if changed or gone or kept.get(MANIFEST) != _portable(manifest):
+        if changed or gone or not done.items() <= kept.items():
             remote.collection.modify(metadata={WRITING: token, MAKER: _maker(manifest)})
-            _send(remote, Previous(folder, manifest), changed, progress)
+            _send(remote, built, changed, progress)
             for start in range(0, len(gone), chroma.BATCH_SIZE):
                 remote.collection.delete(ids=gone[start : start + chroma.BATCH_SIZE])
-            _finish(client, remote, manifest, token)
+            _finish(client, remote, len(ours), done, token)
     return Published(collection=name, written=len(changed), deleted=len(gone), unchanged=len(ours) - len(changed))
 
 
@@ -236,12 +239,16 @@ def _send(remote: Remote, built: Previous, changed: set[str], progress: Callable
             progress(sent, len(changed))
 
 
-def _finish(client: Any, remote: Remote, manifest: Manifest, token: str) -> None:
-    """Put the manifest into the collection, where nobody else has written it since."""
+def _finish(client: Any, remote: Remote, chunks: int, done: dict[str, str], token: str) -> None:
+    """Give the collection the metadata of one that is written whole, where nobody else has written it since."""
     now = client.get_collection(remote.name, embedding_function=None)
-    if (now.metadata or {}).get(WRITING) != token or now.count() != manifest.chunks:
+    if (now.metadata or {}).get(WRITING) != token or now.count() != chunks:
         raise BusyError(f"Another process wrote {remote} at the same time. Wait until it is done, then run again.")
-    remote.collection.modify(metadata={MANIFEST: _portable(manifest), MAKER: _maker(manifest)})
+    remote.collection.modify(metadata=done)
+
+
+def _counted_lengths(built: Previous) -> str:
+    return json.dumps([each.tolist() for each in np.unique(built.lengths(), return_counts=True)])
 
 
 def _portable(manifest: Manifest) -> str:
@@ -276,6 +283,12 @@ def read_remote(client: Any, url: str, name: str | None) -> tuple[Remote, Manife
     if kept is None:
         raise unfinished(remote)
     return remote, _manifest(remote, kept)
+
+
+def read_lengths(remote: Remote) -> tuple[int, ...] | None:
+    """Return the tokens of each text in a collection, shortest first; None where an older version wrote it."""
+    kept = remote.collection.metadata.get(LENGTHS)
+    return None if kept is None else tuple(np.repeat(*json.loads(kept)).tolist())
 
 
 def unfinished(remote: Remote) -> StoreError:

@@ -8,7 +8,7 @@ import numpy as np
 from tracegen.errors import StoreError
 from tracegen.index import store
 from tracegen.index.previous import Previous
-from tracegen.index.remote import connected, read_remote, unfinished
+from tracegen.index.remote import connected, read_lengths, read_remote, unfinished
 from tracegen.index.store import Manifest
 from tracegen.records import Record, Skipped
 
@@ -39,7 +39,10 @@ class IndexStatus(Record):
     budget: int
     """Most tokens of a chunk, as used: fewer where the model reads fewer."""
     lengths: tuple[int, ...] | None
-    """Tokens of each text embedded, in the order of the chunks; a server does not know them."""
+    """Tokens of each text embedded, in the order of the chunks, from a server shortest first.
+
+    None where an older version wrote the collection there.
+    """
     skipped: tuple[Skipped, ...]
     """What was left out, and why."""
     bytes: Mapping[str, int] | None
@@ -72,7 +75,7 @@ def read_remote_status(url: str, name: str | None) -> tuple[str, IndexStatus]:
         remote, manifest = read_remote(client, url, name)
         if remote.collection.count() != manifest.chunks:
             raise unfinished(remote)
-    return remote.name, _status(manifest, None, None)
+    return remote.name, _status(manifest, read_lengths(remote), None)
 
 
 def _status(manifest: Manifest, lengths: tuple[int, ...] | None, sizes: Mapping[str, int] | None) -> IndexStatus:
