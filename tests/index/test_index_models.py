@@ -136,7 +136,7 @@ def test_a_model_is_downloaded_without_what_other_runtimes_need(tmp_path: Path, 
     ("content", "message"),
     [
         (None, "There is no folder"),
-        ({}, "is not an embedding model"),
+        ({}, "There is no embedding model in"),
         ({"config.json": b"{}"}, "There are no model weights"),
     ],
 )

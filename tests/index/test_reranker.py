@@ -103,7 +103,7 @@ def test_no_embedding_model_is_advised_in_the_place_of_a_reranker(tmp_path: Path
         with pytest.raises(EmbedderError, match=r"reranking model .*--rerank.*: then nothing is reranked") as caught:
             load_reranker(name)
         assert "MiniLM" not in str(caught.value)
-    with pytest.raises(EmbedderError, match=r"is not a reranking model.* Give the folder of a cross-encoder\."):
+    with pytest.raises(EmbedderError, match=r"There is no reranking model in.* Give the folder of a cross-encoder\."):
         load_reranker(str(tmp_path))
 
 

