@@ -19,12 +19,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tracegen import build_index, load_embedder, open_index
+from tracegen import build_index, load_embedder
 from tracegen.index import DEFAULT_MAX_TOKENS
 from tracegen.index.models import FLOAT32, INT8
 from tracegen.index.passages import find_passages
 from tracegen.index.ranking import Found, rank
 from tracegen.index.reader import Reader
+from tracegen.index.reranker import RERANKED, Reranker
+from tracegen.index.search import Index
 from tracegen.index.sidecar import Sidecar, read_sidecar
 from tracegen.records import Hit
 
@@ -159,8 +161,24 @@ def answers(path: Path, queries: Sequence[str], order: str, embedder: Any, reran
     if order in ("dense", "lexical"):
         sidecar = read_sidecar(path)
         return [alone(sidecar, query, embedder.embed_queries([query])[0], order) for query in queries]
-    with open_index(path, embedder=embedder, rerank=reranker if order == "reranked" else None) as index:
+    again = Remembering(Path(reranker).name, Path(reranker)) if reranker and order == "reranked" else None
+    with Index(read_sidecar(path), embedder, again) as index:
         return [Answer(*([shown(hit) for hit in index.search(query, k)] for k in (FEW, MANY))) for query in queries]
+
+
+class Remembering(Reranker):
+    """A cross-encoder that reads the best chunks of a query once, though two returns are asked for: it takes a second."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        super().__init__(name, folder)
+        self._kept: dict[tuple[str, tuple[int, ...]], list[Found]] = {}
+
+    def rerank(self, query: str, ranked: Sequence[Found], sidecar: Sidecar) -> list[Found]:
+        first = ranked[:RERANKED]
+        key = query, tuple(found.number for found in first)
+        if key not in self._kept:
+            self._kept[key] = super().rerank(query, first, sidecar)
+        return [*self._kept[key], *ranked[RERANKED:]]
 
 
 def alone(sidecar: Sidecar, query: str, vector: Any, order: str) -> Answer:

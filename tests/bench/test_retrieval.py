@@ -12,6 +12,9 @@ import pytest
 from bench.retrieval import by_task, first_tokens, interval, make_tasks, print_speeds, score, shows, summarise
 from bench.retrieval_engines import Answer, Variant, ask_variants
 from bench.retrieval_questions import Corpus, Question, Target, heading_questions, letters, name_questions, row_questions
+from tracegen.index.ranking import Found
+from tracegen.index.reranker import Reranker
+from tracegen.index.sidecar import Sidecar
 
 PAGES = {
     "lists.md": """# Lists
@@ -221,6 +224,25 @@ def test_variants_rank_the_same_index_differently(docs: Path, rows: Path, tmp_pa
     bare = [text.partition("\n\n")[2] for text in embedder.embedded if text.startswith("Lists\n\n")]
     assert bare
     assert set(bare) <= set(embedder.embedded)
+
+
+def test_a_reranker_reads_for_a_query_once(docs: Path, rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def backwards(self: Reranker, query: str, ranked: Sequence[Found], sidecar: Sidecar) -> list[Found]:
+        asked.append(query)
+        return [found._replace(score=float(place)) for place, found in enumerate(reversed(ranked))]
+
+    monkeypatch.setattr(Reranker, "rerank", backwards)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/model.safetensors").write_bytes(b"weights")
+    wanted = [Variant("default"), Variant("reranked", order="reranked")]
+    queries = ["list.fold", "Catching an error early"]
+    found = ask_variants(docs, queries, wanted, {}, str(tmp_path / "model"), WordEmbedder())
+    assert asked == queries
+    for default, reranked in zip(found["default"], found["reranked"], strict=True):
+        assert default.many[0] != reranked.many[0]
+        assert set(reranked.few) <= set(reranked.many)
 
 
 def test_documentation_that_nothing_is_asked_of_has_its_speed(capsys: pytest.CaptureFixture[str]) -> None:
