@@ -41,6 +41,11 @@ def _mb(peak: int) -> float:
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
+def note(text: str) -> None:
+    """Say on stderr what is running."""
+    print(f"[{time.strftime('%H:%M:%S')}] {text}", file=sys.stderr, flush=True)
+
+
 def report(**figures: Any) -> None:
     """Print what a variant measured, for `run_variant` in the process that started this one."""
     print(json.dumps({"rss_mb": peak_rss_mb()} | figures), flush=True)

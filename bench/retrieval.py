@@ -18,7 +18,6 @@ import argparse
 import json
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
@@ -26,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.measure import ROOT, print_table
+from bench.measure import ROOT, note, print_table
 from bench.retrieval_engines import FEW, MANY, Answer, Variant, ask_variants, kept_vectors, run_rival, variants
 from bench.retrieval_questions import Corpus, Question, Target, heading_questions, letters, name_questions, row_questions
 from tracegen import load_embedder
@@ -193,11 +192,6 @@ def ask_rival(
         return {rival: [Answer(found[:FEW], found) for found in passages]}
 
     return by_task(asked, ask), speed
-
-
-def note(text: str) -> None:
-    """Say on stderr what is running."""
-    print(f"[{time.strftime('%H:%M:%S')}] {text}", file=sys.stderr, flush=True)
 
 
 def evaluate(questions: list[Question], answers: dict[str, list[list[Answer]]]) -> dict[str, Any]:

@@ -14,16 +14,14 @@ import argparse
 import json
 import random
 import re
-import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.measure import print_table
+from bench.measure import note, print_table
 from bench.retrieval_questions import NEUTRAL, sample
 from tracegen import build_index, load_embedder
 from tracegen.corpus import embedded_text
@@ -173,11 +171,6 @@ def shuffled(examples: Sequence[Example], chance: random.Random) -> list[int]:
     return chance.sample(range(len(examples)), len(examples))
 
 
-def note(text: str) -> None:
-    """Say on stderr what is running."""
-    print(f"[{time.strftime('%H:%M:%S')}] {text}", file=sys.stderr, flush=True)
-
-
 def main() -> None:
     """Train a cross-encoder."""
     parser = argparse.ArgumentParser(prog="python -m bench.train_reranker", description="A small cross-encoder.")
@@ -193,8 +186,9 @@ def main() -> None:
     trained = Trained()
     trained.train(examples, args.steps)
     trained.save(args.folder)
+    embedder = load_embedder()
     found = {
-        "default model": [nearest(load_embedder(), one) for one in held_out],
+        "default model": [nearest(embedder, one) for one in held_out],
         "cross-encoder": [trained.first(one) for one in held_out],
     }
     rows = [[name, len(examples), len(held_out), 100 * sum(own) / len(own)] for name, own in found.items()]
