@@ -76,7 +76,9 @@ class Noting:
 def measure_tracegen(docs: Path, index: Path, texts_file: Path) -> None:
     """Build an index, note the texts that were embedded, and report."""
     from tracegen.index import build_index, load_embedder
+    from tracegen.index.memory import use_one_arena
 
+    use_one_arena()
     stage_ends: dict[str, float] = {}
 
     def note_stage(stage: str, done: int, total: int) -> None:
@@ -119,7 +121,9 @@ def measure_memory(docs: Path, index: Path, with_model: bool) -> None:
     """Build an index and report the largest memory at the end of each stage."""
     from bench.digests import Digests
     from tracegen.index import build, build_index, load_embedder
+    from tracegen.index.memory import use_one_arena
 
+    use_one_arena()
     peaks: dict[str, float] = {"start": peak_rss_mb()}
 
     def note_peak(stage: str, done: int, total: int) -> None:

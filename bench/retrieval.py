@@ -5,7 +5,8 @@
     python -m bench.retrieval --rival langchain=PYTHON --rival llamaindex:fitted=PYTHON
 
 The questions are made by `bench.retrieval_questions`, from a seed. Everything is deterministic but the figures of speed. With
-`--cache FOLDER` vectors and the rivals' answers (and so their speed) are kept: what is changed here is soon measured again.
+`--cache FOLDER` vectors, the rivals' answers (and so their speed) and what a reranker said are kept: what is changed here is
+soon measured again.
 
 Columns: `R@5` and `R@10`, share of what is asked for that a return of 5 and one of 10 passages shows; `MRR`, mean of 1/rank of
 the first passage that shows it, 0 beyond the tenth; `R@1000t`, share that the first 1,000 tokens of the return of 10 show, so
@@ -26,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from bench.measure import ROOT, note, print_table
-from bench.retrieval_engines import FEW, MANY, Answer, Variant, ask_variants, kept_vectors, run_rival, variants
+from bench.retrieval_engines import FEW, MANY, Answer, Variant, ask_variants, kept_reranker, kept_vectors, run_rival, variants
 from bench.retrieval_questions import Corpus, Question, Target, heading_questions, letters, name_questions, row_questions
 from tracegen import load_embedder
 from tracegen.index.models import DEFAULT_MODEL, resolve_model
@@ -152,8 +153,8 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
         asked = {name: questions for name, questions in tasks.items() if name in names}
         title = ", ".join(asked) or "no questions"
         note(f"{title}: {len(wanted)} variants of tracegen")
-        with kept_vectors(args.cache) as vectors:
-            answers |= by_task(asked, partial(ask_variants, docs, wanted=wanted, cache=vectors, reranker=args.reranker))
+        with kept_vectors(args.cache) as vectors, kept_reranker(args.reranker, args.cache) as reranker:
+            answers |= by_task(asked, partial(ask_variants, docs, wanted=wanted, cache=vectors, reranker=reranker))
         for rival, python in args.rivals.items():
             own = rival.partition(":")[0] == OWN
             if own and docs is copy:
@@ -265,9 +266,11 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="*", default=[120, 180, 220], help="chunk sizes (default: 120 180 220)")
     parser.add_argument("--limit", type=int, default=300, help="questions for headings, and for names (default: 300)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--reranker", metavar="FOLDER", help="a cross-encoder, for a variant more")
+    parser.add_argument("--reranker", type=Path, metavar="FOLDER", help="a cross-encoder, for a variant more")
     parser.add_argument("--rival", action="append", default=[], metavar="NAME[:SETTING]=PYTHON", help="another program")
-    parser.add_argument("--cache", type=Path, metavar="FOLDER", help="keeps vectors and the rivals' answers for the next run")
+    parser.add_argument(
+        "--cache", type=Path, metavar="FOLDER", help="keeps vectors, and what rivals and reranker said, for the next run"
+    )
     parser.add_argument("--json", type=Path, help="file for all figures, and for what the default missed")
     args = parser.parse_args()
     if args.cache:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tracegen import build_index, load_embedder
 from tracegen.index import DEFAULT_MAX_TOKENS
@@ -25,7 +26,7 @@ from tracegen.index.models import FLOAT32, INT8
 from tracegen.index.passages import find_passages
 from tracegen.index.ranking import Found, rank
 from tracegen.index.reader import Reader
-from tracegen.index.reranker import RERANKED, Reranker
+from tracegen.index.reranker import Reranker
 from tracegen.index.search import Index
 from tracegen.index.sidecar import Sidecar, read_sidecar
 from tracegen.records import Hit
@@ -140,7 +141,7 @@ def ask_variants(
     queries: Sequence[str],
     wanted: Sequence[Variant],
     cache: dict[str, Any],
-    reranker: str | None = None,
+    reranker: Reranker | None = None,
     embedder: Any = None,
 ) -> dict[str, list[Answer]]:
     """Return the answers to each query by the name of the variant; one index serves all orders of its chunks."""
@@ -156,29 +157,39 @@ def ask_variants(
     return {variant.name: found[variant.name] for variant in wanted}
 
 
-def answers(path: Path, queries: Sequence[str], order: str, embedder: Any, reranker: str | None) -> list[Answer]:
+def answers(path: Path, queries: Sequence[str], order: str, embedder: Any, reranker: Reranker | None) -> list[Answer]:
     """Return what an index answers in one of the orders."""
     if order in ("dense", "lexical"):
         sidecar = read_sidecar(path)
         return [alone(sidecar, query, embedder.embed_queries([query])[0], order) for query in queries]
-    again = Remembering(Path(reranker).name, Path(reranker)) if reranker and order == "reranked" else None
-    with Index(read_sidecar(path), embedder, again) as index:
+    with Index(read_sidecar(path), embedder, reranker if order == "reranked" else None) as index:
         return [Answer(*([shown(hit) for hit in index.search(query, k)] for k in (FEW, MANY))) for query in queries]
 
 
 class Remembering(Reranker):
-    """A cross-encoder that reads the best chunks of a query once, though two returns are asked for: it takes a second."""
+    """A cross-encoder that reads a text once for each query, though several returns are asked for: it takes a second for 30."""
 
-    def __init__(self, name: str, folder: Path) -> None:
-        super().__init__(name, folder)
-        self._kept: dict[tuple[str, tuple[int, ...]], list[Found]] = {}
+    def __init__(self, folder: Path, said: dict[str, float]) -> None:
+        super().__init__(folder.name, folder)
+        self._said = said
 
-    def rerank(self, query: str, ranked: Sequence[Found], sidecar: Sidecar) -> list[Found]:
-        first = ranked[:RERANKED]
-        key = query, tuple(found.number for found in first)
-        if key not in self._kept:
-            self._kept[key] = super().rerank(query, first, sidecar)
-        return [*self._kept[key], *ranked[RERANKED:]]
+    def likely(self, query: str, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Return how likely each text answers a query; only what was not asked before is read."""
+        keys = [hashlib.sha256(json.dumps([self.id, query, text]).encode()).hexdigest() for text in texts]
+        new = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._said}
+        if new:
+            self._said.update(zip(new, super().likely(query, list(new.values())).tolist(), strict=True))
+        return np.array([self._said[key] for key in keys])
+
+
+@contextmanager
+def kept_reranker(model: Path | None, folder: Path | None) -> Iterator[Reranker | None]:
+    """Give a cross-encoder, if one is named; what it says is kept in a folder for the next run where one is named."""
+    file = folder and folder / "reranked.json"
+    said: dict[str, float] = json.loads(file.read_text()) if file and file.exists() else {}
+    yield Remembering(model, said) if model else None
+    if file and said:
+        file.write_text(json.dumps(said))
 
 
 def alone(sidecar: Sidecar, query: str, vector: Any, order: str) -> Answer:

@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from bench.retrieval import by_task, first_tokens, interval, make_tasks, print_speeds, score, shows, summarise
-from bench.retrieval_engines import Answer, Variant, ask_variants
+from bench.retrieval_engines import Answer, Variant, ask_variants, kept_reranker
 from bench.retrieval_questions import Corpus, Question, Target, heading_questions, letters, name_questions, row_questions
-from tracegen.index.ranking import Found
 from tracegen.index.reranker import Reranker
-from tracegen.index.sidecar import Sidecar
 
 PAGES = {
     "lists.md": """# Lists
@@ -226,23 +225,30 @@ def test_variants_rank_the_same_index_differently(docs: Path, rows: Path, tmp_pa
     assert set(bare) <= set(embedder.embedded)
 
 
-def test_a_reranker_reads_for_a_query_once(docs: Path, rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
+def test_a_reranker_reads_a_text_once_for_a_query(
+    docs: Path, rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, str]] = []
 
-    def backwards(self: Reranker, query: str, ranked: Sequence[Found], sidecar: Sidecar) -> list[Found]:
-        asked.append(query)
-        return [found._replace(score=float(place)) for place, found in enumerate(reversed(ranked))]
+    def backwards(self: Reranker, query: str, texts: Sequence[str]) -> NDArray[np.float64]:
+        asked.extend((query, text) for text in texts)
+        return np.linspace(0, 1, len(texts))
 
-    monkeypatch.setattr(Reranker, "rerank", backwards)
+    monkeypatch.setattr(Reranker, "likely", backwards)
     (tmp_path / "model").mkdir()
     (tmp_path / "model/model.safetensors").write_bytes(b"weights")
     wanted = [Variant("default"), Variant("reranked", order="reranked")]
     queries = ["list.fold", "Catching an error early"]
-    found = ask_variants(docs, queries, wanted, {}, str(tmp_path / "model"), WordEmbedder())
-    assert asked == queries
-    for default, reranked in zip(found["default"], found["reranked"], strict=True):
-        assert default.many[0] != reranked.many[0]
-        assert set(reranked.few) <= set(reranked.many)
+    answers = []
+    for _ in range(2):
+        with kept_reranker(tmp_path / "model", tmp_path) as reranker:
+            answers.append(ask_variants(docs, queries, wanted, {}, reranker, WordEmbedder()))
+    assert answers[0] == answers[1]
+    assert len(asked) == len(set(asked))
+    assert {query for query, _ in asked} == set(queries)
+    assert answers[0]["default"] != answers[0]["reranked"]
+    with kept_reranker(None, tmp_path / "none") as nothing:
+        assert nothing is None
 
 
 def test_documentation_that_nothing_is_asked_of_has_its_speed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -113,8 +113,10 @@ def _build(
     docs: tuple[Path, ...], index: Path, all_skipped: bool, quiet: bool, *, model: str | None, tool: Path | None, **options: Any
 ) -> None:
     from tracegen.index import DEFAULT_MODEL, build_index
+    from tracegen.index.memory import use_one_arena
     from tracegen.index.toolfile import read_tool
 
+    use_one_arena()
     configured = read_tool(tool) if tool else None
     with Bar(quiet=quiet, unit="") as progress:
 

@@ -12,6 +12,7 @@ from threading import RLock
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tracegen.corpus import embedded_text
 from tracegen.errors import EmbedderError
@@ -49,18 +50,24 @@ class Reranker:
     def _model(self) -> "CrossEncoder":
         return _load(self._folder)
 
+    def likely(self, query: str, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Return how likely each text answers a query, as the model says, between 0 and 1, shape (n,). Raises EmbedderError."""
+        sigmoid = import_module("torch").nn.Sigmoid()  # of itself one model gives probabilities, another their logits
+        pairs = [(query, text) for text in texts]
+        with self._lock, one_thread():
+            answer = self._model.predict(pairs, batch_size=BATCH_SIZE, activation_fn=sigmoid, show_progress_bar=False)
+        said = np.asarray(answer, dtype=np.float64)
+        if said.shape != (len(texts),) or not np.isfinite(said).all():
+            raise EmbedderError(f"The reranking model {self.id} gives no score for a text. Choose another one with --rerank.")
+        return said
+
     def rerank(self, query: str, ranked: Sequence[Found], sidecar: Sidecar) -> list[Found]:
         """Return a ranking whose first RERANKED chunks are in the model's order, those with a name of the query still first."""
         first, others = ranked[:RERANKED], ranked[RERANKED:]
         if not first:
             return []
-        pairs = [(query, embedded_text(sidecar.chunk(found.number))) for found in first]
-        with self._lock, one_thread():
-            said = np.asarray(self._model.predict(pairs, batch_size=BATCH_SIZE, show_progress_bar=False), dtype=np.float64)
-        if said.shape != (len(first),) or not np.isfinite(said).all():
-            raise EmbedderError(f"The reranking model {self.id} gives no score for a text. Choose another one with --rerank.")
-        # Between 0 and 1, and above the scores of what was not reranked (1 and the bonus), each kind of name one step higher.
-        likely = 1 / (1 + np.exp(-np.clip(said, -30, 30)))
+        likely = self.likely(query, [embedded_text(sidecar.chunk(found.number)) for found in first])
+        # Above the scores of what was not reranked (1 and the bonus), each kind of name one step higher.
         again = [
             found._replace(score=1 + DEFINITION + found.bonus + float(one)) for found, one in zip(first, likely, strict=True)
         ]
