@@ -96,6 +96,9 @@ def test_overloads_that_follow_one_another_keep_their_place() -> None:
     assert [each.headings for each in chunks(text)] == [("Math", "abs"), ("Math", "min"), ("Math", "min"), ("Math", "max")]
     between = "# Math\n\n" + "\n\n".join(f"## {name}\n\n{part}" for name in ("sum", "abs", "min", "abs"))
     assert [each.headings[1:] for each in chunks(between)] == [("sum",), ("abs",), ("min",), ("abs",)]
+    declared = [f"proc {name}(...)" for name in ("find", "escape", "find")]
+    text = "# Re\n\n" + "\n\n".join(f"## {heading}\n\n{part}" for heading in declared)
+    assert [each.headings[1:] for each in chunks(text)] == [(heading,) for heading in declared]
 
 
 def test_tiny_sections_join_their_neighbour_and_keep_their_headings() -> None:

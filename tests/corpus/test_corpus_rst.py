@@ -181,6 +181,7 @@ def test_tables_are_rows() -> None:
     listed = ".. list-table:: Names\n   :header-rows: 1\n\n   * - a\n     - b\n   * - 1\n     - ``2``\n"
     assert texts(grid) == ["| a | b |\n| --- | --- |\n| 1 | `\\|` |"]
     assert texts(listed) == ["Names", "| a | b |\n| --- | --- |\n| 1 | `2` |"]
+    assert texts("=  =\n1  2\n3  4\n=  =\n") == ["|  |  |\n| --- | --- |\n| 1 | 2 |\n| 3 | 4 |"]  # it has no header
     assert texts(".. csv-table::\n   :header: a, b\n\n   1, 2\n") == ["| a | b |\n| --- | --- |\n| 1 | 2 |"]
 
 

@@ -260,6 +260,7 @@ def test_arbitrary_bytes_give_a_document_or_a_reason(tmp_path: Path, extension: 
     ("path", "reason"),
     [
         ("html/genindex-A.html", "index of a site"),
+        ("Manual/DocIndex.html", "index of a site"),
         ("api/java/util/class-use/List.html", "index of a site"),
         ("api/index-files/index-3.html", "index of a site"),
         ("html/search/all_1f.js", "search index"),

@@ -156,7 +156,9 @@ def test_signatures_of_scribble_rdoc_and_erlang() -> None:
     </p></blockquote></td></tr><tr><td>x : real</td></tr></table></blockquote><p>Rounds.</p>"""
     code = "```\n(floor x) → integer\nx : real\n```"
     assert headed(scribble) == ["### Numbers", "#### (floor x) → integer", code, "Rounds."]
-    assert headed('<table class="boxed"><tr><td>a<td>b<tr><td>c<td>d</table>') == ["| a | b |\n| --- | --- |\n| c | d |"]
+    assert headed('<table class="boxed"><tr><td>a<td>b<tr><td>c<td>d</table>') == [
+        "|  |  |\n| --- | --- |\n| a | b |\n| c | d |"
+    ]
     rdoc = """<h3>Methods</h3><div class="method-heading"><span>new</span><span>(data = nil)</span>
     <span class="method-click-advice">click to toggle source</span></div>
     <div><p>Makes one.</p><div class="method-source-code"><pre>def initialize</pre></div></div>"""
@@ -351,3 +353,56 @@ def test_headers_of_several_articles_are_kept() -> None:
 def test_links_lose_their_words_for_a_title_only_where_they_are_a_sign() -> None:
     page = "<p>See <a title='Permalink'>the whole text</a>.<a title='Permalink'>\u2693</a></p>"
     assert [block.text for block in read_webpage(page).blocks] == ["See the whole text."]
+
+
+def test_a_bar_of_pictures_is_navigation() -> None:
+    links = "".join(f'<a class="nav" href="x.html"><img src="x.gif" alt="{name}"></a>' for name in ("Home", "Previous", "Next"))
+    assert texts(f'<html><body><div class="navigate">{links}</div><h1>Lists</h1><p>Text.</body></html>') == ["Lists", "Text."]
+    nimdoc = '<div id="global-links"><ul><li><a href="m">Manual</a></ul></div><div id="searchInputDiv">Search: <input></div>'
+    assert texts(f"<html><body><h1>Lists</h1>{nimdoc}<p>Text.</body></html>") == ["Lists", "Text."]
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "<tr><th>Name<th>Does",
+        "<thead><tr><td>Name<td>Does</thead>",
+        "<tr><td><b>Name</b><td><strong>Does</strong>",
+        "<tr class='header'><td>Name<td>Does",
+        "<tr><td class='table-head'>Name<td class='table-head'>Does",
+    ],
+)
+def test_a_table_has_the_header_that_its_page_gives_it(first: str) -> None:
+    assert texts(f"<table>{first}<tr><td>map<td>All</table>") == ["| Name | Does |\n| --- | --- |\n| map | All |"]
+
+
+def test_a_row_of_data_is_no_header() -> None:
+    assert texts("<table><tr><td>@/2<td>Call<tr><td>!/0<td>Cut</table>") == [
+        "|  |  |\n| --- | --- |\n| @/2 | Call |\n| !/0 | Cut |"
+    ]
+    assert texts("<table><tr><th>map<td>All<tr><th>fold<td>One</table>") == [
+        "|  |  |\n| --- | --- |\n| map | All |\n| fold | One |"
+    ]
+
+
+def test_what_is_raised() -> None:
+    assert texts("<p>Below 2<sup>64</sup>, or 2<sup>n-1</sup>, the 1<sup>st</sup>.") == ["Below 2^64, or 2^n-1, the 1st."]
+    assert texts('<p>Portable<sup><a href="#n1">1</a></sup> and<a href="#n2"><sup>[2]</sup></a> free.') == [
+        "Portable and free."
+    ]
+    note = '<sup class="fn">142<span class="fn-text">Unfortunately not covered by any standard.</span></sup>'
+    assert texts(f"<p>A portable{note} way.") == ["A portable (Unfortunately not covered by any standard.) way."]
+
+
+def test_the_title_is_not_said_twice() -> None:
+    page = "<html><head><title>std/sets</title></head><body><h1>std/sets</h1><p>Sets.<h1>Procs</h1><p>All.</body></html>"
+    assert headed(page) == ["# std/sets", "Sets.", "## Procs", "All."]
+
+
+def test_a_shortened_signature_keeps_its_name_and_its_lines() -> None:
+    long = '[I: Ordinal; T, S](a: T; i: I; x: S) {.noSideEffect, magic: "ArrPut", raises: [], tags: [].}'
+    page = f"<h1>Procs</h1><dl><dt id='a'><pre>proc `[]=`{long}\n</pre></dt><dd>Sets.</dd></dl>"
+    assert headed(page)[1:] == ["## proc `[]=`(...)", f"```\nproc `[]=`{long}\n```", "Sets."]
+    declared = "Duration = object\n  seconds: int64\n  nanosecond: int"
+    page = f"<h1>Types</h1><dl><dt id='b'><pre>{declared}\n</pre></dt><dd>A time.</dd></dl>"
+    assert headed(page)[1:] == ["## Duration", f"```\n{declared}\n```", "A time."]

@@ -26,6 +26,8 @@ def _names(*headings: str, text: str = "", path: str = "page.md") -> list[str]:
         ("snake_case camelCase _private XMLParser", ["snake_case", "camelcase", "_private", "xmlparser"]),
         ("fold(list)", ["fold"]),
         ("-----\n=====\n*** /* note */ // note", ["//"]),
+        ("|---|---|\n+-----+---+\n|:---:|", []),
+        ("half is 1/2, see a/b/2", ["a.b"]),
         ("Plain words, and one end of a sentence. Next", []),
         ("well-known twenty-one", []),
     ],
@@ -57,6 +59,13 @@ def test_a_name_within_a_heading_is_less_than_the_heading() -> None:
     assert SPOKEN_OF + "use" in _names("The `use` expression")
 
 
+def test_the_anchor_of_a_section_is_a_name_where_it_has_an_arity() -> None:
+    chunk = Chunk(id="0" * 16, path="page.md", title="Page", headings=("?Term =.. ?List",), text="", start_line=1, end_line=1)
+    for anchor, name in {"=../2": "=..", "%7C%3E/2": "|>", "c:init/1": "init", "is/2": "is"}.items():
+        assert DEFINED + name in chunk_names(chunk.model_copy(update={"anchor": anchor}))
+    assert chunk_names(chunk.model_copy(update={"anchor": "section-4/2x"})) == chunk_names(chunk)
+
+
 def test_a_text_mentions_a_name_with_and_without_its_module() -> None:
     assert _names(text="Like gleam/list.fold.")[:3] == ["gleam.list.fold", "list.fold", "fold"]
 
@@ -66,6 +75,13 @@ def test_a_query_names_what_has_the_form_of_a_name_is_quoted_or_stands_alone() -
     assert query_names("fold").mentioned == ["fold"]
     assert query_names("fold/3").mentioned == ["fold"]
     assert query_names("|>").mentioned == ["|>"]
+    assert query_names("=../2").mentioned == ["=.."]
+    assert query_names("+/2").mentioned == ["+"]
+    assert query_names("what are =../2, ++/2 and #<==> for").mentioned == ["=..", "++", "#<==>"]
+    assert query_names(":- dynamic").wanted == [":-", "dynamic"]
+    assert query_names("|> operator").wanted == ["|>"]
+    assert query_names("1..10 range").wanted == ["..", "1 10 range"]
+    assert ".." not in query_names("index 5 not in 0 .. 4 of the list").wanted
     assert query_names("$").mentioned == ["$"]
     assert query_names("fold a list from the left").mentioned == []
     assert query_names("Pattern matching").wanted == ["pattern matching"]

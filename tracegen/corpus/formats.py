@@ -73,9 +73,9 @@ GENERATED = {
 _PAGES_OF_A_SITE = tuple(
     (re.compile(pattern), reason)
     for pattern, reason in (
-        # Sphinx, nimdoc, Javadoc, Haddock, Texinfo, Doxygen, rustdoc: they name everything, and explain nothing.
+        # Sphinx, nimdoc, PlDoc, Javadoc, Haddock, Texinfo, Doxygen, rustdoc: they name everything, and explain nothing.
         (
-            r"(?:.*/)?(?:genindex(?:-[^/]*)?|(?:[\w-]+-)?modindex|theindex|index-all|allclasses(?:-\w+)?|allpackages(?:-\w+)?"
+            r"(?:.*/)?(?:genindex(?:-[^/]*)?|(?:[\w-]+-)?modindex|theindex|docindex|index-all|allclasses(?:-\w+)?|allpackages(?:-\w+)?"
             r"|(?:overview|package)-(?:tree|frame)|package-use|doc-index(?:-[^/]*)?|(?:function|concept|variable|operator)-index"
             r"|index_(?:values|types|modules|exceptions|extensions|classes|methods|attributes|(?:module|class)_types)"
             r"|class[^/]*-members|dir_[\da-f]{16,}"

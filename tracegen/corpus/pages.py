@@ -73,9 +73,13 @@ def code_block(code: str, language: str, start_line: int, end_line: int) -> Bloc
     return Block(kind="code", text=text, start_line=start_line, end_line=end_line, language=language)
 
 
-def table_block(rows: list[list[str]], start_line: int, end_line: int) -> Block:
-    """Return a table as a block, as Markdown has it: the first row is the header, shorter rows are filled up."""
+def table_block(rows: list[list[str]], start_line: int, end_line: int, *, has_header: bool = True) -> Block:
+    """Return a table as a block, as Markdown has it: the first row is the header, or an empty one; short rows are filled up.
+
+    The header is repeated where the table is cut, so no row of data may stand there.
+    """
     width = max(map(len, rows))
+    rows = rows if has_header else [[""], *rows]
     filled = [[" ".join(cell.split()).replace("|", "\\|") for cell in row] + [""] * (width - len(row)) for row in rows]
     lines = ["| " + " | ".join(row) + " |" for row in filled]
     lines.insert(1, "|" + " --- |" * width)

@@ -227,7 +227,8 @@ class _Writer:
         if rows:
             self._end_lead()
             end = max((each.line or 0 for each in node.findall(nodes.Element)), default=line)
-            self._append(table_block(rows, *self._range(line, end)))
+            has_header = next(iter(node.findall(nodes.thead)), None) is not None
+            self._append(table_block(rows, *self._range(line, end), has_header=has_header))
 
     def _cell(self, entry: nodes.Element) -> str:
         parts = entry.findall(lambda each: isinstance(each, nodes.paragraph | nodes.literal_block | nodes.line))

@@ -12,7 +12,8 @@ PARTS = frozenset(
 )
 """Headings of a part of something; as a first-level heading inside a page they are a slip, common in doc comments."""
 
-_NAME = re.compile(r"[a-z][\w.]*(?:\(.*)?")
+# Also a declaration as it stands: `proc find(...)`.
+_NAME = re.compile(r"[a-z][\w.]*(?:\(.*)?|(?:[a-z]+ )?\S+\(.*\)")
 _WORDS_OF_PARTS = PARTS | {
     "options",
     "description",

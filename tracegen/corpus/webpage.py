@@ -22,8 +22,11 @@ from tracegen.corpus.webpage_elements import (
     anchor_of,
     boxed_signatures,
     code_of,
+    footnote_of,
+    heads_table,
     holds_description,
     is_code,
+    is_exponent,
     is_label,
     is_listing,
     is_noise,
@@ -42,7 +45,7 @@ _LISTS = frozenset(["ul", "ol", "menu", "dir"])
 _LONGEST_SIGNATURE = 100
 _FEW_WORDS = 60
 _NEVER_IN_HEADINGS = ("p", "pre", "table", "ul", "ol", "dl")  # there it is a heading that was never closed
-_SIGNATURE_NAME = re.compile(r"[^(\[{=:]*")
+_SIGNATURE_NAME = re.compile(r"(?:`[^`]*`|[^(\[{=:`])*")
 _CONTENTS = re.compile(r"(?:table of )?contents", re.I)
 
 
@@ -89,7 +92,10 @@ def _needs_title(blocks: tuple[Block, ...]) -> bool:
 
 
 def _below(title: str, blocks: tuple[Block, ...]) -> tuple[Block, ...]:
-    """Return the blocks with their headings below that of the title."""
+    """Return the blocks with their headings below that of the title, which may be the first of them."""
+    first = next((number for number, block in enumerate(blocks) if block.kind == "heading"), None)
+    if first is not None and blocks[first].text.casefold() == title.casefold():
+        blocks = (*blocks[:first], *blocks[first + 1 :])
     lowered = (
         heading_block(block.text, block.level + 1, block.start_line, block.end_line, block.anchor)
         if block.kind == "heading"
@@ -203,6 +209,8 @@ class _Reader:
             self.parts.append("\x00")
         elif tag == "img":
             self._add(element.get("alt"))
+        elif tag == "sup" and is_exponent(element) and self.parts and self.parts[-1][-1:].isalnum():
+            self.parts.append("^")
         return False
 
     def _whole(self, element: "_Element", tag: str) -> bool:
@@ -234,6 +242,9 @@ class _Reader:
             self._flush()
             self._add(" ".join(words(cell) for cell in element.iter("td", "th") if not is_noise(cell, str(cell.tag))))
             self._flush()
+            return True
+        if note := footnote_of(element, tag):
+            self._add(f" ({note}) ")
             return True
         return tag == "table" and self._table(element)
 
@@ -316,7 +327,8 @@ class _Reader:
             return
         self.is_behind = False
         first, line, level = " ".join(signatures[0].split()), self.signatures_line, max(self.section[1], 1) + depth
-        if len(signatures) == 1 and len(first) <= _LONGEST_SIGNATURE:
+        # Lines of a declaration mean something, in languages that go by their indentation most of all.
+        if len(signatures) == 1 and len(first) <= _LONGEST_SIGNATURE and "\n" not in signatures[0].strip():
             self._append(heading_block(first, level, line, line, self.signature_anchor))
             return
         first = without_results(first)
@@ -409,8 +421,8 @@ class _Reader:
         """Take in a table of data; False for what is a way of layout: with code, headings or tables in it, or one row."""
         if any(True for _ in element.iter("pre", "h1", "h2", "h3", "h4", "ul", "ol")) or len(list(element.iter("table"))) > 1:
             return False
-        rows = [[words(cell) for cell in row.iter("td", "th")] for row in element.iter("tr")]
-        rows = [row for row in rows if any(row)]
+        all_rows = [(row, [words(cell) for cell in row.iter("td", "th")]) for row in element.iter("tr")]
+        rows = [cells for _, cells in all_rows if any(cells)]
         is_list = not rows or len(rows) == 1 or max(map(len, rows)) == 1
         if is_list and (not rows or next(element.iter("th"), None) is None):
             return False
@@ -421,7 +433,8 @@ class _Reader:
         end = max([self.line, *(each.sourceline or 0 for each in element.iter())])
         if caption:
             self._append(prose_block(caption, self.line, self.line))
-        self._append(table_block(rows, self.line, end))
+        first = next(row for row, cells in all_rows if any(cells))
+        self._append(table_block(rows, self.line, end, has_header=heads_table(first)))
         self.line = end
         return True
 

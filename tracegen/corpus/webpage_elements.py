@@ -39,6 +39,7 @@ _NAVIGATION = frozenset([
     "simple-toc", "toctree-wrapper", "contents", "navsettop", "navsetbottom", "wy-nav-side", "rst-versions", "pagination",
     "pagination-nav", "prev-next-area", "prev-next", "theme-doc-toc-mobile", "top-nav", "sub-nav", "bottom-nav",
     "nav-wrapper", "nav-wide-wrapper", "mobile-nav", "sidebar-nav", "menu", "header",
+    "global-links",  # of nimdoc
     "methods-inherited",  # of Crystal
 ])  # fmt: skip
 _FURNITURE = frozenset([
@@ -47,7 +48,7 @@ _FURNITURE = frozenset([
     "method-click-advice", "method-source-code",  # of RDoc: hidden until somebody clicks
     "breadcrumb", "breadcrumbs", "wy-breadcrumbs", "theme-doc-breadcrumbs", "skip-link", "skip-nav", "skipnav", "skiptocontent",
     "footer", "site-footer", "page-footer", "navigation-footer", "edit-this-page", "searchbox", "search-wrapper", "search-bar",
-    "cookie-banner", "nav-path", "navpath",
+    "cookie-banner", "nav-path", "navpath", "theme-switch-wrapper", "searchinputdiv", "search-groupby",
 ])  # fmt: skip
 _SECTION = re.compile(r"(?<!\S)sect(?:ion|\d)\b")
 _LEAST_LINKED = 0.4  # of the letters in navigation
@@ -63,10 +64,13 @@ _ASIDES = frozenset([
 _PRINTED_INDEX = re.compile(r"(?<!\S)(?:index-[a-z]{2}|[a-z]{2}-(?:[\w-]+-)?printindex)(?!\S)|summary-letter")  # of Texinfo
 _STEPS = frozenset([
     "next", "previous", "prev", "up", "top", "home", "first", "last", "back", "index", "contents", "table of contents",
-    "overview",
+    "overview", "summary",
 ])  # fmt: skip
 _BARS = frozenset(["table", "tr", "td", "p", "div", "center"])
 _WORD = re.compile(r"\w")
+_MARK = re.compile(r"\s*[\[(]?(?:\d{1,3}|[*†‡]{1,3}|[a-z])[\])]?\s*")
+_SHORTEST_FOOTNOTE = 12  # characters
+_EXPONENT = re.compile(r"[-+−]?(?:\d{1,3}|[a-zA-Z])(?:[-+−]\d)?")
 _LARGEST_BAR = 60  # elements
 _NOTES = frozenset(["note", "tip", "warning", "caution", "important", "danger", "admonition"])
 _CALLOUT = re.compile(
@@ -82,6 +86,8 @@ _ANCHORED_CODE = re.compile(r"(?:VAL|TYPE|EXCEPTION|MODULE|MODULETYPE|METHOD|CLA
 def is_noise(element: "_Element", tag: str) -> bool:
     """Tell whether an element is no content: navigation, links to sources, numbers of lines."""
     if tag in DROPPED or "hidden" in element.attrib or element.get("role") in ("navigation", "search"):
+        return True
+    if is_footnote_mark(element, tag):
         return True
     if tag == "details":  # Haddock's: what each instance of a class has from it
         return (element.get("id") or "").startswith("i:") and next(element.iterancestors("td"), None) is not None
@@ -136,9 +142,14 @@ def _is_bar(element: "_Element") -> bool:
         is_followed = each is not element and not is_in_link and _WORD.search(each.tail or "")
         if number > _LARGEST_BAR or has_words or is_followed:
             return False
-        if is_link and "".join(each.itertext()).strip(" []<>«»|").casefold() in _STEPS:
+        if is_link and _link_words(each).strip(" []<>«»|").casefold() in _STEPS:
             steps += 1
     return steps > 1
+
+
+def _link_words(link: "_Element") -> str:
+    """Return the words of a link, or of the pictures that it shows instead: an arrow called `Next`."""
+    return "".join(link.itertext()).strip() or " ".join(image.get("alt") or "" for image in link.iter("img"))
 
 
 def _is_printed_index(element: "_Element") -> bool:
@@ -185,6 +196,39 @@ def _parts_words(tag: str) -> bool:
 def is_listing(text: str) -> bool:
     """Tell whether a page shows a source file, with an anchor at every line."""
     return all(f'"line-{number}"' in text for number in (1, 2, 3)) and "<h1" not in text and "<pre" in text
+
+
+def heads_table(row: "_Element") -> bool:
+    """Tell whether a row is the header of its table: by its place or class, or because all its words are headings or bold."""
+    above = row.getparent()
+    if (above is not None and above.tag == "thead") or any("head" in name.lower() for name in _names(row)):
+        return True
+    cells = [cell for cell in row.iter("td", "th") if words(cell)]
+    return bool(cells) and all(cell.tag == "th" or _is_bold(cell) for cell in cells)
+
+
+def _is_bold(cell: "_Element") -> bool:
+    if any("head" in name.lower() for name in _names(cell)):
+        return True
+    return words(cell) == " ".join(part for each in cell.iter("b", "strong") if (part := words(each)))
+
+
+def is_footnote_mark(element: "_Element", tag: str) -> bool:
+    """Tell whether an element is nothing but the mark of a footnote, which says nothing in the middle of a sentence."""
+    if tag != "sup" or not _MARK.fullmatch("".join(element.itertext())):
+        return False
+    return next(element.iter("a"), None) is not None or next(element.iterancestors("a"), None) is not None
+
+
+def footnote_of(element: "_Element", tag: str) -> str:
+    """Return the words of a footnote that stands in the middle of a sentence, raised, without its number; or ""."""
+    text = words(element) if tag == "sup" else ""
+    return text.lstrip("0123456789*†‡ ") if len(text) >= _SHORTEST_FOOTNOTE else ""
+
+
+def is_exponent(element: "_Element") -> bool:
+    """Tell whether something raised is an exponent, of which `^` has to be left: 2^10 is not 210."""
+    return bool(_EXPONENT.fullmatch("".join(element.itertext()).strip()))
 
 
 def is_label(element: "_Element") -> bool:

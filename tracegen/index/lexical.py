@@ -14,8 +14,8 @@ import numpy as np
 import Stemmer
 from numpy.typing import NDArray
 
-VERSION = 4
-"""Version of the words; an index with another one is built again."""
+VERSION = 5
+"""Version of the words and names; an index with another one is built again."""
 
 LENGTH_WEIGHT = 0.5
 """The `b` of BM25, for which 0.75 is usual: chunks are of like length, and what is longer says more. See docs/log.md."""

@@ -10,6 +10,7 @@ whole among them 51 to 69 (2026-11).
 import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from tracegen.records import Chunk
 
@@ -18,6 +19,8 @@ DEFINED = "= "
 SPOKEN_OF = "~ "
 """Stands before a name that is in that heading: `Tracing with std.trace`."""
 MAX_PARTS = 4
+SHORT_QUERY = 4
+"""Words of a query that asks for something as it stands, `1..10 range`, at most."""
 
 # First what is most of any text: words that can be no name, without a capital within, and with nothing of a name behind them.
 # The other ways would each go through them again: the names of a query took 60 microseconds, a twentieth of its search, and
@@ -30,17 +33,19 @@ _NAME = re.compile(
     | (?P<joined>(?<!\w)(?:\w+_\w+|_\w+|[a-z\d]+[A-Z]\w*[a-z]\w*)(?!\w))
     | (?P<capital>(?<!\w)(?:[a-z\d]+[A-Z]+|[A-Z]+[a-z\d]+[A-Z]\w*|[A-Z]{2,}[a-z]\w*)(?!\w))
     | (?P<called>(?<!\w)[^\W\d]\w*(?=\())
-    | (?P<operator>(?<![^\w\s()\[\]{},;"'`])[-+*/%<>=!&|^~?:.@$\\\#]{2,4}(?![^\w\s()\[\]{},;"'`]))
+    | (?P<operator>(?<![^\w\s()\[\]{},;"'`])(?:
+          [-+*/%<>=!&|^~?:.@$\\\#]{1,8}?(?=/\d+(?!\w|\.\w))
+        | [-+*/%<>=!&|^~?:.@$\\\#]{2,8}(?![^\w\s()\[\]{},;"'`])))
     """,
     re.VERBOSE,
 )
 _QUOTED = re.compile(r"`+\s*([^`\n]{1,60}?)\s*`+")
 _HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
 _FENCED = re.compile(r"^(```+|~~~+).*?^\1", re.MULTILINE | re.DOTALL)
-_LONE_OPERATOR = re.compile(r"(?<!\S)[^\w\s(){}\[\],;\"'`]{1,4}(?=[\s:,]|$)")
+_LONE_OPERATOR = re.compile(r"(?<!\S)[^\w\s(){}\[\],;\"'`]{1,8}(?=[\s:,]|$)")
 _SEPARATOR = re.compile(r"::|->|[./#]")
-# Rules and ends of comments, in every page, say nothing.
-_NO_OPERATOR = re.compile(r"([-=.*#~/:+])\1*|\*/|/\*|//")
+# Rules, heads of tables and ends of comments, in every page, say nothing.
+_NO_OPERATOR = re.compile(r"([-=.*#~/:+])\1*|\*/|/\*|//|(?=.{5}).*(.)\2\2.*")
 _TELLING = {"..", "...", "::", "==", "**", "++", "--", "//", "==="}
 _WORDS = re.compile(r"\w+")
 _DECLARING = re.compile(
@@ -55,7 +60,10 @@ _CATEGORY = re.compile(
     re.IGNORECASE,
 )
 _FORM = re.compile(r"\((?:(?:struct|new|send\s+\S+)\s+)?([^\s()\[\]\"]+)(?=[\s)])(?!\)\s+\w)")
-_ARITY = re.compile(r"(?<=\w)/\d+$")
+_BETWEEN_NUMBERS = re.compile(r"(?<=\d)\s*([^\w\s`\"'()\[\]{},;]{2,8})\s*(?=-?\d)")
+_ANCHOR = re.compile(r"(?:[a-z]:)?(\S+)/\d+")  # of ExDoc, EDoc, PlDoc: `map/2`, `c:init/1`, `=../2`
+_SAYS_OPERATOR = {"operator", "operators", "syntax", "symbol"}
+_ARITY = re.compile(r"(?<=\S)/\d+$")
 _SECTION_NUMBER = re.compile(r"\A(?:\d+|[A-Z])(?:[.-]\d+)+\.?\s+(?=\S)")
 _KIND = re.compile(
     r"(?:Class|Interface|Struct|Trait|Function|Enum|Module|Macro|Package|Type|Method|Record|Namespace|Object|Constant) "
@@ -92,6 +100,8 @@ def chunk_names(chunk: Chunk) -> list[str]:
     inner = [(heading, path[-1]) for heading in _HEADING.findall(_FENCED.sub("", chunk.text))]
     headings = [(path[-1], path[-2] if len(path) > 1 else ""), *inner]
     defined = {name for heading, parent in headings for name in _defined(heading, (parent, page))}
+    if anchor := _ANCHOR.fullmatch(unquote(chunk.anchor or "")):
+        defined.update(_endings(_alone(anchor[1])))
     spoken_of = {name for heading, _ in headings for name in _spoken_of(heading)}
     return [*mentioned, *(DEFINED + name for name in sorted(defined)), *(SPOKEN_OF + name for name in sorted(spoken_of))]
 
@@ -109,11 +119,16 @@ def query_names(query: str) -> QueryNames:
     """Return the names in a query."""
     found = list(_found(query))
     said = [_alone(text) for text in _QUOTED.findall(query)]
-    if len(query.split()) == 1:
+    words = query.split()
+    if len(words) == 1:
         said.append(_alone(query))
+    elif len(words) == 2 and not _WORDS.search(words[0]) and words[1].casefold() not in _SAYS_OPERATOR:
+        said.append(_alone(words[1]))  # `:- dynamic`
+    # In a sentence, `index 5 not in 0 .. 4`, what stands between numbers is not what is asked for.
+    values = {operator.lower() for operator in _BETWEEN_NUMBERS.findall(query)} if len(words) > SHORT_QUERY else set()
+    wanted = (name for name, kind in found if kind != "capital" and not (kind == "operator" and name in values))
     return QueryNames(
-        mentioned=_distinct([*(name for name, _ in found), *said]),
-        wanted=_distinct([*(name for name, kind in found if kind != "capital"), *said, _phrase(query)]),
+        mentioned=_distinct([*(name for name, _ in found), *said]), wanted=_distinct([*wanted, *said, _phrase(query)])
     )
 
 
