@@ -214,6 +214,8 @@ def test_a_passage_has_headings_between_sections_and_no_seam_where_a_block_was_c
         # A group of small sections that follows a section of the same parent.
         (("A", "B", "x"), ("A", "B"), "### y\n\nText.", "### y\n\nText."),
         (("A", "B", "x"), ("A",), "## C\n\nText.", "## C\n\nText."),
+        # A page that leaves out levels.
+        (("A", "B", "x"), ("A", "B"), "##### y\n\nText.", "##### y\n\nText."),
         # The same heading again, with a text of its own.
         (("A", "B", "x"), ("A", "B"), "Text.", "## B\n\nText."),
         (("A",), (), "Text.", "Text."),

@@ -117,7 +117,8 @@ def heading_lines(chunk: Chunk, before: Chunk) -> str:
     common = 0
     while common < min(len(chunk.headings), len(before.headings)) and chunk.headings[common] == before.headings[common]:
         common += 1
-    if common == len(chunk.headings) and not chunk.text.startswith("#" * (common + 1) + " "):
+    # The headings in a text keep the levels of their page, which may leave out some.
+    if common == len(chunk.headings) and not re.match(rf"#{{{common + 1},6}} ", chunk.text):
         common -= 1
     return "".join(
         f"{'#' * level} {chunk.headings[level - 1]}\n\n" for level in range(max(common, 0) + 1, len(chunk.headings) + 1)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from tracegen.records import Chunk, Hit, Tool
 
-RENDERING = 6
+RENDERING = 7
 
 PASSAGE_CHARS = 1300
 """Characters that a return has for each passage on average, or fewer where the tool has a smaller budget: the choice between
