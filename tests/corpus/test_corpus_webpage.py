@@ -406,3 +406,8 @@ def test_a_shortened_signature_keeps_its_name_and_its_lines() -> None:
     declared = "Duration = object\n  seconds: int64\n  nanosecond: int"
     page = f"<h1>Types</h1><dl><dt id='b'><pre>{declared}\n</pre></dt><dd>A time.</dd></dl>"
     assert headed(page)[1:] == ["## Duration", f"```\n{declared}\n```", "A time."]
+    declared = 'Month = enum\n  mJan = (1, "January")'
+    page = f"<h1>Types</h1><dl><dt id='c'><pre>{declared}\n</pre></dt><dd>A month.</dd></dl>"
+    assert headed(page)[1:] == ["## Month", f"```\n{declared}\n```", "A month."]
+    folded = "proc f(){.<span class='pragmadots'>...</span><span class='pragmawrap'>raises: []</span>.}"
+    assert headed(f"<h1>Procs</h1><dl><dt id='d'><pre>{folded}</pre></dt><dd>Does.</dd></dl>")[1] == "## proc f(){.raises: [].}"

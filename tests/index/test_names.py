@@ -57,6 +57,8 @@ def test_a_name_within_a_heading_is_less_than_the_heading() -> None:
     assert SPOKEN_OF + "$" in _names("self, super and $")
     assert SPOKEN_OF + "|>" in _names("The |> operator")
     assert SPOKEN_OF + "use" in _names("The `use` expression")
+    assert SPOKEN_OF + "discard" in _names("Discard statement")
+    assert SPOKEN_OF + "while" in _names("3.4. The while loop")
 
 
 def test_the_anchor_of_a_section_is_a_name_where_it_has_an_arity() -> None:

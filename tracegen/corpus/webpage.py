@@ -334,7 +334,8 @@ class _Reader:
         first = without_results(first)
         match = _SIGNATURE_NAME.match(first)
         name = ((match.group().strip() if match else "") or first)[:_LONGEST_SIGNATURE]
-        shown = f"{name}(...)" if "(" in first and name != first else name
+        takes = match is not None and "(" in first and first[match.end() : match.end() + 1] in "([{"
+        shown = f"{name}(...)" if takes and name != first else name
         self._append(heading_block(shown, level, line, line, self.signature_anchor))
         self._append(code_block("\n".join(signatures), "", line, max(line, self.line)))
 

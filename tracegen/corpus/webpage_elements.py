@@ -58,6 +58,7 @@ _NUMBERS = frozenset(["linenos", "lineno", "linenodiv", "linenumber", "line-numb
 _ASIDES = frozenset([
     "ttc", "overload", "ingroups", "rightside", "RBackgroundLabel", "boring",
     "titlearea", "copy-popup-wrapper",  # of Doxygen, Dokka
+    "pragmadots",  # of nimdoc: what stands in the place of what a click shows
     "mw-editsection", "mw-jump-link", "jump-to-nav", "siteSub", "contentSub", "catlinks", "printfooter", "navbox", "t-navbar",
     "t-template-editlink",  # of MediaWiki and cppreference
 ])  # fmt: skip

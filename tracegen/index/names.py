@@ -63,6 +63,11 @@ _FORM = re.compile(r"\((?:(?:struct|new|send\s+\S+)\s+)?([^\s()\[\]\"]+)(?=[\s)]
 _BETWEEN_NUMBERS = re.compile(r"(?<=\d)\s*([^\w\s`\"'()\[\]{},;]{2,8})\s*(?=-?\d)")
 _ANCHOR = re.compile(r"(?:[a-z]:)?(\S+)/\d+")  # of ExDoc, EDoc, PlDoc: `map/2`, `c:init/1`, `=../2`
 _SAYS_OPERATOR = {"operator", "operators", "syntax", "symbol"}
+_KIND_BEHIND = re.compile(
+    r"(?:the )?([^\W\d]\w*) (?:statement|expression|keyword|operator|function|macro|directive|command|clause|loop|block|pragma|"
+    r"method|attribute|instruction|construct|builtin)s?",
+    re.IGNORECASE,
+)
 _ARITY = re.compile(r"(?<=\S)/\d+$")
 _SECTION_NUMBER = re.compile(r"\A(?:\d+|[A-Z])(?:[.-]\d+)+\.?\s+(?=\S)")
 _KIND = re.compile(
@@ -169,9 +174,11 @@ def _declared(part: str, parents: set[str]) -> str:
 
 
 def _spoken_of(own: str) -> set[str]:
-    """Return the names within a heading; here one character is enough for an operator."""
+    """Return the names within a heading; here one character is enough for an operator, and `Discard statement` has one."""
     quoted = (_alone(quoted) for quoted in _QUOTED.findall(own))
-    return {form for name in (*names_in(own), *quoted, *_LONE_OPERATOR.findall(own)) for form in _endings(name)}
+    kind = _KIND_BEHIND.fullmatch(_SECTION_NUMBER.sub("", own))
+    keyword = (kind[1].lower(),) if kind else ()
+    return {form for name in (*names_in(own), *quoted, *keyword, *_LONE_OPERATOR.findall(own)) for form in _endings(name)}
 
 
 def _alone(text: str) -> str:
