@@ -149,6 +149,55 @@ def test_a_variable_named_as_a_keyword_is_defined(code: str, name: str) -> None:
     assert "of" in terms_of("fn of(x) { x }").defined
 
 
+@pytest.mark.parametrize(
+    ("code", "names"),
+    [
+        ("if x in ascii_letters:\n  use(x)", {"ascii_letters"}),
+        ("if x in ascii_letters: use(x)\nelse: hold(x)", {"ascii_letters", "else"}),
+        ("y = if x in ascii_letters: use(x) else: hold(x)", {"ascii_letters", "else"}),
+        ("if ready(x) and x in ascii_letters: use(x)", {"ascii_letters"}),
+        ("try:\n  use(x)\nexcept ValueError:\n  hold(x)\nfinally:\n  rest(x)", {"try", "ValueError", "finally"}),
+        ("try:\n  use(x)\nexcept json.JSONDecodeError as error:\n  hold(x)", {"as"}),
+        ("for c in Letters:\n  use(c)", {"Letters"}),
+        ("for c in first, Letters:\n  use(c)", {"Letters"}),
+        ("if not isdigit:\n  use(x)", {"isdigit", "not"}),
+        ("while lines.remain > LIMIT:\n  use(x)", {"LIMIT"}),
+        ("```\ncase kind\nof Letters: use(x)\nof Digits: hold(x)\n```", {"Letters", "Digits"}),
+        ("switch (x) { case LIMIT: use(x); default: hold(x) }", {"LIMIT"}),
+        ("repeat over shelves:\n  use(x)", {"shelves", "repeat"}),
+        ('with open("x") as f:\n  use(f)', {"open", "with"}),
+        ("with lock:\n  use(x)", {"lock"}),
+    ],
+)
+def test_what_ends_the_head_of_a_block_is_not_defined(code: str, names: set[str]) -> None:
+    assert names <= terms_of(code).names
+
+
+def test_a_qualified_name_at_the_end_of_a_head_is_no_field() -> None:
+    terms = terms_of("try:\n  use(x)\nexcept json.JSONDecodeError:\n  hold(x)")
+    assert "json.JSONDecodeError" in terms.qualified
+    assert "JSONDecodeError" not in terms.defined
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        ("let width: Int = 3", "width"),
+        ("{\n  width: 3,\n  high: 4\n}", "width"),
+        ("{ wide: if x then y else z, width: 2 }", "width"),
+        ("self.width: int = 3", "width"),
+        ("area(over list: List, with width: Int)", "width"),
+        ("area(\n  over list: List,\n  with width: Int,\n)", "width"),
+        ("x match {\n  case width: Int => width\n}", "width"),
+        ("rule width:\n  use(x)", "width"),
+        ("with width as (select 1) select 2", "width"),
+        ('with open("x") as width:\n  use(width)', "width"),
+    ],
+)
+def test_what_a_colon_or_a_block_names_is_defined(code: str, name: str) -> None:
+    assert name in terms_of(code).defined
+
+
 METHODS = """
 import "random" for Dice
 

@@ -34,7 +34,7 @@ from tracegen.traces.vocabulary import shows as shows
 
 Status = Literal["given", "shown", "documented", "undocumented"]
 
-MEASURE = 6
+MEASURE = 7
 """The version of the measure: raised with every change of what a support comes to, so that stored ones are known to be old."""
 MENTIONED = 0.5
 """The share of a term that returns only mention, though the documentation explains it."""

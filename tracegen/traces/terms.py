@@ -24,6 +24,8 @@ from tracegen.traces.prose import is_prose
 
 COMMON_OPERATORS = frozenset("== != <= >= && || ++ -- += -= *= /= // /* */ => .. ... **".split())  # noqa: SIM905 - readable so
 """Operators that nearly every language has; to know them is no knowledge of this one."""
+HEAD_CHARS = 400
+"""So much is read before a colon that may end the head of a block."""
 LISP_CHARS = 600
 """So much is read after the head of a form that binds names."""
 SEPARATOR = re.compile(r"\.|::?|/")
@@ -83,7 +85,7 @@ _DEFINING = (
     # A keyword of definition before it, or several: `local function f`. In `for type in kinds` it is `type`.
     re.compile(
         r"\b(?:let|local|var|val|const|def|defp|defmodule|fn|fun|func|function|type|class|struct|enum|trait|interface|module|mod|"
-        r"macro|proc|sub|method|mut|static|as|for|foreach|each|with|lambda|where|alias|data|record|newtype)"
+        r"macro|proc|sub|method|mut|static|as|for|foreach|each|lambda|where|alias|data|record|newtype)"
         r"(?:[ \t]+-[\w-]+)*[ \t]+(?:(?:mut|rec|async|inline|static|const|fn|fun|func|function|class|struct|enum|type|macro)"
         r"[ \t]+)*(?!(?:in|of|as|assert)[ \t])([^\W\d]\w*)"
     ),
@@ -93,14 +95,26 @@ _DEFINING = (
     re.compile(r"\b(?:function|func|fun|fn|def|sub|proc|method)[ \t]+[^\W\d]\w*(?:[.:]{1,2}[^\W\d]\w*)*[.:]{1,2}([^\W\d]\w*)"),
     re.compile(r"\buse[ \t]+([^\W\d]\w*)(?=[\w, \t]*<-)"),
     re.compile(r"^[ \t]*set(?:[ \t]+-[\w-]+)*[ \t]+(?!as\b)([^\W\d]\w*)", re.M),
+    # `with recent as (select ...`; `with open(path) as file:` opens something, and defines what is behind `as`.
+    re.compile(r"\bwith[ \t]+(?:recursive[ \t]+)?([^\W\d]\w*)[ \t]+as[ \t]*\("),
     # The same in capitals: `CREATE TABLE t`, `WITH t AS (`, `count(*) AS n`, not `AS integer)`, which is a type.
     re.compile(r"\b(?:CREATE(?:[ \t]+[A-Z]+){1,6}|WITH(?:[ \t]+RECURSIVE)?|AS|WINDOW)[ \t]+([a-z_]\w*)\b(?!\))"),
-    # Something is assigned to it: `x =`, `x :=`, `x <-`, and `name:` of a field, a parameter or an annotation.
-    re.compile(r"(?<!\| )\b([^\W\d]\w*)\s*(?::=|<-|←|=(?![=>~?])|\+?:{1,3}(?![:=\w]))"),
+    # Something is assigned to it: `x =`, `x :=`, `x <-`. A colon is read elsewhere.
+    re.compile(r"(?<!\| )\b([^\W\d]\w*)\s*(?::=|<-|←|=(?![=>~?]))"),
     # A pattern; what begins with a capital there is a constructor, or a type.
     re.compile(r"\b(?![A-Z])([^\W\d]\w*)\s*[-=]>(?!\w)"),
     re.compile(r"\\(?:new|renew|provide)command\*?\{?(\\[A-Za-z]+)"),
 )
+# `name:` of a field, a parameter or an annotation; and a bracket, or what parts a line.
+_COLON = re.compile(r"(?P<name>(?<!\| )\b[^\W\d]\w*)\s*\+?:{1,3}(?![:=\w])(?P<ends>[ \t]*$)?|[()\[\]{},;\n]", re.M)
+_BLOCK = re.compile(
+    r"(?<![\w.@:-])(?:if|elif|elsif|elseif|unless|while|until|for|foreach|case|match|switch|when|with|try|except|catch|rescue)"
+    r"(?![\w-])|^[ \t]*of\b"
+)
+"""What begins a block whose head a colon may end, and `of` where a line begins with it."""
+_LONG_HEAD = re.compile(r"[ \t]*[^\W\d]\w*[ \t]+(?:[^\W\d]\w*[ \t]+|[^\n]*[^\s\w])")
+_BLOCK_ALONE = frozenset({"else", "try", "finally"})
+_TYPED_PATTERN = re.compile(r"[ \t]*[^\W\d][\w.]*(?:[\[<][\w., ]{0,60}[\]>])?(?:[ \t]+if\b[^\n]{0,200}?)?[ \t]*=>")
 # The head of a clause, `path(X, Y) :-`, `area({W, H}) ->`, and a fact, `edge(a, b).`
 _CLAUSE = re.compile(r"^(?!fn\b|fun\b)([a-z]\w*)(?:\s*:-|\(([^\n]*)\)\s*(?::-|-->|->|when\b|\.[ \t]*$))", re.M)
 # What is defined by its place alone: `add(item, count) {` in a class, `int add(int a, int b) {` anywhere.
@@ -346,6 +360,7 @@ def _defined(code: str) -> Iterator[str]:
     for pattern in _DEFINING:
         for match in pattern.finditer(own):
             yield from (group for group in match.groups() if group)
+    yield from _before_colons(own)
     yield from _heads(code)
     for match in _PARAMETERS.finditer(code):
         for part in (group for group in match.groups() if group):
@@ -358,6 +373,38 @@ def _defined(code: str) -> Iterator[str]:
             yield from (match[1], *parameters)
     for match in _LISP.finditer(code):
         yield from _bound(match["head"], match["name"], code[match.end() : match.end() + LISP_CHARS])
+
+
+def _before_colons(code: str) -> Iterator[str]:
+    """Yield the names that a colon defines, `width: 3`, `(width: Int)`, and not those that the head of a block ends with."""
+    # Of each open bracket the bracket, where the statement in it begins, and where the part of that between commas does.
+    open_ones = [("", 0, 0)]
+    for match in _COLON.finditer(code):
+        bracket, statement, _ = open_ones[-1]
+        if match["name"]:
+            if not _ends_head(code, match, *open_ones[-1]):
+                yield match["name"]
+        elif match[0] in ")]}":
+            # What stood before the bracket goes on: `if ready(word) and word in words:`.
+            del open_ones[max(1, len(open_ones) - 1) :]
+        elif match[0] in "([{":
+            open_ones.append((match[0], match.end(), match.end()))
+        else:
+            open_ones[-1] = (bracket, statement if match[0] == "," else match.end(), match.end())
+
+
+def _ends_head(code: str, match: re.Match[str], bracket: str, statement: int, part: int) -> bool:
+    """Return whether a name before a colon ends the head of a block: `except ValueError:`, `else:`."""
+    if bracket not in ("(", "[") and match["name"] in _BLOCK_ALONE:
+        return True
+    at_end = match["ends"] is not None and not bracket
+    before = code[max(statement if at_end else part, match.start() - HEAD_CHARS) : match.start()]
+    if block := _BLOCK.search(before):
+        # `with fun: Int` is a parameter with a label, and `case error: Timeout =>` a pattern with a type.
+        first = not before[block.end() :].strip()
+        return not (first and (bracket == "(" or _TYPED_PATTERN.match(code, match.end())))
+    # By its form alone: `repeat over shelves:`. Where fewer words stand before it, it is what they declare: `rule all:`.
+    return at_end and _LONG_HEAD.match(before) is not None
 
 
 def _heads(code: str) -> Iterator[str]:
