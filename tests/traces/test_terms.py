@@ -244,6 +244,35 @@ def test_what_is_asserted_of_is_not_defined(code: str) -> None:
     assert not {"std", "length", "Ok", "assert", "lengt"} & terms_of(code).defined
 
 
+@pytest.mark.parametrize(
+    ("code", "names"),
+    [
+        (
+            'show(X) :-\n    (   X == end\n    ->  true\n    ;   format("~d", [X]),\n        halt_now(X)\n    ).',
+            {"format", "halt_now"},
+        ),
+        ("let run xs = List.map f xs\n  ; List_iter g xs\n(* the end *)", {"List_iter"}),
+    ],
+)
+def test_a_semicolon_before_a_branch_or_a_step_is_no_comment(code: str, names: set[str]) -> None:
+    assert names <= terms_of(code).names
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "(show-all xs)\n; hidden (words)",
+        "#lang racket\n; hidden words of a comment that reads as the prose it is\n\n(define (f x)\n  (show-all x))",
+        "  ; hidden\n  (show-all xs)",
+        "mov(show)\n;; hidden words",
+    ],
+)
+def test_a_semicolon_begins_a_comment_in_a_lisp(code: str) -> None:
+    terms = terms_of(code)
+    assert "hidden" not in terms.names | terms.words
+    assert {"show-all", "show"} & (terms.names | terms.compounds)
+
+
 def test_prose_has_words_and_what_looks_like_code_in_it() -> None:
     terms = terms_of("The interpreter evaluates fields lazily. Use std.foldl, parse_int or `+:` with --tla-str; don't forget!")
     assert terms.qualified == {"std.foldl"}

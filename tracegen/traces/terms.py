@@ -52,9 +52,14 @@ _STRING = re.compile(
 _INTERPOLATED = re.compile(r"[#$]\{([^{}\n]*)\}|\\\(([^()\n]*(?:\([^()\n]*\))*[^()\n]*)\)")
 _COMMENT = re.compile(
     r"/\*(?:.|\n)*?\*/|\{-(?:.|\n)*?-\}|<!--(?:.|\n)*?-->|(?<![:\w])//[^\n]*|(?:(?<=\s)|^)#+(?:[ \t]|[-=*~]{3}|$)[^\n]*|"
-    r"(?:(?<=\s)|^)-- [^\n]*|^\s*%+(?:\s[^\n]*)?$|(?<=[.,;}])\s+%\s[^\n]*|^\s*;+(?:\s[^\n]*)?$|⍝[^\n]*",
+    r"(?:(?<=\s)|^)-- [^\n]*|^\s*%+(?:\s[^\n]*)?$|(?<=[.,;}])\s+%\s[^\n]*|^\s*;{2,}(?:\s[^\n]*)?$|⍝[^\n]*",
     re.M,
 )
+# One semicolon begins a comment where the code is a Lisp's, and stands before the next branch or step elsewhere:
+# `;   format(X)` in Prolog, `; List.iter show xs` in OCaml. There a parenthesis that begins a line has a space or `*` behind
+# it, or stands further in than the lines around it.
+_SEMICOLON_COMMENT = re.compile(r"^[ \t]*;(?:\s[^\n]*)?$", re.M)
+_LISP_LINE = re.compile(r"^(?P<indent>[ \t]*)(?:(?P<form>\((?![\s*]))|[^\s;])", re.M)
 _URL = re.compile(r"\b[a-z][a-z\d+.-]*://\S+")
 _FLAG = re.compile(r"(?<![\w-])--?[a-zA-Z][\w-]+")
 _SHORT_FLAG = re.compile(r"(?<![\w-])-[a-zA-Z](?![\w-])")
@@ -208,7 +213,10 @@ def split_answer(text: str, language: str | None = None) -> tuple[list[Code], st
     elif language is not None:
         return [Code(text, None)], ""
     else:
-        blocks = [(block, is_prose(_COMMENT.sub(" ", _STRING.sub(" ", block)))) for block in re.split(r"\n\s*\n", text)]
+        lisp = _is_lisp(text)
+        blocks = [
+            (block, is_prose(_without_comments(_STRING.sub(" ", block), lisp=lisp))) for block in re.split(r"\n\s*\n", text)
+        ]
         prose = "\n\n".join(block for block, reads in blocks if reads)
         if code := "\n\n".join(block for block, reads in blocks if not reads):
             fenced = [Code(code, None)]
@@ -457,7 +465,7 @@ def _bare(piece: Code, language: str | None, *, shell: bool = False) -> str:
     if lexer is None:
         # In a shell two dashes end the options; elsewhere they begin a comment.
         text = re.sub(r"(?<=\s)--(?=\s)", " ", piece.text) if shell else piece.text
-        plain = _COMMENT.sub(" ", _STRING.sub(lambda match: f'"" {_inside(match[0])} ', text))
+        plain = _without_comments(_STRING.sub(lambda match: f'"" {_inside(match[0])} ', text), lisp=_is_lisp(text))
     else:
         from pygments import lex
         from pygments.token import Comment, Literal
@@ -467,6 +475,18 @@ def _bare(piece: Code, language: str | None, *, shell: bool = False) -> str:
             for kind, text in lex(piece.text, lexer)
         )
     return _PATH.sub(" ", _URL.sub(" ", plain))
+
+
+def _without_comments(code: str, *, lisp: bool) -> str:
+    plain = _COMMENT.sub(" ", code)
+    return _SEMICOLON_COMMENT.sub(" ", plain) if lisp else plain
+
+
+def _is_lisp(code: str) -> bool:
+    """Return whether code reads as a Lisp: of the lines that stand out furthest one is a form, `(define (area w)`."""
+    lines = list(_LISP_LINE.finditer(code))
+    least = min((len(line["indent"]) for line in lines), default=0)
+    return any(line["form"] and len(line["indent"]) == least for line in lines)
 
 
 def _is_atom(kind: Any, text: str) -> bool:
