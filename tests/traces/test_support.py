@@ -280,6 +280,36 @@ def test_what_an_import_brings_from_elsewhere_is_undocumented() -> None:
     assert needs('import "tools" for Texts\n\nx = Texts.loud(y)') == {"Texts.loud": "undocumented"}
 
 
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "func deduplicate(s)",
+        "proc deduplicate[T](xs: openArray[T]): seq[T] {.inline.}",
+        "def deduplicate(xs)",
+        "`pub fn deduplicate(xs: List(a)) -> List(a)`",
+        "public static deduplicate: List",
+        "let deduplicate = function",
+        "type deduplicate",
+    ],
+)
+def test_a_heading_that_declares_documents_what_it_declares(heading: str) -> None:
+    known = Vocabulary([chunk("seqs.html", ("Sequences", heading), "Without repetitions. `xs.deduplicate()` makes it.")])
+    alone = heading == "type deduplicate"  # may as well be words, as `function composition` is
+    assert known.has_member("deduplicate", called=False) is not alone
+    assert not known.has_member(heading.strip("`").split()[0], called=False) or alone
+
+
+def test_a_heading_that_begins_as_a_declaration_does_may_be_words() -> None:
+    known = Vocabulary([chunk("a.md", ("Guide", "function composition"), "x"), chunk("a.md", ("Guide", "class Shelf"), "x")])
+    assert not known.has_member("composition", called=False)
+    assert known.has_member("Shelf", called=False)
+
+
+def test_a_method_below_a_declaration_is_needed() -> None:
+    known = Vocabulary([chunk("seqs.html", ("Sequences", "func deduplicate(s)"), "Without repetitions.")])
+    assert statuses(rate("xs = f(1)\nxs.deduplicate", passage_of(""), [], known)) == {"deduplicate": "documented"}
+
+
 def test_each_section_of_a_chunk_documents_its_name() -> None:
     assert MANUAL.knows("count")
     assert MANUAL.has_member("count", called=False)

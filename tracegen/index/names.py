@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 from urllib.parse import unquote
 
+from tracegen.declaring import DECLARING
 from tracegen.records import Chunk
 
 DEFINED = "= "
@@ -48,11 +49,6 @@ _SEPARATOR = re.compile(r"::|->|[./#]")
 _NO_OPERATOR = re.compile(r"([-=.*#~/:+])\1*|\*/|/\*|//|(?=.{5}).*(.)\2\2.*")
 _TELLING = {"..", "...", "::", "==", "**", "++", "--", "//", "==="}
 _WORDS = re.compile(r"\w+")
-_DECLARING = re.compile(
-    r"(?:(?:pub|public|private|protected|static|abstract|final|async|const|inline|unsafe|export|declare|def|fn|func|function|fun|"
-    r"proc|template|macro|iterator|method|class|struct|trait|interface|enum|module|exception|classmethod|staticmethod|property|"
-    r"val|let|var|type|record|data|newtype|defmacro|external)\s+)+(?=[^\W\d])"
-)
 _TYPED = re.compile(r"\s::?\s|\(|(?<=\w)[<\[{]")
 _CATEGORY = re.compile(
     r"(?:[a-z][\w-]* (?:\d+ )?)*(?:Function|Macro|Command|Variable|Option|Form|Method|Procedure|Type|Class|Condition|Syntax|"
@@ -165,7 +161,7 @@ def _declared(part: str, parents: set[str]) -> str:
     if category:  # Texinfo's `Function: fold list from`
         return _alone(category[1])
     whole = _TYPED.split(part, maxsplit=1)[0].strip()
-    name = _DECLARING.sub("", whole, count=1)
+    name = DECLARING.sub("", whole, count=1)
     # Without arguments or a type these are words: `function composition`.
     if name != whole and name == part[-len(name) :] and name == name.lower() and not _SEPARATOR.search(name):
         name = whole

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
+from tracegen.declaring import declared_name
 from tracegen.records import Chunk
 from tracegen.traces.prose import stem_of
 from tracegen.traces.terms import SEPARATOR as SEPARATOR
@@ -73,6 +74,12 @@ def passage_of(text: str, place: str = "", headings: Sequence[str] = ()) -> Pass
 
 def _lone_marked(text: str) -> set[str]:
     return {mark for mark in _LONE_MARKED.findall(text) if len(mark) == 1}
+
+
+def _name_of(heading: str) -> str | None:
+    """Return the name that the heading of a section is for: what it declares, else what it begins with."""
+    first = _FIRST.match(heading)
+    return declared_name(heading) or (first[1] if first else None)
 
 
 def _fence_or_code(match: re.Match[str]) -> str:
@@ -163,7 +170,7 @@ class Vocabulary:
             headings = [*chunk.headings, *_HEADING.findall(CODE.sub(_fence_or_code, passage.text))]
             marked = "\n".join([passage.heading, *headings[len(chunk.headings) :], code_in(passage.text)])
             self._marked.update(words_in(marked), _lone_marked(passage.text))
-            self._sections.update(match[1] for heading in headings if (match := _FIRST.match(heading)))
+            self._sections.update(name for heading in headings if (name := _name_of(heading)))
             self._members.update(_MEMBER.findall(passage.text))
             self.namespaces.update(re.findall(r"\b([^\W\d]\w*)(?:\.|::|:(?=\w+[(/]))[^\W\d]", passage.text))
 
