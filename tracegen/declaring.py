@@ -15,6 +15,15 @@ _NAME = re.compile(r"`(?P<quoted>[^`\s]+)`|(?P<name>[^\W\d]\w*(?:(?:\.|::?|/|#)[
 # What tells a declaration from a sentence: arguments, parameters of a type, a type or a value behind the name.
 _SIGNATURE = re.compile(r"\*?[(\[<{]|\s*(?:::?\s*(?:\S+$|\S*[A-Z(\[<])|=|->|→)")
 _END = re.compile(r"[\s`*_:]*$")
+_TAGS = r"[\s`*]*(?:\[[\w, ]+\]\s*)?"
+_SIGN = r"[-+*/%<>=!&|^~?:.@$\\#]"
+# An operand with marks that say what it is, `+Term`. Between two of them the operator may be a word; without marks, as in
+# `a |> b`, it has two signs or more, and the words are no titles: `Strings -> Lists`, `Copy / Paste`.
+_MARKED = r"[+?:@!-]{1,2}[A-Z_]\w*"
+_OPERATION = re.compile(
+    rf"{_TAGS}(?:{_MARKED}\s+(?P<between>{_SIGN}+|[a-z]\w*)\s+{_MARKED}|[a-z_]\w*\s+(?P<bare>{_SIGN}{{2,}})\s+[a-z_]\w*"
+    rf"|(?P<before>{_SIGN}+)\s*{_MARKED}|(?:[Tt]he\s+)?`?(?P<alone>{_SIGN}+)`?(?:\(\w*\))?(?:\s+operator)?)[\s`*]*"
+)
 
 
 def declared_name(heading: str) -> str | None:
@@ -32,3 +41,9 @@ def declared_name(heading: str) -> str | None:
     # Without arguments or a type a name has the form of one, such as `class ConfigError`, `module gleam/list`.
     formed = found["quoted"] is not None or name != name.lower() or re.search(r"[._:/#\d]", name)
     return name if formed and _END.match(heading, found.end()) else None
+
+
+def declared_operator(heading: str) -> str | None:
+    """Return the operator that a heading is for, by its form: `=..` of `+Term =.. ?List`, `|>` of `a |> b` and of `|>`."""
+    match = _OPERATION.fullmatch(heading)
+    return next(filter(None, match.groups())) if match else None

@@ -93,6 +93,46 @@ def test_sections_headed_by_signatures_are_judged_with_what_is_below_them_or_put
     ]  # fmt: skip
 
 
+def test_sections_headed_by_declarations_are_judged() -> None:
+    chunks = [
+        chunk("seqs.html", ("std/seqs", "Procs", "func deduplicate[T](s: openArray[T]): seq[T] {.inline.}"), "No repetitions."),
+        chunk("seqs.html", ("std/seqs", "Procs", "proc rotated(...)"), "Turned."),
+        chunk("texts.md", ("texts", "def shorten(text)"), "Cut."),
+        chunk("sets.md", ("sets", "pub fn union(a: Set) -> Set"), "Both."),
+        chunk("sets.md", ("sets", "function composition"), "No name."),
+    ]
+    rows = [row(1, "Each once.", "xs = f(1)\nxs.deduplicate()"), row(2, "Cut it.", "shorten(t)")]
+    found = examine_documentation("id", chunks, needs_of(rows, Vocabulary(chunks), None))
+    assert found.judged == 3
+    assert found.unused_pages == ("sets.md",)
+    assert [part.heading.split(" > ")[-1] for part in found.unused_sections] == ["proc rotated(...)"]
+
+
+def test_an_operator_that_outputs_use_is_a_use_of_its_page() -> None:
+    chunks = [
+        chunk("univ.html", ("Terms", "[ISO]?Term =.. ?List"), "The parts."),
+        chunk("univ.html", ("Terms", "functor(?Term, ?Name, ?Arity)"), "The name."),
+        chunk("arith.html", ("Arithmetic", "-Number is +Expr"), "`N is 1 + 2` computes."),
+        chunk("arith.html", ("Arithmetic", "+IntExpr1 gcd +IntExpr2"), "The greatest."),
+        chunk("pipes.md", ("Pipes", "a |> b"), "Hands on."),
+        chunk("json.html", ("JSON", "proc `%*`(x: Node): Node"), "Makes a tree."),
+        chunk("lost.html", ("Lost", "+Term1 =@= +Term2"), "Alike."),
+        # Every language has these: nothing says whether an output knows them from here.
+        chunk("tables.html", ("Tables", "proc `==`(a, b: Table): bool"), "Equal."),
+        chunk("tables.html", ("Tables", "proc `[]=`(a: Table; key: K)"), "Put."),
+        chunk("tables.html", ("Tables", "proc put(a: Table)"), "Put."),
+        chunk("guide.md", ("Guide", "Strings -> Lists"), "Words."),
+        chunk("guide.md", ("Guide", "Copy / Paste"), "Words."),
+    ]
+    rows = [row(1, "Take it apart.", "f(T, L, N) :-\n    T =.. L,\n    N is 2 * 3."), row(2, "Hand it on.", "show(%* x |> y)")]
+    found = examine_documentation("id", chunks, needs_of(rows, Vocabulary(chunks), None))
+    assert found.judged == 6
+    assert found.unused_pages == ("lost.html",)
+    assert [part.heading.split(" > ")[-1] for part in found.unused_sections] == [
+        "functor(?Term, ?Name, ?Arity)", "+IntExpr1 gcd +IntExpr2",
+    ]  # fmt: skip
+
+
 def test_every_part_is_used_where_every_name_is() -> None:
     rows = [*ROWS, row(5, "Windows and digests.", "list.window(xs, 2)\nhash.sha(t)")]
     found, _ = examine(rows)

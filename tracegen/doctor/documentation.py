@@ -5,10 +5,12 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from tracegen.declaring import declared_name, declared_operator
 from tracegen.doctor.figures import support_figures
 from tracegen.doctor.records import Documentation, NeededTerm, Part
 from tracegen.records import Chunk, Row
 from tracegen.traces.support import Support, Term, Vocabulary, passage_of, rate, shows
+from tracegen.traces.terms import symbols_in
 
 RARE_ROWS = 3
 """A term that fewer rows need is one that a model meets too seldom to remember."""
@@ -103,17 +105,21 @@ def _undocumented(needs: Iterable[Needs]) -> tuple[NeededTerm, ...]:
 def _unused(chunks: Sequence[Chunk], needed: Iterable[str]) -> tuple[int, tuple[str, ...], tuple[Part, ...]]:
     """Return how many pages have sections that are named for a term, which of them, and which sections, no output needs.
 
-    Whether a page without such sections is used cannot be seen from names: guides speak of what every program has.
+    Whether a page without such sections is used cannot be seen from names: guides speak of what every program has. Nor can it
+    where a page has operators that are no terms, such as `==` or `[]=`: it counts as unused no more than as used.
     """
     by_last: dict[str, list[str]] = defaultdict(list)
     qualifiers: set[str] = set()
     for term in needed:
-        *before, last = _SEPARATOR.split(term)
+        *before, last = _parts(term)
         by_last[last].append(term)
         qualifiers.update(before)
     in_use = {name for chunk in chunks for match in _NAME_IN_USE.findall(chunk.text) for name in match if name}
     used: dict[tuple[str, tuple[str, ...]], bool] = {}
+    unseen: set[str] = set()
     for chunk in chunks:
+        if any(map(_is_unseen, [*chunk.headings, *_HEADING_INSIDE.findall(chunk.text)])):
+            unseen.add(chunk.path)
         for headings, last in _named(chunk, in_use):
             section = (chunk.path, headings)
             used[section] = used.get(section, False) or last in qualifiers or _is_needed(chunk, last, by_last.get(last, ()))
@@ -124,7 +130,7 @@ def _unused(chunks: Sequence[Chunk], needed: Iterable[str]) -> tuple[int, tuple[
         for (path, headings), needed_here in used.items()
         if not needed_here and path in used_pages
     ]
-    return len(pages), tuple(path for path in pages if path not in used_pages), tuple(sections)
+    return len(pages), tuple(path for path in pages if path not in used_pages | unseen), tuple(sections)
 
 
 def _named(chunk: Chunk, in_use: set[str]) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -144,12 +150,31 @@ def _named(chunk: Chunk, in_use: set[str]) -> Iterator[tuple[tuple[str, ...], st
 
 
 def _name_of(heading: str, in_use: set[str]) -> str | None:
-    """Return the last part of the name that a heading is, or None."""
+    """Return the last part of the name that a heading is or declares, or the operator, or None."""
+    if declared := _declared(heading):
+        return None if _is_unseen(heading) else _parts(declared)[-1]
     if match := _SIGNATURE.fullmatch(heading):
         return match["lisp"] or str(_SEPARATOR.split(match["name"])[-1])
     match = _NAME_HEADING.fullmatch(heading)
     last = _SEPARATOR.split(match["name"])[-1] if match else ""
     return last if last in in_use else None
+
+
+def _parts(term: str) -> list[str]:
+    """Return the parts of a qualified name; an operator such as `=..` is one."""
+    return _SEPARATOR.split(term) if re.search(r"\w", term) else [term]
+
+
+def _declared(heading: str) -> str | None:
+    return declared_name(heading) or declared_operator(heading)
+
+
+def _is_unseen(heading: str) -> bool:
+    """Return whether a heading is for an operator that is no term of an output: `==`, `[]=`, or `^` where nothing marks it."""
+    operator = _declared(heading)
+    if operator is None or re.search(r"\w", operator):
+        return False
+    return operator not in symbols_in(operator) or (len(operator) == 1 and f"`{operator}`" not in heading)
 
 
 def _is_needed(chunk: Chunk, name: str, terms: Sequence[str]) -> bool:
