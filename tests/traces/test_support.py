@@ -276,6 +276,42 @@ def test_fields_and_methods_of_ones_own_are_not_needed() -> None:
     assert not needs("class Shelf {\n  name(book) {\n    person = book\n    person.name\n    person.removed\n  }\n}")
 
 
+COUNTING = Vocabulary(
+    [
+        chunk(
+            "tables.html", ("std/tables", "proc inc(t: var Table; key: K)"), "```\nresult = start()\nresult.fill(1)\nit.go\n```"
+        ),
+        chunk("json.html", ("json", "json.parse(text)"), "Reads. `for node in json.parse(text)` shows `node.kind`."),
+        chunk(
+            "guide.md", ("Guide", "decode"), "The other way. See `host.look(x)`.\n\n```\nimport web/pages\n\npages.show(1)\n```"
+        ),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        ("result.inc(word)", {"inc": "documented"}),
+        ("it.inc(word)", {"inc": "documented"}),
+        ("it.inc word", {"inc": "documented"}),
+        # Fields and methods of values that examples have, too.
+        ("node.left(word)", {}),
+        ("result.total", {}),
+        # What the documentation has for a module has no such name.
+        ("json.decode(word)", {"json.decode": "undocumented"}),
+        ("tables.decode(word)", {"tables.decode": "undocumented"}),
+        ("pages.decode(word)", {"pages.decode": "undocumented"}),
+        ("host.find(word)", {"host.find": "undocumented"}),
+        ("import it\nit.inc(word)", {"it.inc": "undocumented"}),
+    ],
+)
+def test_a_module_is_what_the_documentation_has_for_one(output: str, expected: dict[str, str]) -> None:
+    found = statuses(rate(output, passage_of("use up a word of it"), [], COUNTING))
+    values = {"result", "node", "word", "it", "import"}
+    assert {name: status for name, status in found.items() if name not in values} == expected
+
+
 def test_what_an_import_brings_from_elsewhere_is_undocumented() -> None:
     assert needs('import "tools" for Texts\n\nx = Texts.loud(y)') == {"Texts.loud": "undocumented"}
 

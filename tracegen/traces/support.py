@@ -136,6 +136,8 @@ def _needed(terms: Terms, output: str, prompt: Passage, vocabulary: Vocabulary) 
         # `std.avg` is the library's though the output has a field `avg`; `self.x` is the output's own though pages mention one.
         own = parts[-1] in terms.defined and not vocabulary.has_section(name)
         own = own or (parts[-1] in prompt.words and not documented)
+        # `result.inc(x)` needs `inc`, wherever examples have a `result`; `json.inc(x)` is undocumented below `json`.
+        own = own or not (documented or parts[0] in imported or not vocabulary.is_value(name))
         if own or not (documented or parts[0] in vocabulary.namespaces | imported):
             # A field of the output's own, or of the prompt's data, such as `self.total`: only `self` is knowledge.
             qualified.discard(name)

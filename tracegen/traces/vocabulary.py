@@ -13,7 +13,7 @@ import math
 import re
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
@@ -34,6 +34,26 @@ CODE = re.compile(r"^(?P<fence>`{3,}|~{3,})[^\n]*\n(.*?)(?:^(?P=fence)|\Z)|`([^`
 _FIRST = re.compile(r"\W*([\w.:/]+)")
 _HEADING = re.compile(r"^#{1,6} +(\S[^\n]*)$", re.M)
 _MEMBER = re.compile(r"(?<=[\w)\]}\"'?!]\.)([^\W\d]\w+[?!]?)(?=\s?[({])")
+_FENCE = re.compile(r"^(?P<fence>`{3,}|~{3,})[^\n]*\n(?P<code>.*?)(?:^(?P=fence)|\Z)", re.M | re.S)
+_NAME = re.compile(r"[^\W\d]\w*")
+_PATH_NAME = re.compile(r"[^\W\d]\w*(?:(?:\.|::?|/)[^\W\d]\w*)*")
+_QUALIFIER = re.compile(r"\b([^\W\d]\w*)(\.|::|:(?=\w+[(/]))[^\W\d]")
+# `json: reading and writing`, `json module`, `List Class`.
+_TITLE_NAME = re.compile(r"`?([^\W\d]\w*)`?(?:\s+\w+|\s*(?::|\s[—–-])\s.*)?")
+_IMPORTED = re.compile(
+    r"^[ \t]*(?:import|use(?![^\n]*<-)|open|include|require|from(?=[^\n]*\bimport\b))(?=[ \t\"'<])([^\n#;]*)"
+    r"|\brequire\(([^\n)]*)",
+    re.M,
+)
+# A comment, and what is taken out of a module: `import gleam/list.{map}  // for names`.
+_NO_MODULE = re.compile(r"//.*|\s--\s.*|\{[^{}]*\}")
+_LISTED_CALL = re.compile(r"^[ \t>*_|#+\-\d.)]*`([^\W\d]\w*)\.[^\W\d]\w*\(", re.M)
+# What code binds: `x =`, `x <-`, `for x, y in`, `|x, y|`, `(x) =>`, `x ->`, `(x: Int)`, `fn(x, y)`.
+_BOUND = re.compile(
+    r"\b([a-z_]\w*)\s*(?::?=(?![=>~])|<-|←|[-=]>)|[(,]\s*([a-z_]\w*)\s*:|"
+    r"\b(?:for|foreach|each)[ \t]+\(?([\w, \t]{1,60}?)[ \t]+(?:in|of)\b|\|([\w, \t]{1,60})\||"
+    r"\b(?:fn|fun|func|function|def|proc|lambda|method)\b[^\n(]{0,80}\(([^()\n]*)\)|\(([\w, \t]*)\)\s*[-=]>"
+)
 _LONE_MARKED = re.compile(r"`([^\w\s`]+)`")
 # What stands before the first word of a line: marks of lists, quotes, headings, tables, links, emphasis and code.
 _LINE_START = r"^[\s>*_`|#+\-\d.:)\[\"]*"
@@ -80,6 +100,33 @@ def _name_of(heading: str) -> str | None:
     """Return the name that the heading of a section is for: what it declares, else what it begins with."""
     first = _FIRST.match(heading)
     return declared_name(heading) or (first[1] if first else None)
+
+
+def _modules(chunk: Chunk, headings: Sequence[str]) -> Iterator[str]:
+    """Yield what a chunk has for modules: its path, its titles, what qualifies its headings, what its examples import."""
+    for part in chunk.path.rpartition(".")[0].split("/"):
+        if _PATH_NAME.fullmatch(part):
+            yield from _NAME.findall(part)
+    for title in (chunk.title, *chunk.headings[:-1]):
+        if _PATH_NAME.fullmatch(title.strip("`")):
+            yield from _NAME.findall(title)
+        elif match := _TITLE_NAME.fullmatch(title):
+            yield match[1]
+    for heading in headings:
+        if match := _FIRST.match(heading):
+            yield from filter(None, SEPARATOR.split(declared_name(heading) or match[1])[:-1])
+    for fence in _FENCE.finditer(chunk.text):
+        for match in _IMPORTED.finditer(fence["code"]):
+            names = _NAME.findall(_NO_MODULE.sub(" ", match[1] or match[2] or ""))
+            yield from (name for name in names if len(name) > 1)
+    yield from _LISTED_CALL.findall(chunk.text)
+
+
+def _bound(code: str) -> Iterator[str]:
+    """Yield the names that examples bind."""
+    for match in _BOUND.finditer(code):
+        for names in filter(None, match.groups()):
+            yield from (name for part in names.split(",") if (name := part.split(":")[0].split("=")[0].strip()))
 
 
 def _fence_or_code(match: re.Match[str]) -> str:
@@ -159,7 +206,9 @@ class Vocabulary:
         self._marked: set[str] = set()
         self._sections: set[str] = set()
         self._members: set[str] = set()
+        self.modules: set[str] = set()
         self.namespaces: set[str] = set()
+        bound: set[str] = set()
         for number, chunk in enumerate(chunks):
             passage = passage_of(chunk.text, chunk.path, (chunk.title, *chunk.headings))
             self._passages.append(passage)
@@ -172,7 +221,12 @@ class Vocabulary:
             self._marked.update(words_in(marked), _lone_marked(passage.text))
             self._sections.update(name for heading in headings if (name := _name_of(heading)))
             self._members.update(_MEMBER.findall(passage.text))
-            self.namespaces.update(re.findall(r"\b([^\W\d]\w*)(?:\.|::|:(?=\w+[(/]))[^\W\d]", passage.text))
+            self.modules.update(_modules(chunk, headings))
+            self.modules.update(name for name, mark in _QUALIFIER.findall(passage.text) if mark == "::" or name[0].isupper())
+            self.namespaces.update(name for name, _ in _QUALIFIER.findall(passage.text))
+            bound.update(_bound(code_in(passage.text)))
+        # A letter, or what examples bind, is a value of their own: `result.add(x)`, `node.left`.
+        self.namespaces = self.modules | {name for name in self.namespaces - bound if len(name) > 1 or not name.isalpha()}
 
     def __len__(self) -> int:
         return len(self._passages)
@@ -188,6 +242,14 @@ class Vocabulary:
             passages = (self._passages[number] for number in self.showing(term, kind))
             self._explained[key] = any(explains(passage, term, kind) for passage in passages)
         return self._explained[key]
+
+    def is_value(self, name: str) -> bool:
+        """Return whether a qualified name that stands nowhere is a method of some value: its last part heads a section.
+
+        Below a module of the documentation it is none: that module has no such name.
+        """
+        first, *_, last = SEPARATOR.split(name)
+        return last in self._sections and first not in self.modules
 
     def has_section(self, name: str) -> bool:
         """Return whether the heading of a section begins with a qualified name, or with its last part."""
