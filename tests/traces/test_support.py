@@ -312,6 +312,40 @@ def test_a_module_is_what_the_documentation_has_for_one(output: str, expected: d
     assert {name: status for name, status in found.items() if name not in values} == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "heading", "shown"),
+    [
+        ("They do not take a value, as `drop` does.", "", False),
+        ("Nor do they take one.", "", False),
+        ("Then `take(2, xs, ys)` of it.", "", True),
+        ("Then take(2, xs, ys).", "", True),
+        ("See take/3 and drop/3.", "", True),
+        ("Then `take` them.", "", True),
+        ("```\nys = take 2 xs\n```", "", True),
+        ("(take xs 2)", "", True),
+        ("The first ones.", "take", True),
+    ],
+)
+def test_what_is_called_is_shown_by_a_name_and_not_by_the_word(text: str, heading: str, *, shown: bool) -> None:
+    known = Vocabulary([chunk("lists.md", ("Lists", "take(N, Xs, Ys)"), "The first ones.")])
+    rated = rate("head(L, R) :- take(2, L, R).", passage_of(""), [passage_of(text, "", (heading,))], known)
+    assert statuses(rated)["take"] == ("shown" if shown else "documented")
+
+
+def test_a_call_of_what_the_documentation_has_as_a_word_alone_is_undocumented() -> None:
+    known = Vocabulary([chunk("a.md", ("Options",), "They do not take a value.")])
+    assert statuses(rate("head(L, R) :- take(2, L, R).", passage_of(""), [], known)) == {"take": "undocumented"}
+    # So it is where passages have code, too, so that their prose is known as such.
+    known = Vocabulary([chunk("a.md", ("Options",), "They do not take a value: `--fast`.")])
+    assert statuses(rate("head(L, R) :- take(2, L, R).", passage_of(""), [], known)) == {"take": "undocumented"}
+
+
+def test_what_is_not_called_is_known_by_the_word() -> None:
+    known = Vocabulary([chunk("a.md", ("Options",), "They do not take a value.")])
+    # It may be a keyword, or a command.
+    assert statuses(rate("value = 1\nx = take", passage_of(""), [], known)) == {"take": "documented"}
+
+
 def test_what_an_import_brings_from_elsewhere_is_undocumented() -> None:
     assert needs('import "tools" for Texts\n\nx = Texts.loud(y)') == {"Texts.loud": "undocumented"}
 

@@ -25,7 +25,7 @@ from tracegen.records import Record, Row, Trace
 from tracegen.traces.chat import split_passages
 from tracegen.traces.prose import STOP_WORDS, stem_of
 from tracegen.traces.terms import Terms, code_of, members_of, names_in, symbols_in, terms_of
-from tracegen.traces.vocabulary import SEPARATOR, explains
+from tracegen.traces.vocabulary import SEPARATOR, explains, names_it
 from tracegen.traces.vocabulary import Kind as Kind
 from tracegen.traces.vocabulary import Passage as Passage
 from tracegen.traces.vocabulary import Vocabulary as Vocabulary
@@ -91,9 +91,17 @@ def rate(
     output: str, prompt: Passage, passages: Sequence[Passage], vocabulary: Vocabulary, language: str | None = None
 ) -> Support:
     """Return the support that some passages give to an output."""
+    found = terms_of(output, language)
     terms = [
-        _term(text, kind, prompt, passages, vocabulary)
-        for text, kind in _needed(terms_of(output, language), output, prompt, vocabulary)
+        _term(
+            text,
+            kind,
+            prompt,
+            passages,
+            vocabulary,
+            called=kind == "name" and text in found.called and _is_called(text, output),
+        )
+        for text, kind in _needed(found, output, prompt, vocabulary)
     ]
     terms.sort(key=lambda term: (-term.weight, term.text))
     shown = sum(term.weight * term.share for term in terms if term.status == "shown")
@@ -109,12 +117,13 @@ def returned_passages(trace: Trace) -> Iterator[Passage]:
             yield passage_of(passage.text, passage.place, (passage.headings,))
 
 
-def _term(text: str, kind: Kind, prompt: Passage, passages: Sequence[Passage], vocabulary: Vocabulary) -> Term:
-    status: Status = "documented" if vocabulary.count(text, kind) else "undocumented"
+def _term(text: str, kind: Kind, prompt: Passage, passages: Sequence[Passage], vocabulary: Vocabulary, *, called: bool) -> Term:
+    status: Status = "documented" if (vocabulary.names(text) if called else vocabulary.count(text, kind)) else "undocumented"
     share = 0.0
+    showing = [passage for passage in passages if shows(passage, text, kind) and (not called or names_it(passage, text))]
     if shows(prompt, text, kind):
         status = "given"
-    elif showing := [passage for passage in passages if shows(passage, text, kind)]:
+    elif showing:
         status = "shown"
         explained = not vocabulary.explained(text, kind) or any(explains(passage, text, kind) for passage in showing)
         share = 1.0 if explained else MENTIONED
@@ -161,7 +170,8 @@ def _needed(terms: Terms, output: str, prompt: Passage, vocabulary: Vocabulary) 
     names = {_as_documented(name, vocabulary) if name in terms.called else name for name in names}
     known = {name for name in names if vocabulary.knows(name)}
     for name in sorted(names):
-        if name in known or (name in terms.called and not vocabulary.count(name, "name") and not _is_constructor(name, output)):
+        shown = vocabulary.names(name) if _is_called(name, output) else vocabulary.count(name, "name") > 0
+        if name in known or (name in terms.called and not shown and not _is_constructor(name, output)):
             yield name, "name"
     yield from ((name, "qualified") for name in sorted(qualified))
     yield from ((symbol, "symbol") for symbol in sorted(symbols))
@@ -192,6 +202,11 @@ def _rare(terms: Terms, vocabulary: Vocabulary) -> set[str]:
     """Return the rare words of the output's prose, one for each stem."""
     words = {stem_of(word): word for word in sorted(terms.words - STOP_WORDS, reverse=True)}
     return {word for word in words.values() if vocabulary.is_rare(word)}
+
+
+def _is_called(name: str, output: str) -> bool:
+    """Return whether a name is called for certain, `take(xs)`, and is no keyword before a parenthesis, `if (x)`."""
+    return re.search(rf"(?<![\w.]){re.escape(name)}\(", output) is not None
 
 
 def _is_constructor(name: str, output: str) -> bool:

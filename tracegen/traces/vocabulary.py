@@ -151,6 +151,19 @@ def shows(passage: Passage, term: str, kind: Kind) -> bool:
     return any(_pattern(last).search(text) for text in texts)
 
 
+def names_it(passage: Passage, name: str) -> bool:
+    """Return whether a passage has a word as the name of something: in code, path or headings, `take(`, `take/3`, `(take xs)`.
+
+    An everyday word of its prose may be anything: "they do not take a value".
+    """
+    if name not in passage.words:
+        return False
+    if not (name.islower() and name.isalpha()) or name in passage.context:
+        return True
+    code = "\n".join(match[3] or match[2] or "" for match in CODE.finditer(passage.text))
+    return _pattern(name).search(code) is not None or _named(name).search(passage.text) is not None
+
+
 def explains(passage: Passage, term: str, kind: Kind) -> bool:
     """Return whether a passage explains a term, or is about it, and does not only mention it."""
     if not shows(passage, term, kind):
@@ -188,6 +201,11 @@ def _pattern(form: str) -> re.Pattern[str]:
 
 
 @lru_cache(4096)
+def _named(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w){re.escape(name)}(?:\(|/\d)|\({re.escape(name)}(?=[\s)])|^#+ .*\b{re.escape(name)}\b", re.M)
+
+
+@lru_cache(4096)
 def _beginning(form: str) -> re.Pattern[str]:
     return re.compile(_LINE_START + re.escape(form) + ("" if not form[-1:].isalnum() else r"(?![\w-])"), re.M)
 
@@ -203,6 +221,7 @@ class Vocabulary:
         self._stems: dict[str, array[int]] = defaultdict(lambda: array("l"))
         self._showing: dict[tuple[str, Kind], list[int]] = {}
         self._explained: dict[tuple[str, Kind], bool] = {}
+        self._named: dict[str, bool] = {}
         self._marked: set[str] = set()
         self._sections: set[str] = set()
         self._members: set[str] = set()
@@ -275,6 +294,12 @@ class Vocabulary:
         if name in self._symbols and (len(name) > 1 or not name.isascii()):
             return True
         return name in self._marked or (name in self._words and not (name.islower() and name.isalpha()))
+
+    def names(self, name: str) -> bool:
+        """Return whether any chunk has a word as the name of something."""
+        if name not in self._named:
+            self._named[name] = any(names_it(self._passages[number], name) for number in self.showing(name, "name"))
+        return self._named[name]
 
     def is_rare(self, word: str) -> bool:
         """Return whether a word of prose is one that few chunks show, and one explains."""
