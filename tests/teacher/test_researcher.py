@@ -15,6 +15,7 @@ import tracegen.teacher
 from tracegen.records import Response, Usage
 from tracegen.teacher.conversation import Conversation
 from tracegen.teacher.further import nearby
+from tracegen.teacher.messages import errors_in
 from tracegen.teacher.names import language_of, names_met, passages_of
 from tracegen.teacher.operations import OPERATIONS, operations_in
 from tracegen.teacher.phrases import explained_in, phrases_in
@@ -40,6 +41,8 @@ pub fn tally(words: List(String)) -> Result(String, Nil) {
 }
 ```
 """
+
+DISCARDED = "expression of type int has to be used (or discarded)"
 
 Search = Callable[[str], str]
 
@@ -120,6 +123,26 @@ def test_a_short_simple_request_gets_few_queries() -> None:
         ('"max stack frames exceeded" - why??', "error: max stack frames exceeded"),
         ("It says 'attempt to compare nil with number':\n```quill\nx > 1\n```", "error: attempt to compare nil with number"),
         ("I get the error: Quill: type error: undefined identifier `alldiff'", "error: undefined identifier"),
+        ("error: expression 'add2(3)' of type 'int' has to be used (or discarded)", f"error: {DISCARDED}"),
+        (f"Why do I get \"Error: expression 'add2(3)' of type 'int' {DISCARDED[23:]}\"?", f"error: {DISCARDED}"),
+        (
+            'It crashes with "Error: unhandled exception: key not found: bob [KeyError]":\nf("bob")',
+            "error: key not found [KeyError]",
+        ),
+        ("Fix: type mismatch: got 'string' for 'x' but expected 'int'", "error: type mismatch got string but expected int"),
+        (
+            'I get "No permission to modify static procedure `count/1`" when I call it',
+            "error: no permission to modify static procedure",
+        ),
+        ('I get the message "Arguments are not sufficiently bound". Why?', "error: arguments are not sufficiently bound"),
+        ("ERROR: /home/u/a.q:12:5: catch/3: Unknown procedure: foo/2", "error: unknown procedure"),
+        (
+            "Warning: Clauses of go/0 are not together in the file. How do I fix it?",
+            "warning: clauses are not together in the file",
+        ),
+        ("ValueError: invalid literal for number 12: 'abc'", "ValueError: invalid literal for number"),
+        ("error[E12]: cannot borrow `x` as mutable, why?", "error: cannot borrow as mutable"),
+        ("panicked at src/main.q:4:5: index out of bounds: the len is 3 but the index is 5", "error: index out of bounds"),
         ('How do I count the characters of "naïve café"? Bytes are no good.', "how to count the characters"),
         (
             "How do I require that exactly 3 of the guests sit together?",
@@ -168,6 +191,29 @@ def test_everyday_words_are_no_operations(prompt: str, ask: str) -> None:
 
     assert ask in [operation.ask.replace("{list}", "list") for operation in OPERATIONS]
     assert ask not in asks
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "except KeyError: return the_default_value",
+        "pub fn extract_error(problem: Result(a, b)) -> b {",
+        '"INVALID" -> error',
+        "I get no output when I run it",
+        'Print "not a number" when it is not valid.',
+        "Unknown letters should give an error that names the letter",
+        "Invalid input returns an error: the string 'oops'",
+    ],
+)
+def test_what_speaks_of_errors_quotes_none(text: str) -> None:
+    assert errors_in(text) == []
+
+
+def test_the_words_of_an_error_are_not_what_is_wanted() -> None:
+    prompt = read_prompt('I get "cannot modify or discard the whole list": why?')
+
+    assert [question.text for question in prompt.questions] == ["error: cannot modify or discard the whole list"]
+    assert prompt.operations == ()
 
 
 def test_a_good_query_is_not_followed_by_one_about_nothing() -> None:
@@ -285,7 +331,7 @@ def test_the_messages_are_not_changed() -> None:
 
 def test_it_knows_neither_index_nor_dataset() -> None:
     package = Path(tracegen.teacher.__file__).parent
-    for module in ("names", "operations", "phrases", "reading", "researcher", "wording", "words"):
+    for module in ("messages", "names", "operations", "phrases", "reading", "researcher", "wording", "words"):
         tree = ast.parse((package / f"{module}.py").read_text(encoding="utf-8"))
         imported = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
         ours = {name for name in imported if name.startswith("tracegen")}

@@ -7,8 +7,9 @@ import re
 from itertools import pairwise
 from typing import NamedTuple
 
+from tracegen.teacher.messages import errors_in, without_errors
 from tracegen.teacher.operations import Operation, operations_in
-from tracegen.teacher.phrases import MAX_WORDS, Phrase, noun_phrase, phrases_in, questions_in, request_of, tidy
+from tracegen.teacher.phrases import MAX_WORDS, Phrase, noun_phrase, phrases_in, questions_in, request_of
 from tracegen.teacher.words import CLAUSE_WORDS, FILE_SUFFIXES, PRONOUNS, STOP_WORDS, WORD, stems_of, word_set
 
 HEAD_CHARS = 6_000
@@ -61,14 +62,6 @@ _SIGNATURE = re.compile(
 )
 _DEFINED = re.compile(r"\b(?:type|class|struct|enum|interface|trait|record|data)\s+([A-Z]\w*)[^{\n]*(\{[^}]{0,1000}\})?")
 _FUNCTION = re.compile(r"\b(?:fn|function|def|func|fun)\s+\w+\s*\(|\blocal\s+\w+\(")
-_ERROR = re.compile(r"\b(?:error|exception|panic(?:ked)?)\b[^\n:\]]{0,30}:\s*(\S[^\n]{5,160})", re.IGNORECASE)
-_WRONG = r"\b(?:not|missing|unexpected|unknown|undefined|expected|exceeded|invalid|cannot|couldn't)\b"
-_SAID_ERROR = re.compile(
-    r"\"([a-z][^\"\n]{8,80})\"[\s-]*why\b|(?:it says|fails with|complains):?\s+['‘`\"“]([a-z][^'’`\"”\n]{12,80})['’`\"”]|"
-    rf"\"((?=[^\"\n]*{_WRONG})[a-z][^\"\n]{{8,80}})\"[\s-]*\?|(?:says?|fails with|complains|i get|getting)"
-    rf"(?: that| an?| the error)?:?\s+[\"“]?((?=[^\"”.\n]*{_WRONG})[^\"”.\n]{{8,90}})",
-    re.IGNORECASE,
-)
 _KINDS = {
     "string": "string", "str": "string", "text": "string", "int": "number", "float": "number", "integer": "number",
     "number": "number", "list": "list", "array": "list", "vec": "list", "set": "list", "dict": "dict", "map": "dict",
@@ -117,7 +110,9 @@ def read_prompt(text: str) -> Prompt:
         text = text[:HEAD_CHARS] + "\n\n" + text[-TAIL_CHARS:]
     prose, code, labels = split_code(text)
     words = len(WORD.findall(prose))
-    sentences = sentences_of(prose)
+    errors = errors_in(text)
+    spoken = without_errors(prose, errors)
+    sentences = sentences_of(spoken)
     types = library_types(prose, code)
     phrases = [
         Phrase(phrase.text, phrase.weight * weight)
@@ -125,8 +120,8 @@ def read_prompt(text: str) -> Prompt:
         for phrase in phrases_in(sentence, strict=words > LONG_PROSE_WORDS)
     ]
     asked = [Phrase(f"what does `{code}` do", 5.0) for code in _ASKED_CODE.findall(prose)[:2]]
-    errors = errors_in(text)
-    questions = [*errors, *asked, *(question for sentence, _ in sentences for question in questions_in(sentence))]
+    questions = [*(Phrase(error.query, 5.0) for error in errors), *asked]
+    questions += [question for sentence, _ in sentences for question in questions_in(sentence)]
     if words <= 25 and not questions and not phrases:
         questions = [Phrase(about, 2.0) for sentence, _ in sentences if (about := noun_phrase(sentence))]
     return Prompt(
@@ -135,9 +130,7 @@ def read_prompt(text: str) -> Prompt:
         parts=len(_FUNCTION.findall(code)) + len(re.findall(r"^#{2,6}\s|^[ \t]*(?:[-*•]|\d+[.)])\s", prose, re.MULTILINE)),
         questions=tuple(sorted(questions, key=lambda question: -question.weight)),
         phrases=tuple(sorted(phrases, key=lambda phrase: -phrase.weight)),
-        operations=rank_operations(
-            sentences_of(_without_errors(prose, errors), literals=words <= LONG_PROSE_WORDS), code, types
-        ),
+        operations=rank_operations(sentences_of(spoken, literals=words <= LONG_PROSE_WORDS), code, types),
         names=(*names_in(prose, code), *types),
         labels=labels,
         stems=frozenset(stems_of(prose)) - STOP_WORDS,
@@ -218,29 +211,6 @@ def sentences_of(prose: str, *, literals: bool = False) -> list[tuple[str, float
         pieces = (piece.strip(" \t\n*-•§") for piece in _SENTENCE_END.split(body))
         result += [(piece, weight) for piece in pieces if piece]
     return result
-
-
-def errors_in(text: str) -> list[Phrase]:
-    """Return the error messages that a text quotes, as one types them: `error: field does not exist`."""
-    found: list[str] = []
-    for line in text.split("\n"):
-        match = _ERROR.search(line[:400]) or _SAID_ERROR.search(line[:400])
-        if match:
-            message = next(group for group in match.groups() if group)
-            pieces = re.split(r"[\"”`;\t(]|\s§|:\s|\.\s|\sat\s+\S+:\d|\S+:\d+:\d+", message.strip(" \"'`“"))
-            # `Prog: type error: undefined name` is about the last.
-            message = next((piece for piece in pieces if " " in piece.strip() and not piece.endswith("error")), pieces[0])
-            words = tidy(message.strip(" .'\"")).split()[:8]
-            if len(words) >= 2 and all(word.isprintable() for word in words):
-                found.append("error: " + " ".join(words))
-    return [Phrase(message, 5.0) for message in dict.fromkeys(found)][:2]
-
-
-def _without_errors(prose: str, errors: list[Phrase]) -> str:
-    """Return a text without the error messages that it quotes: their words are not what it wants."""
-    for error in errors:
-        prose = re.sub(r"(?i)\berror\s*:", " ", prose).replace(error.text.removeprefix("error: "), " ")
-    return prose
 
 
 def library_types(prose: str, code: str) -> tuple[str, ...]:

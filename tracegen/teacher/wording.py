@@ -14,6 +14,7 @@ SAME_SHARE = 0.6
 
 _ONE_WORD = {"array": "list", "object": "dict", "dictionary": "dict", "rais": "return", "throw": "return"}
 _FRAME = word_set("how to what does do is in the a an of example use function functions module type error operator")
+_AS_IT_IS = re.compile(r"(?:how|what) |(?:warning|\w*(?:error|Error|Exception)): ")
 _ARTICLE = re.compile(r"\b(a|an) (?=([a-tv-z]\w*))")
 
 
@@ -26,7 +27,7 @@ def phrased(text: str, language: str, variant: int, names: Sequence[str]) -> str
     """Return a phrase as people type it: as a question, with the language, or bare."""
     if text in names and verb_of(text) is None:
         return about_name(text, variant)
-    if text.startswith(("how ", "what ", "error:")):
+    if _AS_IT_IS.match(text):
         return text
     # A capital at the beginning of a sentence is none at the beginning of a query; a name keeps its own.
     if text[0].isupper() and stem(text.split()[0]) in TECHNICAL and text.split()[0][1:].islower():
