@@ -14,6 +14,9 @@ from tracegen.teacher.words import FILE_SUFFIXES, STOP_WORDS, TECHNICAL, stem, s
 
 _LINK = re.compile(r"\[([^\][\n]{3,60})\]\([^()\s]{1,200}\)")
 _NUMBER = re.compile(r"^(?:§\s*)?\d+(?:\.\d+)*\.?\s+(?:[–—:-]\s+)?(?=[^\W\d])")
+# What a signature is marked with, `[det]must_be(+Type, @Term)`, is no part of its name; that of an operator stands in between.
+_TAG = re.compile(r"^\[\w+(?:,\s*\w+)*\]\s*(?=\S)")
+_INFIX = re.compile(r"[?:+@!-]?[A-Za-z_]\w*\s+(?!-+\s|-+>|=+>)([^\w\s\[\](){},;\"'`–—]{2,4})\s+[?:+@!-]?[A-Za-z_]\w*")
 # With a space before the parenthesis (`predicate count (list)`) what stands before the name may make it prose.
 _CALLED = re.compile(
     r"(?:[^(]*\s(?=[^\s(]+\()|(?:predicate|function|macro|procedure|method|fn|fun|func|def|proc|sub)\s+)?"
@@ -62,7 +65,7 @@ def nearby(conversation: Conversation) -> Iterator[str]:
     """Yield queries about the pages that passages came from, the latest first."""
     # A title may be that of a whole manual: of a name the section that it is in, else the section.
     paths = (passage.headings for passage in reversed(conversation.all_passages) if passage.headings[0])
-    heads = dict.fromkeys(path[-2] if len(path) > 1 and " " not in _subject(path[-1]) else path[-1] for path in paths)
+    heads = dict.fromkeys(path[-2] if len(path) > 1 and " " not in subject_of(path[-1]) else path[-1] for path in paths)
     for topic in (_Topic(head, conversation) for head in heads):
         if not topic.is_release:
             yield from topic.queries()
@@ -76,9 +79,12 @@ def closer(conversation: Conversation) -> Iterator[str]:
             yield from islice(topic.queries(), 1)
 
 
-def _subject(heading: str) -> str:
+def subject_of(heading: str) -> str:
     """Return what a heading is about: `6.4 – Strings`, `insert (list, value)`, `--json [FILE], -j`, `lib/sort.q`."""
     heading = _NUMBER.sub("", heading.strip("`: ")) or heading
+    heading = _TAG.sub("", heading)
+    if match := _INFIX.fullmatch(heading):
+        return f"{match[1]} operator"
     if heading.startswith("-"):
         return re.split(r"[,\[<=\s]", heading)[0]
     match = _CALLED.fullmatch(heading) or _FILE.fullmatch(heading)
@@ -96,7 +102,7 @@ class _Topic:
     @property
     def is_release(self) -> bool:
         """Whether it is the news of a release: much is mentioned there, and little explained."""
-        return _RELEASE.search(_subject(self._path[-1])) is not None
+        return _RELEASE.search(subject_of(self._path[-1])) is not None
 
     @property
     def is_spoken_of(self) -> bool:
@@ -105,7 +111,7 @@ class _Topic:
 
     def queries(self) -> Iterator[str]:
         """Yield queries, best first."""
-        heading = _subject(self._path[-1])
+        heading = subject_of(self._path[-1])
         if heading.lower() in _DULL:
             return
         is_module = "/" in heading or any(
