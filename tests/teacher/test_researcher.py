@@ -247,6 +247,35 @@ def test_names_in_pasted_code_are_looked_up() -> None:
     assert any("core.foldl" in query for query in queries)
 
 
+@pytest.mark.parametrize(
+    ("prompt", "names"),
+    [
+        ("I want the even squares of a range with filterIt and mapIt", ["filterIt", "mapIt"]),
+        ("Sum of squares from 1 to N using foldl and numlist", ["foldl", "numlist"]),
+        ("Collect the children using setof/3, please", ["setof/3"]),
+        ("Add them up, but do not use foldl: use sumlist.", ["sumlist"]),
+        ("Sort them with commas and spaces, using a loop or recursion", []),
+        ("A tenant with maxItems 20 and one with darkMode: true", []),
+        ("Shorten it, using sumAll:\n```quill\nfn sumAll(x)\n```", []),
+    ],
+)
+def test_names_that_the_prompt_says_to_use_are_asked_first(prompt: str, names: list[str]) -> None:
+    queries = research(conversation(prompt), something_new)
+
+    assert list(read_prompt(prompt).used) == names
+    assert all(name in query for name, query in zip(names, queries, strict=False))
+    assert not any(query.endswith("module") for query in queries)
+
+
+@pytest.mark.parametrize("mentioned", ["with `tally`", "with tabulate in two steps", "by tally_all"])
+def test_what_the_prompt_mentions_and_the_documentation_has_as_a_name_is_asked(mentioned: str) -> None:
+    name = mentioned.strip("`").removesuffix(" in two steps").split()[-1].strip("`")
+    messages = conversation(f"Sort the words of a list, then count them {mentioned}.")
+    messages += hop("sort a list", passage("a.md:1-9", f"Lists > [pure]core.{name}(+List, -Count)", "Text."))
+
+    assert name in query_of(reply(messages))
+
+
 def test_a_name_that_a_return_shows_is_followed_up() -> None:
     text = "Joining is the opposite of splitting.\n```quill\ncore.splitLimit('a b c', ' ', 1)\n```"
     heading = passage("core/strings.md:1-9", "Strings > core.join", text)

@@ -118,7 +118,7 @@ def without_errors(prose: str, errors: list[Message]) -> str:
     """Return a text without the error messages that it quotes: their words are not what it wants."""
     for error in errors:
         prose = re.sub(r"(?i)\b(?:warning|error|exception)\s*:", " ", prose).replace(error.quoted, " ")
-    return prose
+    return _PLACE.sub(" ", prose) if errors else prose
 
 
 def _quoted_in(line: str) -> tuple[str, str] | None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from tracegen.teacher.messages import errors_in, without_errors
 from tracegen.teacher.operations import Operation, operations_in
 from tracegen.teacher.phrases import MAX_WORDS, Phrase, noun_phrase, phrases_in, questions_in, request_of
-from tracegen.teacher.words import CLAUSE_WORDS, FILE_SUFFIXES, PRONOUNS, STOP_WORDS, WORD, stems_of, word_set
+from tracegen.teacher.words import CLAUSE_WORDS, FILE_SUFFIXES, PRONOUNS, STOP_WORDS, TECHNICAL, WORD, stem, stems_of, word_set
 
 HEAD_CHARS = 6_000
 TAIL_CHARS = 3_000
@@ -41,6 +41,23 @@ _TITLE = re.compile(r"^(?=#{1,6}\s)", re.MULTILINE)
 _SIDE_TITLES = word_set("introduction background story note credit credits hint hints example examples")
 _LIKE_CODE = re.compile(r"(?<![\w./@-])(?:__[a-z]\w*|[a-z]+_\w+|[a-z]+[A-Z]\w*)(?!\w|[(/@-]|\.\w)")
 _USED = re.compile(r"(?i:\b(?:us(?:e|es|ing)|via|explain|does|do|between)\s+(?:the\s+)?)`?(?=[a-z_])(\w+)`?(?![\w(./@-])")
+_NAME = r"`?[a-z_]\w*(?:/\d)?`?(?!\w|[(/@-]|\.\w)"
+_WITH = re.compile(
+    rf"\b(?P<how>us(?:e|ing)|via|with)\s+(?:the\s+)?(?P<names>{_NAME}(?:(?:,\s*(?:and\s+)?|\s+(?:and|or)\s+){_NAME})*)"
+    r"(?P<end>\s*(?:[.,;:!?)\n]|$|(?:to|for|in|on|instead|please|only)\b))?",
+    re.IGNORECASE,
+)
+_NAME_FORM = re.compile(r"\w+/\d|[a-z]+_\w+|__[a-z]\w*|[a-z]+[A-Z]\w*")
+_VALUE_NEXT = re.compile(r"\s*(?:[=:]\s*\S|\d|(?:set|is|of|as)\b)")
+_REFUSED = re.compile(
+    r"""\b(?:(?:do(?:es)?\s+not|don['’]t|doesn['’]t|never|must\s+not|mustn['’]t|may\s+not|cannot|can['’]t|should\s+not|shouldn['’]t
+    |not\s+allowed\s+to|avoid|without|instead\s+of|rather\s+than)\s+us(?:e|ing)\s
+    |without\s+(?:(?:an?|any|the)\s+)?(?=(?:assert\w*|recurs\w+|loops?|regex\w*|regular|imports?|mutat\w+|variables?|librar\w+
+    |exceptions?|folds?|map|filter|eval|macros?|globals?|comprehensions?|class(?:es)?|lambdas?|closures?)\b))
+    (?:(?!\s(?:but|to|for|when|so|because|if)\b)[^\n,;.:!?()]){1,60}""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""What is not to be used: asked for all the same, it would be looked up before what is."""
 _SPOKEN_CODE = re.compile(r"`([^`\n]{1,40})`")
 _DOTTED = re.compile(r"(?<![\w./@:\"'-])[A-Za-z_]\w*(?:\.[A-Za-z_]\w*){1,3}(?![\w/@.\"'-])")
 _MODULE = re.compile(
@@ -96,6 +113,10 @@ class Prompt(NamedTuple):
     """Stems of the words of its prose that say something."""
     english: bool
     """Whether the prose looks like English."""
+    used: tuple[str, ...]
+    """What it says to use and what looks like a name: `with filterIt and mapIt`, `using foldl`."""
+    mentioned: tuple[str, ...]
+    """What may be a name, if the documentation knows it as one: `gen_server`, what stands in backticks, what follows `with`."""
     spoken: tuple[str, ...]
     """The words of its prose that look like code: `gen_server`, `mapAccumL`."""
     clauses: tuple[str, ...]
@@ -114,6 +135,7 @@ def read_prompt(text: str) -> Prompt:
     spoken = without_errors(prose, errors)
     sentences = sentences_of(spoken)
     types = library_types(prose, code)
+    used, mentioned = used_in(prose, code)
     phrases = [
         Phrase(phrase.text, phrase.weight * weight)
         for sentence, weight in sentences
@@ -131,10 +153,12 @@ def read_prompt(text: str) -> Prompt:
         questions=tuple(sorted(questions, key=lambda question: -question.weight)),
         phrases=tuple(sorted(phrases, key=lambda phrase: -phrase.weight)),
         operations=rank_operations(sentences_of(spoken, literals=words <= LONG_PROSE_WORDS), code, types),
-        names=(*names_in(prose, code), *types),
+        names=tuple(dict.fromkeys((*used, *names_in(prose, code), *types))),
         labels=labels,
         stems=frozenset(stems_of(prose)) - STOP_WORDS,
         english=_is_english(prose),
+        used=used,
+        mentioned=mentioned,
         spoken=tuple(dict.fromkeys(_LIKE_CODE.findall(prose)))[:4],
         clauses=(clauses := tuple(clauses_of(prose))),
         lines=() if questions or _is_english(prose) else clauses,
@@ -254,6 +278,38 @@ def names_in(prose: str, code: str) -> list[str]:
     written = [name for name in written if f"{name}(" in text and name.split(".")[0] not in own_files]
     operators = [operator for operator in _OPERATOR.findall(code) if _is_special(operator)]
     return list(dict.fromkeys([*spoken, *modules, *written, *operators]))[:8]
+
+
+def used_in(prose: str, code: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what a prompt says to use that looks like a name, and all that may be one if the documentation knows it.
+
+    English has an article or a plural where a thing is used: `using a loop`, `with commas`. A word that has neither and ends
+    its clause is a name or a notion, `using foldl and numlist`, and either can be asked for.
+    """
+    prose = _REFUSED.sub(" ", prose)
+    used: list[str] = []
+    mentioned = [name for name in _SPOKEN_CODE.findall(prose) if re.fullmatch(r"[A-Za-z_]\w+(?:/\d)?", name)]
+    mentioned += _LIKE_CODE.findall(prose)
+    for match in _WITH.finditer(prose):
+        names = [name.strip("`") for name in re.split(r",\s*(?:and\s+)?|\s+(?:and|or)\s+", match["names"])]
+        named = [name for name in names if _NAME_FORM.fullmatch(name)]
+        if match["how"].lower() != "with" and match["end"] is not None and all(map(_may_be_name, names)):
+            named = names
+        if not _VALUE_NEXT.match(prose, match.end("names")):
+            used += [name for name in named if not re.search(rf"(?:\w |^\s*){re.escape(name)}\b", code, re.MULTILINE)]
+        mentioned += [name for name in names if _may_be_name(name)]
+    return tuple(dict.fromkeys(used))[:4], tuple(dict.fromkeys(mentioned))[:8]
+
+
+def _may_be_name(word: str) -> bool:
+    """Return whether a word stands for itself: neither little nor plural, and none of what every language has."""
+    plain = word.lower()
+    return (
+        len(word) > 2
+        and word[0].islower()
+        and not ({plain, stem(plain)} & (STOP_WORDS | TECHNICAL))
+        and not plain.endswith(("s", "ly", "ed", "ing"))
+    )
 
 
 def _is_library_name(name: str) -> bool:

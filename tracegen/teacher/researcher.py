@@ -14,7 +14,7 @@ from typing import Any
 
 from tracegen.records import RawCall, Response, Usage
 from tracegen.teacher.conversation import Conversation
-from tracegen.teacher.further import closer, guided, linked, nearby
+from tracegen.teacher.further import closer, guided, linked, nearby, subject_of
 from tracegen.teacher.names import interest, names_met
 from tracegen.teacher.reading import Prompt
 from tracegen.teacher.wording import about_name, clean, in_other_words, is_repeated, phrased, with_articles
@@ -24,6 +24,8 @@ FRUITLESS_LIMIT = 2
 """So many searches in a row that bring nothing new end the research."""
 PHRASE_WEIGHT = 0.8
 """What a phrase of the prompt is worth beside an operation that the prompt speaks of."""
+USED_WEIGHT = 3.2
+"""What a name is worth that the prompt says to use: only what is asked outright comes before it."""
 FOLLOW_UP_TURNS = (2, 4)
 """After so many queries a name that the returns show comes first, if there is one that fits."""
 SAME_VERB = 0.7
@@ -71,6 +73,7 @@ def next_query(conversation: Conversation, max_queries: int) -> str | None:
     streams: list[Iterator[str]] = []
     if fruitless and asked:
         streams.append(in_other_words(asked[-1], conversation.language))
+    streams.append(documented(conversation))
     own, met = from_prompt(conversation), follow_ups(conversation, INTERESTING)
     streams += [met, own] if len(asked) in FOLLOW_UP_TURNS else [own, met]
     if len(asked) < ENOUGH:
@@ -112,13 +115,23 @@ def from_prompt(conversation: Conversation) -> Iterator[str]:
     candidates: list[tuple[float, str]] = [(question.weight, question.text) for question in prompt.questions]
     candidates += [(phrase.weight * PHRASE_WEIGHT, phrase.text) for phrase in prompt.phrases[:12]]
     candidates += [(value, with_articles(operation.ask.format_map(words))) for operation, value in prompt.operations[:16]]
-    candidates += [(2.2 - 0.2 * place, name) for place, name in enumerate(prompt.names)]
+    candidates += [(2.2 - 0.2 * place, name) for place, name in enumerate(prompt.names) if name not in prompt.used]
+    candidates += [(USED_WEIGHT - 0.2 * place, name) for place, name in enumerate(prompt.used)]
     candidates += [(4.0 - place, line) for place, line in enumerate(prompt.lines[:2])]
     # Another question about the same verb seldom shows much that the first did not.
     asked = Counter(stem for query in conversation.queries for stem in set(stems_of(query)))
     candidates = [(weight * SAME_VERB ** asked[_first_stem(text)], text) for weight, text in candidates]
     for _, text in sorted(candidates, key=lambda candidate: -candidate[0]):
         yield text if text in prompt.lines else phrased(text, language, _variant(conversation), prompt.names)
+
+
+def documented(conversation: Conversation) -> Iterator[str]:
+    """Yield queries about what the prompt mentions and a heading of the returns has as a name."""
+    if conversation.all_passages:
+        known = {subject_of(passage.headings[-1]).rsplit(".", 1)[-1] for passage in conversation.all_passages}
+        for name in conversation.read.mentioned:
+            if {name, name.partition("/")[0]} & known:
+                yield about_name(name, _variant(conversation))
 
 
 def follow_ups(conversation: Conversation, least: float) -> Iterator[str]:

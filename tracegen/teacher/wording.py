@@ -43,7 +43,7 @@ def about_name(name: str, variant: int) -> str:
     """Return a query about a name from code."""
     if not any(c.isalnum() for c in name):
         return f"what does `{name}` do" if variant % 2 else f"{name} operator"
-    if "/" in name:
+    if "/" in name and not name[-1].isdigit():  # `setof/3` is no module
         return f"{name} module" if variant % 2 else f"{name} functions"
     if name[0].isupper() and "." not in name:
         return (f"{name} type", f"how to use {name}", f"{name} functions")[variant % 3]
