@@ -184,6 +184,21 @@ def test_what_only_points_at_something_is_not_explained(sentence: str) -> None:
         ("It says 'attempt to raise an invalid signal', why?", "return an error"),
         ("was ist die Summe der Zahlen", "return an error"),
         ("What does __index do?", "find the position of an element"),
+        ("Write unit tests for a function that doubles its argument", "use the inherited value of a field"),
+        ("Write unit tests for a function that doubles its argument", "replace part of a string"),
+        ("Add the key unless there is an existing value", "use the inherited value of a field"),
+        ("The number of days between two dates", "number of elements of a list"),
+        ("How many days are between two dates?", "count elements that match a condition"),
+        ("A type that owns an allocated buffer", "queue or stack"),
+        ("Keep a priority queue of tasks", "queue or stack"),
+        ("Keep a priority queue of tasks", "filter a list"),
+        ("Build a JSON object with a nested list", "flatten a nested list"),
+        ("A global counter, without assert", "assert a condition"),
+        ("Do not use recursion: compute it", "recursive function"),
+        ("The sum of squares", "raise a number to a power"),
+        ("It sets the others to zero", "update a field of a record"),
+        ("Count the words of a sentence", "join a list of strings with a separator"),
+        ("A counter that survives restarts", "extend a nested object without replacing it"),
     ],
 )
 def test_everyday_words_are_no_operations(prompt: str, ask: str) -> None:
@@ -214,6 +229,28 @@ def test_the_words_of_an_error_are_not_what_is_wanted() -> None:
 
     assert [question.text for question in prompt.questions] == ["error: cannot modify or discard the whole list"]
     assert prompt.operations == ()
+
+
+@pytest.mark.parametrize(
+    ("prompt", "query"),
+    [
+        ("Keep a priority queue of tasks, the smallest comes first.", "priority queue"),
+        ("How many days are there between 2023-01-15 and 2024-03-01?", "difference between two dates"),
+        ("Write unit tests for a function that doubles its argument.", "unit tests"),
+        ("A type that owns a buffer and frees it in its destructor", "destructor"),
+    ],
+)
+def test_what_the_prompt_calls_the_thing_is_asked_first(prompt: str, query: str) -> None:
+    assert query in query_of(reply(conversation(prompt)))
+
+
+def test_what_is_refused_is_not_asked() -> None:
+    for prompt in ("Don't use foldl. Add the numbers of a list up.", "Remove the duplicates without a loop, please"):
+        queries = " ".join(research(conversation(prompt), something_new))
+
+        assert "foldl" not in queries
+        assert "loop" not in queries
+    assert any("duplicates" in query for query in research(conversation("Sort it without duplicates"), something_new))
 
 
 def test_a_good_query_is_not_followed_by_one_about_nothing() -> None:

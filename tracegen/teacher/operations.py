@@ -42,8 +42,8 @@ split a string on a separator | string 1.2 | split, separated by, comma-separate
 split a string into lines | string | each line, newlines + split, multi-line + parse, rows + string, log lines, lines +
     parse, grid + string, lines + input
 split only at the first separator | string | split + first, split + once, one split, split + limited, split + last
-join a {list} of strings with a separator | string 1.3 | join, glue, comma-separated, separated by, joined, sentence +
-    words, separated + string, one space, commas, string->string, list->string
+join a {list} of strings with a separator | string 1.3 | join, glue, comma-separated, separated by, joined, separated + string,
+    one space, commas, string->string, list->string
 join lines into one text | string | newline + string, line + text, lines + string, newline-terminated, each line + ends,
     line + output, lines + output, one line per, per line, one per line, blank line
 concatenate strings | string | message + name, greeting, concatenate, append + string, plus + string, dialogue, whole
@@ -58,7 +58,7 @@ trim whitespace from a string | string 1.1 | trim, whitespace, surrounding, lead
 remove leading or trailing characters | string | leading zeros, without + leading, strip, without + suffix
 replace part of a string | string 1 | replace + string, replace + character, replaced by,
     replacement, substitute, without + dot, punctuation,
-    remove + spaces, ignore + punctuation, clean up, doubled, removed + spaces, underscore, underscores, without the dot,
+    remove + spaces, ignore + punctuation, clean up, removed + spaces, underscore, underscores, without the dot,
     dashes
 check if a string starts with a prefix | string | starts with, begins with, starting with, begin with, prefix
 check if a string ends with a suffix | string | ends with, ending with, suffix, extension
@@ -93,7 +93,7 @@ round a number | number 1.1 | round, rounded, nearest integer, rounds, precision
     floor, ceil, rounded up, truncated, decimal
 take the square root of a number | number | square root, sqrt, distance, hypotenuse, standard deviation, radius, perfect
     square
-raise a number to a power | number | power of, to the power, exponent, squared, compounding, base + digits, squares
+raise a number to a power | number | power of, to the power, exponent, square of, squared + number, compounding, base + digits
 sine and cosine | number | sine, cosine, sin + cos, angle, degrees, trigonometry
 logarithm of a number | number | log base, logarithm
 absolute value of a number | number | absolute, difference between + number, absolute terms, deviation
@@ -113,14 +113,16 @@ multiply all numbers in a {list} | list 0.9 | product of, multiply all
 fold a {list} into one value | list 1.2 | fold, accumulate, running total, running sum, running + list, reduce, keep track,
     combine, tally, left to right,
     aggregate, folding, list->int, string->int, list->dict, list->error, string->dict
-count elements that match a condition | list 0.9 | count, how many, occurrences, tally, count how often, how often, times
-    + appears
+count elements that match a condition | list 0.9 | count, how many + each, how many + list, how many + array, how many + string,
+    how many + words, how many + letters, how many + times, how many + characters, how many + that, occurrences,
+    tally, count how often, how often, times + appears
 count how often each element occurs | list | frequency, occurrences, count + each, how many + each, histogram, how often +
     each
 map over a {list} | list 1.1 | map, transform, turn, convert + each, convert + list, translate, each of, for each, for
     every, list->list, every + becomes, each + string, each + object, make every, sequence, string->string, string->list,
     list->string, int->list
-filter a {list} | list 1.1 | filter, only + which, keep, discard, exclude, ignore, take only, select, throw away, ones
+filter a {list} | list 1.1 | filter, only + which, keep + only, keep + that, keep + which, keep + those,
+    keep + if, keep all, kept, discard, exclude, ignore, take only, select, throw away, ones
     that, only the, those + with, drop + with, skip, not + greater, those + ending, those + starting, list->list,
     string->boolean, string->int
 remove an element from a {list} | list | remove + list, without the element, delete + list, without + index, removing +
@@ -148,14 +150,14 @@ remove duplicates from a {list} | list 1.1 | unique, duplicates, distinct, dupli
     than once, different + letters, once + each, duplicate-free
 union, intersection and difference of sets | list 1.2 | union, intersection, two sets, of sets, in common, subset,
     disjoint, either +
-    lists, custom set, in both, but not in
+    lists, custom set, in both lists, in both sets, in both of, but not in
 check if a value is in a set | list 0.8 | in the set, in a set, set + contains, seen before, already + seen, already in
 group elements by a key | list | group by, grouped, buckets, by grade, group + by, classify, categories
 zip two {list}s together | list 1.1 | zip, corresponding, side by side, same position, pair up, matching positions, both
     lists
 split a {list} into chunks | list | chunk, chunks, groups of, every three, page size, pagination, batches, rows + length
 consecutive pairs of elements | list 0.9 | consecutive, adjacent, neighbouring, neighbors, sliding, window, next to
-flatten a nested {list} | list 1.1 | flatten, nested + list, nested + array, flat, flat list, nested arrays, one
+flatten a nested {list} | list 1.1 | flatten, nested + list + all, flat, flat list, nested arrays, one
     flat, deeply nested, no matter how deep
 transpose rows and columns | list | transpose, columns + rows, matrix, row + column
 all combinations of two {list}s | list 0.8 | all combinations, cartesian, every + with every
@@ -168,7 +170,8 @@ append an element to a {list} | list 0.9 | add + list, append, push, appends, pr
 take the first elements of a {list} | list | first + elements, first + last, take the first, first two, last two, drop +
     first
 first and rest of a {list} | list 0.9 | head, tail, first element, rest of, remaining, sublist, list->list, empty list
-number of elements of a {list} | list 1.2 | length, size of, number of elements, number of items, how many, number of,
+number of elements of a {list} | list 1.2 | length, size of, number of elements, number of items, number of entries,
+    number of values, how many, number of, number of + list, how many + list,
     computed number, list + long, at least + elements, list->int
 get a value from a {dict} by key | dict 1.1 | lookup, look up, mapping, following table, corresponding + value,
     translation, encoded as, translates, value + table, each + maps, dict->int
@@ -204,18 +207,18 @@ assert a condition | error | assert, asserts, assertion, validation, ensure + er
 compare two values and fail the test | error | test + fails, expected + actual
 define a custom type | record 0.8 | define + type, custom type, variants, type with, union type
 create a record with fields | record 0.7 | record + fields, labelled, model, create + type
-update a field of a record | record | replace + field, change + field, updated, modify, reset, replace the, sets + to
+update a field of a record | record | replace + field, change + field, updated, modify, reset, replace the
 override a field of an object | record | override, overriding, overrides, prod, production, changes + config, derived
     object, tweak, overridden
 extend a nested object without replacing it | record | nested + merge, deep-merge, appends + has, extends, nested-merge,
-    keeping everything, nested + override, adds + object, survive
+    keeping everything, nested + override, adds + object, survive + field, survive + object
 define a class with methods | record | class with, class that, class called, class named, class + method, class +
     constructor, subclass, object-oriented
 overload an operator | function | overload, overloading, operators + type, own operator
 inherit from an object | record 0.9 | inherit, inherits, inheritance, mixin, mixins, extends, derived, super, levels of,
     on top of, base + object
-use the inherited value of a field | record | super, doubles, doubled, inherits + adds, whatever + has, existing + value,
-    parent
+use the inherited value of a field | record | super, doubles + field, doubled + field, doubles + inherits, inherits + adds,
+    whatever + has, existing + field + value, parent
 refer to another field of the same object | record | self, own name, same object, computed from, follows automatically,
     outermost, depends on, its own + field, computed + field, derived + field
 hidden fields | record | hidden, hide, private, secret, not appear, internal, stay in the source, helper, shown
@@ -272,7 +275,11 @@ date and time | | timestamp, datetime, time of day, birthday, current time, curr
 call code of another language | | external function, foreign, ffi, erlang, external
 concurrency with processes | | concurrent, process + message, actor, parallel
 read and write files | 0.8 | read + file, write to + file, open + file, file + closed
-queue or stack | list | queue, circular, buffer, deque, fifo, stack of
+priority queue | list 1.2 | priority queue, priority queues, binary heap
+destructor | record | destructor, destructors, finalizer, finaliser
+unit tests | error 1.1 | unit test, unit tests, test suite
+difference between two dates | | days between, number of days, how many days, two dates, between dates
+queue or stack | list | queue, circular buffer, ring buffer, deque, fifo, stack of
 remove nulls and empty values | dict 1.3 | throw away, prune, nulls + empty, all nulls, clean + null
 generators | list | generator function, generator that, yields, coroutine
 leave a loop early | | break out, leave + loop, exit + loop, stop + loop, loop + as soon as
@@ -317,13 +324,13 @@ def _by_term(operations: Iterable[Operation]) -> dict[str, list[tuple[Operation,
 _INDEX = _by_term(OPERATIONS)
 
 
-_COMMON = frozenset(
+_COMMON = frozenset({"how many", "number of"}) | frozenset(
     stem(word)
     for word in word_set(
         """add adds already appears base cases code contains counts default digits every include includes index keys known
         length letters lists lookup map mapping name names number order parameter position present range record rules score
         select sequence series set sets steps table threshold turn unknown update updated words columns model player local
-        variable characters method remaining repeated head square message prefix"""
+        variable characters method remaining repeated head square message prefix unless"""
     )
 )
 """Signs that are everyday words as well: alone they say little."""
@@ -333,9 +340,12 @@ def operations_in(stems: list[str]) -> dict[Operation, float]:
     """Return the operations that a sentence speaks of, with a strength: longer signs say more than single words."""
     terms = {" ".join(stems[at : at + size]) for size in (1, 2, 3) for at in range(len(stems) - size + 1)}
     found: dict[Operation, float] = {}
+    # A priority queue is no queue, and the number of days is no number of elements: what is said longer is meant.
+    longer = [term.split(" ") for term in terms if " " in term and any(len(sign) == 1 for _, sign in _INDEX.get(term, ()))]
+    parts = {" ".join(part) for words in longer for part in (words[:-1], words[1:])}
     for term in sorted(terms):
         for operation, sign in _INDEX.get(term, ()):
-            if sign <= terms:
+            if sign <= terms and not (len(sign) == 1 and sign <= parts):
                 single = len(sign) == 1 and " " not in term
                 strength = operation.weight * (COMMON_SIGN if sign <= _COMMON else 1.0 if single else LONG_SIGN)
                 found[operation] = max(found.get(operation, 0.0), strength)

@@ -133,7 +133,8 @@ def read_prompt(text: str) -> Prompt:
     words = len(WORD.findall(prose))
     errors = errors_in(text)
     spoken = without_errors(prose, errors)
-    sentences = sentences_of(spoken)
+    wanted = _REFUSED.sub(" ", spoken)
+    sentences = sentences_of(wanted)
     types = library_types(prose, code)
     used, mentioned = used_in(prose, code)
     phrases = [
@@ -152,7 +153,7 @@ def read_prompt(text: str) -> Prompt:
         parts=len(_FUNCTION.findall(code)) + len(re.findall(r"^#{2,6}\s|^[ \t]*(?:[-*•]|\d+[.)])\s", prose, re.MULTILINE)),
         questions=tuple(sorted(questions, key=lambda question: -question.weight)),
         phrases=tuple(sorted(phrases, key=lambda phrase: -phrase.weight)),
-        operations=rank_operations(sentences_of(spoken, literals=words <= LONG_PROSE_WORDS), code, types),
+        operations=rank_operations(sentences_of(wanted, literals=words <= LONG_PROSE_WORDS), code, types),
         names=tuple(dict.fromkeys((*used, *names_in(prose, code), *types))),
         labels=labels,
         stems=frozenset(stems_of(prose)) - STOP_WORDS,
@@ -160,7 +161,7 @@ def read_prompt(text: str) -> Prompt:
         used=used,
         mentioned=mentioned,
         spoken=tuple(dict.fromkeys(_LIKE_CODE.findall(prose)))[:4],
-        clauses=(clauses := tuple(clauses_of(prose))),
+        clauses=(clauses := tuple(clauses_of(wanted))),
         lines=() if questions or _is_english(prose) else clauses,
     )
 
