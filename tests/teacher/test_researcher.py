@@ -143,6 +143,7 @@ def test_a_short_simple_request_gets_few_queries() -> None:
         ("ValueError: invalid literal for number 12: 'abc'", "ValueError: invalid literal for number"),
         ("error[E12]: cannot borrow `x` as mutable, why?", "error: cannot borrow as mutable"),
         ("panicked at src/main.q:4:5: index out of bounds: the len is 3 but the index is 5", "error: index out of bounds"),
+        ('How do I split a string like "a,b,c" at the commas and get pieces?', "how to split a string at the commas"),
         ('How do I count the characters of "naïve café"? Bytes are no good.', "how to count the characters"),
         (
             "How do I require that exactly 3 of the guests sit together?",
@@ -544,6 +545,9 @@ def test_stories_and_fragments_are_no_phrases(sentence: str) -> None:
         ("Fetch the thing from git at tag v1.14.0 and link it with the other one", "Fetch the thing from git at tag v1.14.0"),
         ("the flags -Wall and -Wextra for gcc alone", "the flags -Wall and -Wextra for gcc alone"),
         ("A tiny vector with + and == and a nice form", "A tiny vector"),
+        ("I want the even squares of 1..10, please", "the even squares of 1..10"),
+        ("Make a module stack exporting push/3, pop/3 and empty/1.", "make a module stack exporting"),
+        ("Take a thing like foo(a,b,c) apart, and build it again.", "Take a thing apart"),
     ],
 )
 def test_what_speaks_of_no_operation_is_asked_as_it_stands(prompt: str, query: str) -> None:

@@ -23,7 +23,7 @@ from tracegen.teacher.words import (
 MAX_WORDS = 9
 """A phrase is cut to so many words; with `how to` before it and the language behind it a query stays readable."""
 
-_CLAUSE_END = re.compile(r"[,;:()\[\]{}§—–|=<>\"“”!?]+|\s-+\s|\.\.+|\.(?=\s|$)")
+_CLAUSE_END = re.compile(r"[,;:()\[\]{}§—–|=<>\"“”!?]+|\s-+\s|\.{3,}|(?<!\w)\.\.|\.\.(?!\w)|\.(?=\s|$)")
 _CHATTER = re.compile(
     r"""^(?:(?:hi|hey|hello|okay|ok|so|now|and|but|also|well|good|nice|thanks|please|pls|plz|then|next|finally|first|ideally|just
     |your\s+task\s+is|your\s+job\s+is|the\s+goal\s+is|(?:the\s+)?(?:program|function|task|result|output)\s+(?:is|should|must|has\s+to)

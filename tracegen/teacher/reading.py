@@ -58,6 +58,10 @@ _REFUSED = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 """What is not to be used: asked for all the same, it would be looked up before what is."""
+_LISTED = re.compile(r"\s(?:`?\w+/\d`?,\s+)+(?:(?:and|or)\s+)?`?\w+/\d`?(?:,?\s+(?:and|or)\s+`?\w+/\d`?)?(?![\w/])")
+"""Names with their number of arguments, in a row: what is to be defined, and no place to cut a phrase."""
+_EXAMPLE = re.compile(r"\s(?:like|such as|e\.g\.,?)\s+(?:\"[^\"\n]{1,80}\"|\w+\([^()\n]{0,80}\))(?=\s)", re.IGNORECASE)
+"""`a string like "a,b"`: what comes behind belongs to what stands before."""
 _SPOKEN_CODE = re.compile(r"`([^`\n]{1,40})`")
 _DOTTED = re.compile(r"(?<![\w./@:\"'-])[A-Za-z_]\w*(?:\.[A-Za-z_]\w*){1,3}(?![\w/@.\"'-])")
 _MODULE = re.compile(
@@ -133,7 +137,7 @@ def read_prompt(text: str) -> Prompt:
     words = len(WORD.findall(prose))
     errors = errors_in(text)
     spoken = without_errors(prose, errors)
-    wanted = _REFUSED.sub(" ", spoken)
+    wanted = _EXAMPLE.sub("", _LISTED.sub(" ", _REFUSED.sub(" ", spoken)))
     sentences = sentences_of(wanted)
     types = library_types(prose, code)
     used, mentioned = used_in(prose, code)
