@@ -428,6 +428,14 @@ def test_other_languages_are_asked_in_their_own_words(prompt: str) -> None:
     assert query_of(reply(conversation(prompt))) in prompt
 
 
+def test_what_is_understood_comes_before_another_language() -> None:
+    named = "Schreibe eine Funktion, die mit `core.mapKeys()` eine Liste aller Werte umkehrt und sortiert"
+    plain = "Schreibe eine Funktion, die eine Liste aller Werte umkehrt und doppelte Elemente entfernt"
+
+    assert "core.mapKeys" in query_of(reply(conversation(named)))
+    assert not any(query.startswith("Schreibe") for query in research(conversation(plain), something_new))
+
+
 @pytest.mark.parametrize("prompt", ["", " ", "?", "\ud800", "hi", "```", "{}", "\x00"])
 def test_a_prompt_without_words_gets_a_query_about_the_language(prompt: str) -> None:
     assert "Quill" in query_of(reply(conversation(prompt)))

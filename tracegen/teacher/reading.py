@@ -166,8 +166,13 @@ def read_prompt(text: str) -> Prompt:
         mentioned=mentioned,
         spoken=tuple(dict.fromkeys(_LIKE_CODE.findall(prose)))[:4],
         clauses=(clauses := tuple(clauses_of(wanted))),
-        lines=() if questions or _is_english(prose) else clauses,
+        lines=() if questions or _is_english(prose) else _telling(clauses),
     )
+
+
+def _telling(clauses: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the clauses of some length, if there are any: `Schreibe eine Funktion` says nothing."""
+    return tuple(clause for clause in clauses if clause.count(" ") >= 3) or clauses
 
 
 def _is_english(prose: str) -> bool:

@@ -117,7 +117,9 @@ def from_prompt(conversation: Conversation) -> Iterator[str]:
     candidates += [(value, with_articles(operation.ask.format_map(words))) for operation, value in prompt.operations[:16]]
     candidates += [(2.2 - 0.2 * place, name) for place, name in enumerate(prompt.names) if name not in prompt.used]
     candidates += [(USED_WEIGHT - 0.2 * place, name) for place, name in enumerate(prompt.used)]
-    candidates += [(4.0 - place, line) for place, line in enumerate(prompt.lines[:2])]
+    # In a language that nothing is known of, names are what is understood.
+    best = 1.0 if prompt.names else 4.0
+    candidates += [(best - 0.2 * place, line) for place, line in enumerate(prompt.lines[:2])]
     # Another question about the same verb seldom shows much that the first did not.
     asked = Counter(stem for query in conversation.queries for stem in set(stems_of(query)))
     candidates = [(weight * SAME_VERB ** asked[_first_stem(text)], text) for weight, text in candidates]
@@ -152,7 +154,7 @@ def fallbacks(conversation: Conversation) -> Iterator[str]:
     # What it says, as it stands, tells a search more than the name of the language: names such as `gen_server` first.
     yield from prompt.spoken
     # Only what says something: not `fix this code`, nor `we had it once`, if there is anything else.
-    lower = [(clause, clause.lower().split()) for clause in prompt.clauses]
+    lower = [(clause, clause.lower().split()) for clause in prompt.lines or prompt.clauses]
     yield from (clause for clause, words in lower if len({*words} - STOP_WORDS) > 1 and not PRONOUNS & {*words[:2]})
     if conversation.queries:
         return
