@@ -197,6 +197,8 @@ def test_what_only_points_at_something_is_not_explained(sentence: str) -> None:
         ("A global counter, without assert", "assert a condition"),
         ("Do not use recursion: compute it", "recursive function"),
         ("The sum of squares", "raise a number to a power"),
+        ("The even squares of 1..10", "raise a number to a power"),
+        ("Write a predicate that prints a list", "anonymous function"),
         ("It sets the others to zero", "update a field of a record"),
         ("Count the words of a sentence", "join a list of strings with a separator"),
         ("A counter that survives restarts", "extend a nested object without replacing it"),

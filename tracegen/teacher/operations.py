@@ -93,7 +93,8 @@ round a number | number 1.1 | round, rounded, nearest integer, rounds, precision
     floor, ceil, rounded up, truncated, decimal
 take the square root of a number | number | square root, sqrt, distance, hypotenuse, standard deviation, radius, perfect
     square
-raise a number to a power | number | power of, to the power, exponent, square of, squared + number, compounding, base + digits
+raise a number to a power | number | power of, to the power, exponent, square of a, square of the,
+    squared + number, compounding, base + digits
 sine and cosine | number | sine, cosine, sin + cos, angle, degrees, trigonometry
 logarithm of a number | number | log base, logarithm
 absolute value of a number | number | absolute, difference between + number, absolute terms, deviation
@@ -242,7 +243,8 @@ function with default arguments | function 1.1 | default argument, optional argu
 function with a variable number of arguments | function | any number of + argument, number of arguments, variadic, varargs,
     rest arguments, all its arguments
 return a function from a function | function | return a function, returns a function, higher-order, closure
-anonymous function | function | anonymous, lambda, callback, takes a function, function as + argument, predicate,
+anonymous function | function | anonymous, lambda, callback, takes a function, function as + argument,
+    takes a predicate, given predicate, predicate + argument,
     given function, function
     which takes, each + function
 define a function | function 0.7 | write a function, method, define the function, hidden methods
