@@ -142,7 +142,7 @@ def test_a_call_returns_what_the_search_found(index: Index) -> None:
 
 def test_the_definition_is_the_one_models_were_trained_with() -> None:
     # A change here changes what tuned models expect: raise RENDERING, and say so in the changelog.
-    assert TOOL.rendering == 6
+    assert TOOL.rendering == 7
     assert TOOL.definition["function"]["name"] == "search_docs"
     assert TOOL.parameters["required"] == ["query"]
     assert TOOL.parameters["additionalProperties"] is False
