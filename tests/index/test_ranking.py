@@ -47,6 +47,7 @@ WORDS = (
     "snake_case",
     "std.join",
     "std.sort",
+    "xs.sort",
 )
 
 
@@ -128,6 +129,16 @@ def test_a_ranking_is_the_plain_sum_of_its_parts(sidecar: Sidecar, words: list[s
         assert found.bonus == float(bonus[number])
 
 
+def test_a_name_with_another_owner_is_found_where_it_stands_alone(sidecar: Sidecar) -> None:
+    for query, path, bonus in (("xs.sort", "sort.md", DEFINITION), ("std.sort", "sort.md", DEFINITION), ("xs.none", None, 0)):
+        [vector] = FakeEmbedder().embed_queries([query])
+        best = rank(sidecar, query, vector, 3).found[0]
+        assert best.bonus == bonus
+        assert path is None or sidecar.chunk(best.number).path == path
+    [vector] = FakeEmbedder().embed_queries(["a xs.sort of mine"])
+    assert not any(found.bonus for found in rank(sidecar, "a xs.sort of mine", vector, 30).found)
+
+
 def _plain_ranking(
     sidecar: Sidecar, query: str, vector: Vectors, may: NDArray[np.bool_]
 ) -> tuple[Scores, Scores, Scores, Scores]:
@@ -141,7 +152,9 @@ def _plain_ranking(
     dense = np.where(may, np.vecdot(sidecar.vectors, vector), np.float32(-np.inf))
     words = bm25(sidecar.words, query_words(query))
     mentioned = bm25(names, [name for name in asked.mentioned if names.frequency(name) <= max(1, COMMON_NAME * len(names))])
-    defined, spoken_of = (bm25(names, [mark + name for name in asked.wanted]) > 0 for mark in (DEFINED, SPOKEN_OF))
+    marked = [mark + name for mark in (DEFINED, SPOKEN_OF) for name in asked.wanted]
+    wanted = [asked.last] if asked.last and names.texts_with(marked) is None else asked.wanted
+    defined, spoken_of = (bm25(names, [mark + name for name in wanted]) > 0 for mark in (DEFINED, SPOKEN_OF))
     bonus = np.where(defined, DEFINITION, np.where(spoken_of, IN_HEADING, 0)).astype(np.float32)
     fused = DENSE_WEIGHT * _shares(dense) + WORDS_WEIGHT * _shares(words) + NAMES_WEIGHT * _shares(mentioned)
     return dense, words, np.round(np.where(sidecar.catalogue.thin, THIN * fused, fused) + bonus, SCORE_DIGITS), bonus

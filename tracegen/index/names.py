@@ -114,6 +114,8 @@ class QueryNames(NamedTuple):
     """Those with a form that only names have, and what is quoted or stands alone."""
     wanted: list[str]
     """Those whose sections are asked for: without what may as well be a language, and the whole query may be a heading."""
+    last: str
+    """The last part of a query that is a name, `add` of `seq.add`, which counts where no heading has the whole; or ""."""
 
 
 def query_names(query: str) -> QueryNames:
@@ -129,7 +131,9 @@ def query_names(query: str) -> QueryNames:
     values = {operator.lower() for operator in _BETWEEN_NUMBERS.findall(query)} if len(words) > SHORT_QUERY else set()
     wanted = (name for name, kind in found if kind != "capital" and not (kind == "operator" and name in values))
     return QueryNames(
-        mentioned=_distinct([*(name for name, _ in found), *said]), wanted=_distinct([*wanted, *said, _phrase(query)])
+        mentioned=_distinct([*(name for name, _ in found), *said]),
+        wanted=_distinct([*wanted, *said, _phrase(query)]),
+        last=_alone(query).rpartition(".")[2] if len(words) == 1 and _WORDS.search(query) else "",
     )
 
 

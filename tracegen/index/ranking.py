@@ -120,6 +120,8 @@ def rank(sidecar: Sidecar, query: str, vector: Vectors, count: int, only: NDArra
     words = sidecar.words.scores(query_words(query))
     asked = query_names(query)
     names, named = _name_scores(sidecar.names, asked.mentioned), _named(sidecar.names, asked.wanted)
+    if named is None and asked.last:
+        named = _named(sidecar.names, [asked.last])
     if only is not None:
         left_out = ~only
         np.copyto(dense, -np.inf, where=left_out)
