@@ -411,3 +411,25 @@ def test_a_shortened_signature_keeps_its_name_and_its_lines() -> None:
     assert headed(page)[1:] == ["## Month", f"```\n{declared}\n```", "A month."]
     folded = "proc f(){.<span class='pragmadots'>...</span><span class='pragmawrap'>raises: []</span>.}"
     assert headed(f"<h1>Procs</h1><dl><dt id='d'><pre>{folded}</pre></dt><dd>Does.</dd></dl>")[1] == "## proc f(){.raises: [].}"
+
+
+def links(*targets: str) -> str:
+    return "<ul>" + "".join(f'<li><a href="{target}">Name of {target}</a>' for target in targets) + "</ul>"
+
+
+def test_menus_and_contents_are_known_by_where_their_links_lead() -> None:
+    menu = links(*(f"page{number}.html" for number in range(10)))
+    column = f"<div>{links('about.html')}<hr>{menu}</div>"
+    # Before the first heading a list of many pages is a menu, and so is what stands beside it; elsewhere it may be the content.
+    assert texts(f"<html><body>{column}<h1>Lists</h1><p>Text.</body></html>") == ["Lists", "Text."]
+    assert len(texts(f"<html><body><h1>All pages</h1>{menu}</body></html>")) == 2
+    assert len(texts(f"<html><body>{menu}</body></html>")) == 1
+    assert len(texts(f"<html><body>{links('a.html', 'b.html')}<h1>Lists</h1></body></html>")) == 2
+    # In the header of a page all links lead away from it, and what leads to its own headings says what they say.
+    header = f"<header><h1>Lists</h1>{links('a.html', 'b.html', 'c.html')}</header>"
+    contents = links("#one", "#two", "#three")
+    assert texts(f"<html><body>{header}{contents}<h2>One</h2><p>Text.</body></html>") == ["Lists", "One", "Text."]
+    assert len(texts(f"<h1>Lists</h1>{contents.replace('</a>', '</a> does more than its name says')}")) == 2
+    shown = "<details id='toc' open><summary>Table of contents</summary><ul><li><a href='#one'>One</a></ul></details>"
+    fancy = "<div class='fancy_toc'><a href='#one'>1. One</a><br></div>"
+    assert texts(f"<h1>Lists</h1>{shown}{fancy}<h2>One</h2>") == ["Lists", "One"]

@@ -29,6 +29,7 @@ from tracegen.corpus.webpage_elements import (
     is_exponent,
     is_label,
     is_listing,
+    is_menu,
     is_noise,
     is_row,
     is_signature,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
 _LISTS = frozenset(["ul", "ol", "menu", "dir"])
+_HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 _LONGEST_SIGNATURE = 100
 _FEW_WORDS = 60
 _NEVER_IN_HEADINGS = ("p", "pre", "table", "ul", "ol", "dl")  # there it is a heading that was never closed
@@ -134,6 +136,8 @@ class _Reader:
     def __init__(self, root: "_Element") -> None:
         self.root = root
         self.whole_page = root.tag == "html"
+        self.awaits_heading = next(root.iter(*_HEADINGS), None) is not None  # until the first one
+        self.menu: tuple[_Element | None, bool] = (None, False)  # what the last list stood in, and whether it is a menu
         self.result: list[Block] = []
         self.parts: list[str] = []  # of the text being read
         self.line = 1  # where the reader stands
@@ -186,7 +190,14 @@ class _Reader:
         if tag == "header" and self.whole_page and next(element.iterancestors("article"), None) is None:
             # Of the page it is a menu, of an article the title.
             return not any(True for _ in element.iter("h1"))
-        return is_noise(element, tag)
+        return is_noise(element, tag) or (tag in _LISTS and self.awaits_heading and self._is_menu(element))
+
+    def _is_menu(self, element: "_Element") -> bool:
+        """Tell whether a list before the first heading is a menu, or one of several lists that are one together."""
+        above = element.getparent()
+        if above is not None and above.tag == "div" and above is not self.menu[0]:
+            self.menu = (above, is_menu(above))
+        return is_menu(element) or (above is self.menu[0] and self.menu[1])
 
     def _begin(self, element: "_Element", tag: str) -> bool:
         """Take in the beginning of an element; True where all of it is taken in."""
@@ -194,6 +205,7 @@ class _Reader:
             return True
         if HEADING.fullmatch(tag):
             self._flush()
+            self.awaits_heading = False
             self.in_heading = next(element.iter(*_NEVER_IN_HEADINGS), None) is None
         elif tag in BLOCKS:
             self._part()

@@ -68,6 +68,10 @@ _STEPS = frozenset([
     "overview", "summary",
 ])  # fmt: skip
 _BARS = frozenset(["table", "tr", "td", "p", "div", "center"])
+_LISTS = frozenset(["ul", "ol"])
+_FEWEST_LINKS = 3  # of a table of contents
+_LONG_MENU = 10  # links
+_TOC = re.compile(r"(?:.*[-_])?toc(?:[-_].*)?")
 _WORD = re.compile(r"\w")
 _MARK = re.compile(r"\s*[\[(]?(?:\d{1,3}|[*†‡]{1,3}|[a-z])[\])]?\s*")
 _SHORTEST_FOOTNOTE = 12  # characters
@@ -91,7 +95,8 @@ def is_noise(element: "_Element", tag: str) -> bool:
     if is_footnote_mark(element, tag):
         return True
     if tag == "details":  # Haddock's: what each instance of a class has from it
-        return (element.get("id") or "").startswith("i:") and next(element.iterancestors("td"), None) is not None
+        is_instance = (element.get("id") or "").startswith("i:") and next(element.iterancestors("td"), None) is not None
+        return is_instance or element.get("id") in ("toc", "table-of-contents")
     if tag == "summary":
         return "hide-when-js-enabled" in _names(element)
     if tag == "div" and element.attrib == {"id": "synopsis"}:  # Haddock's: all signatures once more
@@ -106,6 +111,8 @@ def is_noise(element: "_Element", tag: str) -> bool:
         title = (element.get("title") or "").lower()
         is_anchor = text in _ANCHORS or (title in _ANCHORS and not _WORD.search(text))
         return bool(names & _LINKS_TO_SOURCE) or is_anchor or (text == "source" and "link" in names)
+    if (tag in _LISTS or (tag == "div" and _TOC.fullmatch(_classes(element)))) and _leads_within(element):
+        return True
     if tag in _BARS and (_is_bar(element) or (tag == "table" and _is_printed_index(element))):
         return True
     if tag in ("html", "body", "main", "article") or not element.attrib:
@@ -128,9 +135,33 @@ def _is_furniture(element: "_Element", tag: str, names: set[str]) -> bool:
         least = _NEARLY_ALL_LINKED
     elif not names.isdisjoint(_FURNITURE):
         return True
+    return _linked(element) >= least
+
+
+def _linked(element: "_Element") -> float:
+    """Return how many of an element's letters are links: 0 to 1."""
     letters = len("".join("".join(element.itertext()).split()))
     linked = sum(len("".join("".join(link.itertext()).split())) for link in element.iter("a"))
-    return linked >= letters * least
+    return linked / letters if letters else 1.0
+
+
+def _leads_within(element: "_Element") -> bool:
+    """Tell whether a list is a table of contents of its page, whose headings follow, or a menu in the header of one."""
+    links = [link.get("href") for link in element.iter("a") if link.get("href")]
+    if len(links) < (_FEWEST_LINKS if element.tag in _LISTS else 1):
+        return False
+    above = next(element.iterancestors("header", "article", "main"), None)
+    is_in_header = above is not None and above.tag == "header"
+    if not is_in_header and not all(link.startswith("#") for link in links):
+        return False
+    return _linked(element) >= _NEARLY_ALL_LINKED
+
+
+def is_menu(element: "_Element") -> bool:
+    """Tell whether a list has nothing but links to other pages, and many: before the first heading that is a menu."""
+    return (
+        len([link for link in element.iter("a") if link.get("href")]) >= _LONG_MENU and _linked(element) >= _NEARLY_ALL_LINKED
+    )
 
 
 def _is_bar(element: "_Element") -> bool:
