@@ -137,7 +137,7 @@ class _Reader:
         self.root = root
         self.whole_page = root.tag == "html"
         self.awaits_heading = next(root.iter(*_HEADINGS), None) is not None  # until the first one
-        self.menu: tuple[_Element | None, bool] = (None, False)  # what the last list stood in, and whether it is a menu
+        self.menus: dict[_Element, bool] = {}  # what lists before the first heading stood in, and whether it is a menu
         self.result: list[Block] = []
         self.parts: list[str] = []  # of the text being read
         self.line = 1  # where the reader stands
@@ -195,9 +195,11 @@ class _Reader:
     def _is_menu(self, element: "_Element") -> bool:
         """Tell whether a list before the first heading is a menu, or one of several lists that are one together."""
         above = element.getparent()
-        if above is not None and above.tag == "div" and above is not self.menu[0]:
-            self.menu = (above, is_menu(above))
-        return is_menu(element) or (above is self.menu[0] and self.menu[1])
+        if above is None or above.tag != "div":
+            return is_menu(element)
+        if above not in self.menus:  # once for each, which may have thousands of lists
+            self.menus[above] = is_menu(above)
+        return self.menus[above] or is_menu(element)
 
     def _begin(self, element: "_Element", tag: str) -> bool:
         """Take in the beginning of an element; True where all of it is taken in."""
