@@ -27,7 +27,14 @@ class Clock:
 
 
 def peak_rss_mb() -> float:
-    """Return the largest resident memory this process has had."""
+    """Return the largest resident memory this process has had.
+
+    Not getrusage where there is another way: what a process had before `exec`, its parent's memory, counts there (Linux).
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        peak = next(line for line in status.read_text(encoding="utf-8").splitlines() if line.startswith("VmHWM"))
+        return int(peak.split()[1]) / 2**10
     return _mb(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 

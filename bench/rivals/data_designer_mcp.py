@@ -10,12 +10,13 @@ on disk: its analysis of the columns, which nobody asked for, is not counted. Ne
 """
 
 import json
-import resource
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+from protocol import peak_rss_mb
 
 PIECE_CHARS = 1000
 PASSAGES = 4
@@ -94,11 +95,10 @@ def main(job_path: str) -> None:
         made = designer.create(builder, num_records=rows, dataset_name="bench", on_batch_complete=written).load_dataset()
     if len(made) != rows:
         raise SystemExit(f"Data Designer made {len(made)} conversations of {rows}")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     figures = {
         "seconds": ends[-1][0],
         "cpu_s": ends[-1][1],
-        "rss_mb": peak / 2**20 if sys.platform == "darwin" else peak / 2**10,
+        "rss_mb": peak_rss_mb(),
     }
     print(json.dumps(figures), flush=True)
 
