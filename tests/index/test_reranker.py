@@ -67,6 +67,17 @@ def test_the_best_are_put_in_the_order_of_the_model(model: Path, index_path: Pat
     assert after[:5] == expected[:5]
 
 
+def test_answers_that_are_nearly_sure_keep_their_order(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def logits(self: Any, pairs: list[Any], **options: Any) -> Any:
+        return np.array([18.0, 18.5, -18.0, -40.0, 40.0], dtype=np.float32)[: len(pairs)]
+
+    monkeypatch.setattr(CrossEncoder, "predict", logits)
+    likely = Reranker("x", model).likely("query", list("abcde"))
+    assert [int(place) for place in np.argsort(likely)] == [3, 2, 0, 1, 4]
+    assert likely.min() > 0
+    assert likely.max() < 1
+
+
 def test_a_name_of_the_query_stays_first_and_the_same_query_gives_the_same(model: Path, index_path: Path) -> None:
     with open_index(index_path, embedder=FakeEmbedder(), rerank=str(model)) as index:
         hits = index.search("what is in `name7` on w1")

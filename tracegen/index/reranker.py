@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 RERANKED = 30
 """The best chunks of a ranking, which are put in a new order; the others stay behind them."""
 BATCH_SIZE = 8
+MOST_SURE = 30.0
+"""Logits beyond are as good as that: what comes of them is still below 1."""
 
 RERANKING = models.Use(
     kind="reranking model",
@@ -52,14 +54,16 @@ class Reranker:
 
     def likely(self, query: str, texts: Sequence[str]) -> NDArray[np.float64]:
         """Return how likely each text answers a query, as the model says, between 0 and 1, shape (n,). Raises EmbedderError."""
-        sigmoid = import_module("torch").nn.Sigmoid()  # of itself one model gives probabilities, another their logits
+        # Of itself one model gives probabilities, another their logits; in float32 those of sure answers would all be 1.
+        logits = import_module("torch").nn.Identity()
         pairs = [(query, text) for text in texts]
         with self._lock, one_thread():
-            answer = self._model.predict(pairs, batch_size=BATCH_SIZE, activation_fn=sigmoid, show_progress_bar=False)
+            answer = self._model.predict(pairs, batch_size=BATCH_SIZE, activation_fn=logits, show_progress_bar=False)
         said = np.asarray(answer, dtype=np.float64)
         if said.shape != (len(texts),) or not np.isfinite(said).all():
             raise EmbedderError(f"The reranking model {self.id} gives no score for a text. Choose another one with --rerank.")
-        return said
+        likely: NDArray[np.float64] = 1 / (1 + np.exp(-np.clip(said, -MOST_SURE, MOST_SURE)))
+        return likely
 
     def rerank(self, query: str, ranked: Sequence[Found], sidecar: Sidecar) -> list[Found]:
         """Return a ranking whose first RERANKED chunks are in the model's order, those with a name of the query still first."""
