@@ -344,6 +344,11 @@ def test_what_wikis_and_doxygen_put_around_a_page_is_dropped() -> None:
     assert [block.text for block in read_webpage(page).blocks] == ["Size", "Use", "```cpp\nx\n```"]
 
 
+def test_what_scaladoc_lets_one_choose_is_dropped() -> None:
+    chosen = "<div id='mbrsel'><div id='order'>Ordering<ol><li>Alphabetic</ol></div><ol><li>Hide All</ol></div>"
+    assert texts(f"<html><body><h1>List</h1>{chosen}<h3>Value Members</h3></body></html>") == ["List", "Value Members"]
+
+
 def test_headers_of_several_articles_are_kept() -> None:
     articles = "".join(f"<article><header><a href='#{name}'>{name}</a></header><p>Does.</p></article>" for name in ("f", "g"))
     page = f"<html><body><header>Menu</header><h1>All</h1>{articles}</body></html>"

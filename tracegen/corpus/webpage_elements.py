@@ -57,7 +57,7 @@ _NUMBERS = frozenset(["linenos", "lineno", "linenodiv", "linenumber", "line-numb
 # Of Doxygen: tooltips, `[1/2]`, groups; versions of rustdoc; `procedure` above a signature of Scribble; hidden lines of mdBook.
 _ASIDES = frozenset([
     "ttc", "overload", "ingroups", "rightside", "RBackgroundLabel", "boring",
-    "titlearea", "copy-popup-wrapper",  # of Doxygen, Dokka
+    "titlearea", "copy-popup-wrapper", "mbrsel",  # of Doxygen, Dokka, Scaladoc
     "pragmadots",  # of nimdoc: what stands in the place of what a click shows
     "mw-editsection", "mw-jump-link", "jump-to-nav", "siteSub", "contentSub", "catlinks", "printfooter", "navbox", "t-navbar",
     "t-template-editlink",  # of MediaWiki and cppreference
