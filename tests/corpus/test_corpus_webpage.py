@@ -438,3 +438,17 @@ def test_menus_and_contents_are_known_by_where_their_links_lead() -> None:
     shown = "<details id='toc' open><summary>Table of contents</summary><ul><li><a href='#one'>One</a></ul></details>"
     fancy = "<div class='fancy_toc'><a href='#one'>1. One</a><br></div>"
     assert texts(f"<h1>Lists</h1>{shown}{fancy}<h2>One</h2>") == ["Lists", "One"]
+
+
+def test_the_module_is_the_title_of_a_page_of_haddock() -> None:
+    menu = (
+        "<div id='package-header'><span class='caption'>unix-2</span><ul id='page-menu'><li><a href='x'>Source</a></ul></div>"
+    )
+    header = "<div id='module-header'><table class='info'><tr><th>License<td>BSD</table><p class='caption'>Data.List</p></div>"
+    for first in ("<h1>Basic functions</h1><p>Text.", "<p>Text."):
+        page = f"<html><head><title>Data.List</title></head><body>{menu}<div id='content'>{header}{first}</div></body></html>"
+        assert read_webpage(page).title == "Data.List"
+        assert headed(page)[0] == "# Data.List"
+        assert "Text." in headed(page)
+        assert not {"unix-2", "License BSD"} & set(headed(page))
+    assert headed("<h1>mod_esi</h1><div><h1>mod_esi</h1><p>Text.</div>") == ["# mod_esi", "Text."]

@@ -109,10 +109,12 @@ def _below(title: str, blocks: tuple[Block, ...]) -> tuple[Block, ...]:
 
 
 def _without_contents(blocks: tuple[Block, ...]) -> Iterator[Block]:
-    """Yield the blocks without headings of a table of contents that was left out."""
+    """Yield the blocks without headings of a table of contents that was left out, and without those that say the next one."""
     for number, block in enumerate(blocks):
-        bare = number + 1 < len(blocks) and blocks[number + 1].kind == "heading"
-        if not (bare and block.kind == "heading" and _CONTENTS.fullmatch(block.text)):
+        below = blocks[number + 1] if number + 1 < len(blocks) else None
+        bare = block.kind == "heading" and below is not None and below.kind == "heading"
+        again = bare and below is not None and (block.level, block.text) == (below.level, below.text)
+        if not (again or (bare and _CONTENTS.fullmatch(block.text))):
             yield block
 
 

@@ -48,6 +48,7 @@ _FURNITURE = frozenset([
     "method-click-advice", "method-source-code",  # of RDoc: hidden until somebody clicks
     "breadcrumb", "breadcrumbs", "wy-breadcrumbs", "theme-doc-breadcrumbs", "skip-link", "skip-nav", "skipnav", "skiptocontent",
     "footer", "site-footer", "page-footer", "navigation-footer", "edit-this-page", "searchbox", "search-wrapper", "search-bar",
+    "package-header",  # of Haddock
     "cookie-banner", "nav-path", "navpath", "theme-switch-wrapper", "searchinputdiv", "search-groupby",
 ])  # fmt: skip
 _SECTION = re.compile(r"(?<!\S)sect(?:ion|\d)\b")
@@ -92,15 +93,12 @@ def is_noise(element: "_Element", tag: str) -> bool:
     """Tell whether an element is no content: navigation, links to sources, numbers of lines."""
     if tag in DROPPED or "hidden" in element.attrib or element.get("role") in ("navigation", "search"):
         return True
-    if is_footnote_mark(element, tag):
+    if is_footnote_mark(element, tag) or _is_beside_haddock(element, tag):
         return True
-    if tag == "details":  # Haddock's: what each instance of a class has from it
-        is_instance = (element.get("id") or "").startswith("i:") and next(element.iterancestors("td"), None) is not None
-        return is_instance or element.get("id") in ("toc", "table-of-contents")
+    if tag == "details":
+        return element.get("id") in ("toc", "table-of-contents")
     if tag == "summary":
         return "hide-when-js-enabled" in _names(element)
-    if tag == "div" and element.attrib == {"id": "synopsis"}:  # Haddock's: all signatures once more
-        return True
     if tag == "p" and _classes(element).startswith("shortcomment"):  # Scaladoc's: the beginning of what follows
         below = element.getnext()
         return below is not None and "fullcomment" in _names(below)
@@ -119,6 +117,16 @@ def is_noise(element: "_Element", tag: str) -> bool:
         return False
     names = _names(element)
     return not names.isdisjoint(_NUMBERS | _ASIDES) or _is_furniture(element, tag, {name.lower() for name in names})
+
+
+def _is_beside_haddock(element: "_Element", tag: str) -> bool:
+    """Tell whether an element of Haddock says again what the page says, or who has the copyright."""
+    if tag == "details":  # what each instance of a class has from it
+        return (element.get("id") or "").startswith("i:") and next(element.iterancestors("td"), None) is not None
+    if tag == "table" and "info" in _names(element):
+        above = element.getparent()
+        return above is not None and above.get("id") == "module-header"
+    return tag == "div" and element.attrib == {"id": "synopsis"}  # all signatures once more
 
 
 def _is_furniture(element: "_Element", tag: str, names: set[str]) -> bool:
@@ -209,9 +217,12 @@ def _id(element: "_Element") -> str:
 
 
 def is_title(element: "_Element") -> bool:
-    """Tell whether an element that is no heading by its tag is the page's title: Doxygen's."""
+    """Tell whether an element that is no heading by its tag is the page's title: Doxygen's and Haddock's."""
     above = element.getparent()
-    return "title" in _names(element) and above is not None and "headertitle" in _names(above)
+    if above is None:
+        return False
+    is_module = element.tag == "p" and "caption" in _names(element) and above.get("id") == "module-header"
+    return is_module or ("title" in _names(element) and "headertitle" in _names(above))
 
 
 def is_row(element: "_Element", tag: str) -> bool:
