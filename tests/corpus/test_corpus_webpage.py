@@ -344,6 +344,16 @@ def test_what_wikis_and_doxygen_put_around_a_page_is_dropped() -> None:
     assert [block.text for block in read_webpage(page).blocks] == ["Size", "Use", "```cpp\nx\n```"]
 
 
+def test_what_rustdoc_lets_one_click_is_dropped() -> None:
+    top = (
+        "<a class='sub-logo-container' href='x'><img alt='logo'></a><h1>Function min</h1><span class='out-of-band'>· [−]</span>"
+    )
+    hidden = "<details><summary class='hideme'><span>Expand description</span></summary><div>The least.</div></details>"
+    assert texts(f"<html><body><main>{top}{hidden}</main></body></html>") == ["Function min", "The least."]
+    notable = "<span class='notable-traits'>ⓘ<span class='notable-traits-tooltip'>Notable traits for X</span></span>"
+    assert texts(f"<p>fn min() -&gt; X{notable}") == ["fn min() -> X"]
+
+
 def test_what_scaladoc_lets_one_choose_is_dropped() -> None:
     chosen = "<div id='mbrsel'><div id='order'>Ordering<ol><li>Alphabetic</ol></div><ol><li>Hide All</ol></div>"
     assert texts(f"<html><body><h1>List</h1>{chosen}<h3>Value Members</h3></body></html>") == ["List", "Value Members"]

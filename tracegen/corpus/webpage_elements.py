@@ -28,7 +28,7 @@ _NOT_LANGUAGES = {"none", "default", "text", "highlight", "plaintext", "nohighli
 _ANCHORS = {"¶", "#", "§", "🔗", "🔗︎", "permalink", "[source]", "view source", "edit this page", "◆"}
 _LINKS_TO_SOURCE = frozenset([
     "link-seesrc", "srclink", "src", "viewcode-link", "view-source", "sourcelink", "headerlink", "selflink", "test-arrow",
-    "docs-sourcelink", "docs-edit-link",
+    "docs-sourcelink", "docs-edit-link", "sub-logo-container",
 ])  # fmt: skip
 
 # Of Sphinx and its themes, Doxygen, Texinfo, AsciiDoc, mdBook, Docusaurus, MkDocs, Scribble, Javadoc, nimdoc.
@@ -59,6 +59,7 @@ _NUMBERS = frozenset(["linenos", "lineno", "linenodiv", "linenumber", "line-numb
 _ASIDES = frozenset([
     "ttc", "overload", "ingroups", "rightside", "RBackgroundLabel", "boring",
     "titlearea", "copy-popup-wrapper", "mbrsel",  # of Doxygen, Dokka, Scaladoc
+    "out-of-band", "logo-container", "notable-traits",  # of rustdoc
     "pragmadots",  # of nimdoc: what stands in the place of what a click shows
     "mw-editsection", "mw-jump-link", "jump-to-nav", "siteSub", "contentSub", "catlinks", "printfooter", "navbox", "t-navbar",
     "t-template-editlink",  # of MediaWiki and cppreference
@@ -98,7 +99,7 @@ def is_noise(element: "_Element", tag: str) -> bool:
     if tag == "details":
         return element.get("id") in ("toc", "table-of-contents")
     if tag == "summary":
-        return "hide-when-js-enabled" in _names(element)
+        return not _names(element).isdisjoint(("hide-when-js-enabled", "hideme"))
     if tag == "p" and _classes(element).startswith("shortcomment"):  # Scaladoc's: the beginning of what follows
         below = element.getnext()
         return below is not None and "fullcomment" in _names(below)
