@@ -16,13 +16,14 @@ _NAME = re.compile(r"`(?P<quoted>[^`\s]+)`|(?P<name>[^\W\d]\w*(?:(?:\.|::?|/|#)[
 _SIGNATURE = re.compile(r"\*?[(\[<{]|\s*(?:::?\s*(?:\S+$|\S*[A-Z(\[<])|=|->|→)")
 _END = re.compile(r"[\s`*_:]*$")
 _TAGS = r"[\s`*]*(?:\[[\w, ]+\]\s*)?"
-_SIGN = r"[-+*/%<>=!&|^~?:.@$\\#]"
+SIGN = r"[-+*/%<>=!&|^~?:.@$\\#]"
+"""A character of an operator, as a part of a pattern."""
 # An operand with marks that say what it is, `+Term`. Between two of them the operator may be a word; without marks, as in
 # `a |> b`, it has two signs or more, and the words are no titles: `Strings -> Lists`, `Copy / Paste`.
 _MARKED = r"[+?:@!-]{1,2}[A-Z_]\w*"
 _OPERATION = re.compile(
-    rf"{_TAGS}(?:{_MARKED}\s+(?P<between>{_SIGN}+|[a-z]\w*)\s+{_MARKED}|[a-z_]\w*\s+(?P<bare>{_SIGN}{{2,}})\s+[a-z_]\w*"
-    rf"|(?P<before>{_SIGN}+)\s*{_MARKED}|(?:[Tt]he\s+)?`?(?P<alone>{_SIGN}+)`?(?:\(\w*\))?(?:\s+operator)?)[\s`*]*"
+    rf"{_TAGS}(?:{_MARKED}\s+(?P<between>{SIGN}+|[a-z]\w*)\s+{_MARKED}|[a-z_]\w*\s+(?P<bare>{SIGN}{{2,}})\s+[a-z_]\w*"
+    rf"|(?P<before>{SIGN}+)\s*{_MARKED}|(?:[Tt]he\s+)?`?(?P<alone>{SIGN}+)`?(?:\(\w*\))?(?:\s+operator)?)[\s`*]*"
 )
 
 

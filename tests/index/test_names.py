@@ -80,7 +80,7 @@ def test_a_query_names_what_has_the_form_of_a_name_is_quoted_or_stands_alone() -
     assert query_names("=../2").mentioned == ["=.."]
     assert query_names("+/2").mentioned == ["+"]
     assert query_names("what are =../2, ++/2 and #<==> for").mentioned == ["=..", "++", "#<==>"]
-    assert [query_names(query).last for query in ("seq.add", "add", "|>", "a seq.add")] == ["add", "add", "", ""]
+    assert [query_names(query).last for query in ("seq.add", "add", "|>", "a seq.add")] == ["add", "", "", ""]
     assert query_names(":- dynamic").wanted == [":-", "dynamic"]
     assert query_names("|> operator").wanted == ["|>"]
     assert query_names("1..10 range").wanted == ["..", "1 10 range"]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from tracegen.corpus.pages import (
@@ -19,6 +20,8 @@ from tracegen.corpus.webpage_elements import (
     BLOCKS,
     DROPPED,
     HEADING,
+    HEADINGS,
+    LISTS,
     anchor_of,
     boxed_signatures,
     code_of,
@@ -42,11 +45,9 @@ from tracegen.records import Block
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
-_LISTS = frozenset(["ul", "ol", "menu", "dir"])
-_HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 _LONGEST_SIGNATURE = 100
 _FEW_WORDS = 60
-_NEVER_IN_HEADINGS = ("p", "pre", "table", "ul", "ol", "dl")  # there it is a heading that was never closed
+_NEVER_INHEADINGS = ("p", "pre", "table", "ul", "ol", "dl")  # there it is a heading that was never closed
 _SIGNATURE_NAME = re.compile(r"(?:`[^`]*`|[^(\[{=:`])*")
 _CONTENTS = re.compile(r"(?:table of )?contents", re.I)
 
@@ -110,12 +111,12 @@ def _below(title: str, blocks: tuple[Block, ...]) -> tuple[Block, ...]:
 
 def _without_contents(blocks: tuple[Block, ...]) -> Iterator[Block]:
     """Yield the blocks without headings of a table of contents that was left out, and without those that say the next one."""
-    for number, block in enumerate(blocks):
-        below = blocks[number + 1] if number + 1 < len(blocks) else None
-        bare = block.kind == "heading" and below is not None and below.kind == "heading"
-        again = bare and below is not None and (block.level, block.text) == (below.level, below.text)
-        if not (again or (bare and _CONTENTS.fullmatch(block.text))):
-            yield block
+    for block, below in zip_longest(blocks, blocks[1:]):
+        if below is not None and block.kind == below.kind == "heading":
+            again = (block.level, block.text) == (below.level, below.text)
+            if again or _CONTENTS.fullmatch(block.text):
+                continue
+        yield block
 
 
 def _candidates(root: "_Element") -> "list[_Element]":
@@ -138,7 +139,7 @@ class _Reader:
     def __init__(self, root: "_Element") -> None:
         self.root = root
         self.whole_page = root.tag == "html"
-        self.awaits_heading = next(root.iter(*_HEADINGS), None) is not None  # until the first one
+        self.awaits_heading = next(root.iter(*HEADINGS), None) is not None  # until the first one
         self.menus: dict[_Element, bool] = {}  # what lists before the first heading stood in, and whether it is a menu
         self.result: list[Block] = []
         self.parts: list[str] = []  # of the text being read
@@ -192,7 +193,7 @@ class _Reader:
         if tag == "header" and self.whole_page and next(element.iterancestors("article"), None) is None:
             # Of the page it is a menu, of an article the title.
             return not any(True for _ in element.iter("h1"))
-        return is_noise(element, tag) or (tag in _LISTS and self.awaits_heading and self._is_menu(element))
+        return is_noise(element, tag) or (tag in LISTS and self.awaits_heading and self._is_menu(element))
 
     def _is_menu(self, element: "_Element") -> bool:
         """Tell whether a list before the first heading is a menu, or one of several lists that are one together."""
@@ -210,10 +211,10 @@ class _Reader:
         if HEADING.fullmatch(tag):
             self._flush()
             self.awaits_heading = False
-            self.in_heading = next(element.iter(*_NEVER_IN_HEADINGS), None) is None
+            self.in_heading = next(element.iter(*_NEVER_INHEADINGS), None) is None
         elif tag in BLOCKS:
             self._part()
-        if tag in _LISTS:
+        if tag in LISTS:
             self.lists.append(0 if tag == "ol" else None)
         elif tag == "li":
             self._item()
@@ -280,7 +281,7 @@ class _Reader:
             self._describe(max(self.described, 1))
         if tag == "dl":
             self._end_definitions(element)
-        if tag in _LISTS and self.lists:
+        if tag in LISTS and self.lists:
             self.lists.pop()
             if not self.lists:
                 self._close_list()

@@ -18,6 +18,8 @@ BLOCKS = frozenset([
     "figcaption", "details", "summary", "header", "address", "form", "fieldset", "hr", "tr", "td", "th", "tbody", "thead",
     "table", "center", "hgroup", "search", "menu", "dir", "aside",
 ])  # fmt: skip
+LISTS = frozenset(["ul", "ol", "menu", "dir"])
+HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 HEADING = re.compile(r"h[1-6]")
 
 _LANGUAGE = re.compile(
@@ -70,7 +72,6 @@ _STEPS = frozenset([
     "overview", "summary",
 ])  # fmt: skip
 _BARS = frozenset(["table", "tr", "td", "p", "div", "center"])
-_LISTS = frozenset(["ul", "ol"])
 _FEWEST_LINKS = 3  # of a table of contents
 _LONG_MENU = 10  # links
 _TOC = re.compile(r"(?:.*[-_])?toc(?:[-_].*)?")
@@ -94,7 +95,7 @@ def is_noise(element: "_Element", tag: str) -> bool:
     """Tell whether an element is no content: navigation, links to sources, numbers of lines."""
     if tag in DROPPED or "hidden" in element.attrib or element.get("role") in ("navigation", "search"):
         return True
-    if is_footnote_mark(element, tag) or _is_beside_haddock(element, tag):
+    if _is_footnote_mark(element, tag) or _is_beside_haddock(element, tag):
         return True
     if tag == "details":
         return element.get("id") in ("toc", "table-of-contents")
@@ -110,7 +111,7 @@ def is_noise(element: "_Element", tag: str) -> bool:
         title = (element.get("title") or "").lower()
         is_anchor = text in _ANCHORS or (title in _ANCHORS and not _WORD.search(text))
         return bool(names & _LINKS_TO_SOURCE) or is_anchor or (text == "source" and "link" in names)
-    if (tag in _LISTS or (tag == "div" and _TOC.fullmatch(_classes(element)))) and _leads_within(element):
+    if (tag in LISTS or (tag == "div" and _TOC.fullmatch(_classes(element)))) and _leads_within(element):
         return True
     if tag in _BARS and (_is_bar(element) or (tag == "table" and _is_printed_index(element))):
         return True
@@ -157,7 +158,7 @@ def _linked(element: "_Element") -> float:
 def _leads_within(element: "_Element") -> bool:
     """Tell whether a list is a table of contents of its page, whose headings follow, or a menu in the header of one."""
     links = [link.get("href") for link in element.iter("a") if link.get("href")]
-    if len(links) < (_FEWEST_LINKS if element.tag in _LISTS else 1):
+    if len(links) < (_FEWEST_LINKS if element.tag in LISTS else 1):
         return False
     above = next(element.iterancestors("header", "article", "main"), None)
     is_in_header = above is not None and above.tag == "header"
@@ -203,7 +204,7 @@ def _is_printed_index(element: "_Element") -> bool:
 
 def anchor_of(element: "_Element") -> str:
     """Return the id by which links lead to a heading: its own, that of an element in it, before it, or of what it begins."""
-    for each in element.iter("h1", "h2", "h3", "h4", "h5", "h6", "dt", "div", "section", "a", "span", "code"):
+    for each in element.iter(*HEADINGS, "dt", "div", "section", "a", "span", "code"):
         if found := _id(each):
             return found
     before, parent = element.getprevious(), element.getparent()
@@ -257,7 +258,7 @@ def _is_bold(cell: "_Element") -> bool:
     return words(cell) == " ".join(part for each in cell.iter("b", "strong") if (part := words(each)))
 
 
-def is_footnote_mark(element: "_Element", tag: str) -> bool:
+def _is_footnote_mark(element: "_Element", tag: str) -> bool:
     """Tell whether an element is nothing but the mark of a footnote, which says nothing in the middle of a sentence."""
     if tag != "sup" or not _MARK.fullmatch("".join(element.itertext())):
         return False

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from tracegen.declaring import DECLARING
+from tracegen.declaring import DECLARING, SIGN
 from tracegen.records import Chunk
 
 DEFINED = "= "
@@ -27,16 +27,16 @@ SHORT_QUERY = 4
 # The other ways would each go through them again: the names of a query took 60 microseconds, a twentieth of its search, and
 # take 18 (2026-11).
 _NAME = re.compile(
-    r"""
+    rf"""
       (?P<plain>(?<!\w)[A-Za-z]?[a-z]++(?![\w$.:/\#(-]))
     | (?P<dotted>(?<![\w@$-])[^\W\d][\w$]*(?:(?:\.|::|/|\#|->)[^\W\d][\w$]*)+[!?]?)
     | (?P<marked>@[^\W\d][\w.]*|(?<![\w-])--?[^\W\d][\w-]*|(?<![\w$])\$[^\W\d]\w*)
     | (?P<joined>(?<!\w)(?:\w+_\w+|_\w+|[a-z\d]+[A-Z]\w*[a-z]\w*)(?!\w))
-    | (?P<capital>(?<!\w)(?:[a-z\d]+[A-Z]+|[A-Z]+[a-z\d]+[A-Z]\w*|[A-Z]{2,}[a-z]\w*)(?!\w))
+    | (?P<capital>(?<!\w)(?:[a-z\d]+[A-Z]+|[A-Z]+[a-z\d]+[A-Z]\w*|[A-Z]{{2,}}[a-z]\w*)(?!\w))
     | (?P<called>(?<!\w)[^\W\d]\w*(?=\())
-    | (?P<operator>(?<![^\w\s()\[\]{},;"'`])(?:
-          [-+*/%<>=!&|^~?:.@$\\\#]{1,8}?(?=/\d+(?!\w|\.\w))
-        | [-+*/%<>=!&|^~?:.@$\\\#]{2,8}(?![^\w\s()\[\]{},;"'`])))
+    | (?P<operator>(?<![^\w\s()\[\]{{}},;"'`])(?:
+          {SIGN}{{1,8}}?(?=/\d+(?!\w|\.\w))
+        | {SIGN}{{2,8}}(?![^\w\s()\[\]{{}},;"'`])))
     """,
     re.VERBOSE,
 )
@@ -123,8 +123,9 @@ def query_names(query: str) -> QueryNames:
     found = list(_found(query))
     said = [_alone(text) for text in _QUOTED.findall(query)]
     words = query.split()
-    if len(words) == 1:
-        said.append(_alone(query))
+    alone = _alone(query) if len(words) == 1 else ""
+    if alone:
+        said.append(alone)
     elif len(words) == 2 and not _WORDS.search(words[0]) and words[1].casefold() not in _SAYS_OPERATOR:
         said.append(_alone(words[1]))  # `:- dynamic`
     # In a sentence, `index 5 not in 0 .. 4`, what stands between numbers is not what is asked for.
@@ -133,7 +134,7 @@ def query_names(query: str) -> QueryNames:
     return QueryNames(
         mentioned=_distinct([*(name for name, _ in found), *said]),
         wanted=_distinct([*wanted, *said, _phrase(query)]),
-        last=_alone(query).rpartition(".")[2] if len(words) == 1 and _WORDS.search(query) else "",
+        last=alone.rpartition(".")[2] if "." in alone and _WORDS.search(alone) else "",
     )
 
 

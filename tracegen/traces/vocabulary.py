@@ -34,7 +34,6 @@ CODE = re.compile(r"^(?P<fence>`{3,}|~{3,})[^\n]*\n(.*?)(?:^(?P=fence)|\Z)|`([^`
 _FIRST = re.compile(r"\W*([\w.:/]+)")
 _HEADING = re.compile(r"^#{1,6} +(\S[^\n]*)$", re.M)
 _MEMBER = re.compile(r"(?<=[\w)\]}\"'?!]\.)([^\W\d]\w+[?!]?)(?=\s?[({])")
-_FENCE = re.compile(r"^(?P<fence>`{3,}|~{3,})[^\n]*\n(?P<code>.*?)(?:^(?P=fence)|\Z)", re.M | re.S)
 _NAME = re.compile(r"[^\W\d]\w*")
 _PATH_NAME = re.compile(r"[^\W\d]\w*(?:(?:\.|::?|/)[^\W\d]\w*)*")
 _QUALIFIER = re.compile(r"\b([^\W\d]\w*)(\.|::|:(?=\w+[(/]))[^\W\d]")
@@ -115,8 +114,8 @@ def _modules(chunk: Chunk, headings: Sequence[str]) -> Iterator[str]:
     for heading in headings:
         if match := _FIRST.match(heading):
             yield from filter(None, SEPARATOR.split(declared_name(heading) or match[1])[:-1])
-    for fence in _FENCE.finditer(chunk.text):
-        for match in _IMPORTED.finditer(fence["code"]):
+    for block in (code[2] for code in CODE.finditer(chunk.text) if code["fence"]):
+        for match in _IMPORTED.finditer(block):
             names = _NAME.findall(_NO_MODULE.sub(" ", match[1] or match[2] or ""))
             yield from (name for name in names if len(name) > 1)
     yield from _LISTED_CALL.findall(chunk.text)
@@ -160,8 +159,7 @@ def names_it(passage: Passage, name: str) -> bool:
         return False
     if not (name.islower() and name.isalpha()) or name in passage.context:
         return True
-    code = "\n".join(match[3] or match[2] or "" for match in CODE.finditer(passage.text))
-    return _pattern(name).search(code) is not None or _named(name).search(passage.text) is not None
+    return _pattern(name).search("\n".join(_marked(passage.text))) is not None or _named(name).search(passage.text) is not None
 
 
 def explains(passage: Passage, term: str, kind: Kind) -> bool:
@@ -188,8 +186,12 @@ def explains(passage: Passage, term: str, kind: Kind) -> bool:
 @lru_cache(4096)
 def code_in(text: str) -> str:
     """Return what a passage marks as code, or all of it where it marks nothing."""
-    found = [match[3] or match[2] or "" for match in CODE.finditer(text)]
+    found = _marked(text)
     return "\n".join(found) if found else text
+
+
+def _marked(text: str) -> list[str]:
+    return [match[3] or match[2] or "" for match in CODE.finditer(text)]
 
 
 @lru_cache(4096)
