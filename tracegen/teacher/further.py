@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
-from tracegen.declaring import declared_operator
 from tracegen.teacher.conversation import Conversation
 from tracegen.teacher.operations import OPERATIONS, Operation
 from tracegen.teacher.wording import with_articles
@@ -15,8 +14,9 @@ from tracegen.teacher.words import FILE_SUFFIXES, STOP_WORDS, TECHNICAL, stem, s
 
 _LINK = re.compile(r"\[([^\][\n]{3,60})\]\([^()\s]{1,200}\)")
 _NUMBER = re.compile(r"^(?:§\s*)?\d+(?:\.\d+)*\.?\s+(?:[–—:-]\s+)?(?=[^\W\d])")
-# What a signature is marked with, `[det]must_be(+Type, @Term)`, is no part of its name.
+# What a signature is marked with, `[det]must_be(+Type, @Term)`, is no part of its name; that of an operator stands in between.
 _TAG = re.compile(r"^\[\w+(?:,\s*\w+)*\]\s*(?=\S)")
+_INFIX = re.compile(r"[?:+@!-]?[A-Za-z_]\w*\s+(?!-+\s|-+>|=+>)([^\w\s\[\](){},;\"'`–—]{2,4})\s+[?:+@!-]?[A-Za-z_]\w*")
 # With a space before the parenthesis (`predicate count (list)`) what stands before the name may make it prose.
 _CALLED = re.compile(
     r"(?:[^(]*\s(?=[^\s(]+\()|(?:predicate|function|macro|procedure|method|fn|fun|func|def|proc|sub)\s+)?"
@@ -83,8 +83,8 @@ def subject_of(heading: str) -> str:
     """Return what a heading is about: `6.4 – Strings`, `insert (list, value)`, `--json [FILE], -j`, `lib/sort.q`."""
     heading = _NUMBER.sub("", heading.strip("`: ")) or heading
     heading = _TAG.sub("", heading)
-    if operator := declared_operator(heading):
-        return f"{operator} operator"
+    if match := _INFIX.fullmatch(heading):
+        return f"{match[1]} operator"
     if heading.startswith("-"):
         return re.split(r"[,\[<=\s]", heading)[0]
     match = _CALLED.fullmatch(heading) or _FILE.fullmatch(heading)
